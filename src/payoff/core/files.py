@@ -1,0 +1,108 @@
+"""Files written whole or not at all, with a full disk told as what it is."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from payoff.core.errors import MachineError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def disk_errors(where: Path | str) -> Iterator[None]:
+    """Translate a full, read-only or forbidden disk into PF801 or PF802."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise MachineError(
+                "PF801",
+                str(where),
+                "the disk is full; nothing was left half-written",
+                mend="Free some space, then run the same command again.",
+            ) from error
+        if error.errno in _NO_RIGHT:
+            raise MachineError(
+                "PF802",
+                str(where),
+                f"it cannot be written ({os.strerror(error.errno or 0)})",
+                mend="Choose a folder that you may write to.",
+            ) from error
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new content, never a part.
+
+    Raises:
+        MachineError: PF801 on a full disk, PF802 where writing is forbidden.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, content: str) -> None:
+    """`write_bytes` in UTF-8."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that is stable, readable and ends with a newline."""
+    write_text(path, to_json(content))
+
+
+def to_json(content: Any) -> str:
+    """JSON with two spaces and sorted keys; NaN is refused rather than written.
+
+    Example:
+        >>> to_json({"b": 1, "a": "退款"})
+        '{\\n  "a": "退款",\\n  "b": 1\\n}\\n'
+    """
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder that appears at ``target`` complete, or not at all.
+
+    Yields:
+        An empty folder beside ``target`` to fill. On success it replaces ``target``;
+        on any error, also Ctrl-C, it is removed.
+    """
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            yield draft
+            os.chmod(draft, 0o755)
+            if target.exists():
+                old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+                os.replace(target, old / "old")
+                os.replace(draft, target)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                os.replace(draft, target)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
