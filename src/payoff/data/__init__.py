@@ -1,1 +1,1 @@
-
+"""Data sets: read, check, split, and take personal data out."""

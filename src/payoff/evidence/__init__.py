@@ -1,1 +1,1 @@
-
+"""Evidence: what was measured. It never says money."""

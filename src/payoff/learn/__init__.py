@@ -1,1 +1,1 @@
-
+"""What the market teaches: the journal of decisions."""

@@ -1,1 +1,1 @@
-
+"""Pretrained models: a catalogue, how they are installed, and how they are loaded."""

@@ -1,1 +1,1 @@
-
+"""From a trained model to the files that serving reads."""

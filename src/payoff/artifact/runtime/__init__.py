@@ -1,1 +1,42 @@
+"""Runtimes: the models of an artifact, made ready to answer. No torch, ever."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from payoff.artifact.runtime.runtime import Runtime
+from payoff.artifact.tier import TierSpec
+
+__all__ = ["Runtime", "open_tier"]
+
+
+def open_tier(
+    spec: TierSpec,
+    read: Callable[[str], bytes],
+    *,
+    n_labels: int | None = None,
+    threads: int = 0,
+    file: Callable[[str], AbstractContextManager[Path]] | None = None,
+) -> Runtime:
+    """Make one tier ready.
+
+    Args:
+        spec: What the tier is made of.
+        read: Gives the bytes of one of its members.
+        n_labels: Columns its logits must have; not checked where None.
+        threads: Threads the model may use; 0 takes the physical cores this process may use.
+        file: Gives a member as a file for as long as a block lasts. With it, a large model is
+            read from disk once instead of being held twice in memory.
+
+    Raises:
+        ArtifactError: PF504 where a member cannot be used or the number of labels differs.
+    """
+    if spec.kind == "ngrams":
+        from payoff.artifact.runtime.ngrams import NgramRuntime
+
+        return NgramRuntime.open(read, n_labels=n_labels)
+    from payoff.artifact.runtime.tokens import TokenRuntime
+
+    return TokenRuntime.open(spec, read, n_labels=n_labels, threads=threads, file=file)

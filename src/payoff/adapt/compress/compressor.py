@@ -1,0 +1,28 @@
+"""The interface of every compressor: files of a tier in, files of a smaller tier out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from payoff.artifact.tier import TierSpec
+
+
+class Compressor(Protocol):
+    """A way to make a tier smaller or faster.
+
+    Attributes:
+        name: As registered under the entry point ``payoff.compressors``.
+    """
+
+    name: str
+
+    def applies(self, spec: TierSpec) -> bool:
+        """Whether the tier can be compressed this way."""
+
+    def compress(self, spec: TierSpec, folder: Path, target: Path) -> TierSpec:
+        """Read the tier in ``folder`` and write the smaller one to ``target``.
+
+        Raises:
+            AdaptError: PF404 where the tier cannot be compressed this way.
+        """

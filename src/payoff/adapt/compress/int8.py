@@ -1,0 +1,52 @@
+"""8-bit weights, and 8-bit activations scaled as they come ("dynamic" quantisation)."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from payoff.artifact.tier import TierSpec
+from payoff.core.errors import AdaptError
+from payoff.core.files import whole_folder
+
+
+class Int8:
+    """Signed weights, one scale a column; unsigned activations: the fast pair on AVX2.
+
+    The token table is quantised too, which is most of the file. Embeddings of a static model are
+    left alone, since nothing would become faster.
+    """
+
+    name = "int8"
+
+    def applies(self, spec: TierSpec) -> bool:
+        """Encoders only."""
+        return spec.kind == "tokens" and not spec.settings.get("static", False)
+
+    def compress(self, spec: TierSpec, folder: Path, target: Path) -> TierSpec:
+        """Quantise ``model.onnx``."""
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        if not self.applies(spec):
+            raise AdaptError(
+                "PF404", f"tier '{spec.name}'", "int8 makes only encoders faster",
+                mend="Serve it as it is.",
+            )
+        logger = logging.getLogger()
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # it advises a step that our graphs do not need
+        try:
+            with whole_folder(target) as draft:
+                quantize_dynamic(
+                    folder / "model.onnx",
+                    draft / "model.onnx",
+                    per_channel=True,
+                    weight_type=QuantType.QInt8,
+                    extra_options={"DefaultTensorType": 1},
+                )
+                shutil.copyfile(folder / "tokenizer.json", draft / "tokenizer.json")
+        finally:
+            logger.setLevel(level)
+        return replace(spec, name=f"{spec.name} int8")

@@ -1,0 +1,138 @@
+"""A transformer encoder over packed tokens: no padding is computed, also in attention.
+
+One implementation serves the encoders that differ only in names and in how positions enter
+(BERT, MPNet, RoBERTa and XLM-R); `architectures.py` has what is particular to each. Linear layers
+run over all tokens of a batch at once, attention over groups of texts of equal length, so that
+neither masks nor padding exist. The queries, keys and values of a layer are one product.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from payoff.adapt.engine.batches import Packed
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderShape:
+    """Sizes of an encoder, and how positions enter it."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    inner: int
+    positions: int
+    first_position: int
+    norm_eps: float
+    relative_buckets: int = 0
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward, each followed by its normalisation (Vaswani et al. 2017)."""
+
+    def __init__(self, shape: EncoderShape) -> None:
+        super().__init__()
+        self.heads = shape.heads
+        self.qkv = nn.Linear(shape.width, 3 * shape.width)
+        self.out = nn.Linear(shape.width, shape.width)
+        self.attention_norm = nn.LayerNorm(shape.width, eps=shape.norm_eps)
+        self.up = nn.Linear(shape.width, shape.inner)
+        self.down = nn.Linear(shape.inner, shape.width)
+        self.norm = nn.LayerNorm(shape.width, eps=shape.norm_eps)
+
+    def forward(
+        self, hidden: Tensor, groups: tuple[tuple[int, int, int], ...], bias: Tensor | None
+    ) -> Tensor:
+        """``(n_tokens, width)`` to the same shape."""
+        attended = self.out(self._attend(self.qkv(hidden), groups, bias))
+        hidden = self.attention_norm(hidden + attended)
+        inner: Tensor = self.norm(hidden + self.down(functional.gelu(self.up(hidden))))
+        return inner
+
+    def _attend(
+        self, qkv: Tensor, groups: tuple[tuple[int, int, int], ...], bias: Tensor | None
+    ) -> Tensor:
+        parts = []
+        width = qkv.shape[1] // 3
+        for start, count, length in groups:
+            part = qkv[start : start + count * length]
+            part = part.view(count, length, 3, self.heads, width // self.heads)
+            query, key, value = part.permute(2, 0, 3, 1, 4)
+            mask = None if bias is None else bias[:, :length, :length].unsqueeze(0)
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+            parts.append(mixed.transpose(1, 2).reshape(count * length, width))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+class Encoder(nn.Module):
+    """Token ids to one vector a token, layer by layer.
+
+    Args:
+        shape: Sizes; the weights are random until loaded by `architectures.load`.
+    """
+
+    def __init__(self, shape: EncoderShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.words = nn.Embedding(shape.vocabulary, shape.width)
+        self.positions = nn.Embedding(shape.positions, shape.width)
+        self.embedding_norm = nn.LayerNorm(shape.width, eps=shape.norm_eps)
+        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        if shape.relative_buckets:
+            self.relative = nn.Embedding(shape.relative_buckets, shape.heads)
+
+    def embed(self, batch: Packed) -> Tensor:
+        """Embeddings below the first layer, ``(n_tokens, width)``."""
+        places = batch.positions + self.shape.first_position
+        embedded: Tensor = self.embedding_norm(self.words(batch.ids) + self.positions(places))
+        return embedded
+
+    def run(
+        self, hidden: Tensor, batch: Packed, *, first: int = 0, last: int | None = None
+    ) -> Tensor:
+        """Layers ``first`` up to, not including, ``last``, over ``(n_tokens, width)``."""
+        bias = self.relative_bias(max(length for _, _, length in batch.groups))
+        for layer in self.layers[first:last]:
+            hidden = layer(hidden, batch.groups, bias)
+        return hidden
+
+    def relative_bias(self, length: int) -> Tensor | None:
+        """What MPNet adds to attention scores, ``(heads, length, length)``; else ``None``."""
+        if not self.shape.relative_buckets:
+            return None
+        place = torch.arange(length)
+        buckets = relative_bucket(place[None, :] - place[:, None], self.shape.relative_buckets)
+        bias: Tensor = self.relative(buckets).permute(2, 0, 1)
+        return bias
+
+
+def mean_of_tokens(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> Tensor:
+    """Mean of each text's token vectors, ``(n_tokens, width)`` to ``(n_texts, width)``."""
+    width = hidden.shape[1]
+    return torch.cat(
+        [
+            hidden[start : start + count * length].view(count, length, width).mean(dim=1)
+            for start, count, length in groups
+        ]
+    )
+
+
+def relative_bucket(distance: Tensor, buckets: int, max_distance: int = 128) -> Tensor:
+    """Bucket of a relative position (Raffel et al. 2020, section 2.1, as MPNet uses it).
+
+    Half of the buckets are for each direction; in each, half are exact and the rest grow
+    logarithmically up to ``max_distance``.
+    """
+    half = buckets // 2
+    exact = half // 2
+    side = (distance > 0).long() * half
+    distance = distance.abs()
+    far = torch.log(distance.clamp(min=1).float() / exact) / math.log(max_distance / exact)
+    far = (exact + (far * (half - exact)).long()).clamp(max=half - 1)
+    return side + torch.where(distance < exact, distance, far)

@@ -1,0 +1,214 @@
+"""Fine-tuning of a backbone's upper layers and a head, started from the frozen solution.
+
+The loop does no work that the result does not need: no padding, no pass through frozen layers
+(`trunk.Trunk` has their activations), no gradient for the token table. The head starts as the
+logistic regression on frozen vectors, so that the first step already stands where the cheaper
+recipe ends (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", section 3).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from payoff.adapt.engine.batches import Packed, by_tokens, pack, shuffled_by_tokens
+from payoff.adapt.engine.encoder import Encoder, mean_of_tokens
+from payoff.adapt.engine.trunk import BATCH_TOKENS, Trunk
+from payoff.core.errors import AdaptError
+from payoff.core.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a fine-tuning runs.
+
+    Args:
+        depth: First layer that is trained; those below are frozen. 0 trains all layers.
+        epochs: Passes over the training texts.
+        batch_texts: Texts in a step.
+        learning_rate: Peak rate of the layers; each lower layer has ``decay`` times that.
+        head_learning_rate: Peak rate of the head.
+        decay: Factor a layer towards the input (Howard & Ruder 2018, section 3.2).
+        smoothing: Label smoothing (Szegedy et al. 2016, section 7).
+        warmup: Share of the steps in which the rate rises.
+        weight_decay: AdamW's, on matrices only.
+        seed: Order of the texts.
+    """
+
+    depth: int
+    epochs: float = 2.0
+    batch_texts: int = 32
+    learning_rate: float = 2e-4
+    head_learning_rate: float = 2e-3
+    decay: float = 1.0
+    smoothing: float = 0.1
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    seed: int = 0
+
+
+class Classifier(nn.Module):
+    """Upper layers of an encoder, mean pooling, normalisation, and a linear head.
+
+    Args:
+        encoder: The pretrained encoder; its layers from ``depth`` on are copied, the rest shared.
+        depth: First own layer.
+        weight: Head's start, ``(n_labels, width)``.
+        bias: Head's start, ``(n_labels,)``.
+    """
+
+    def __init__(
+        self, encoder: Encoder, depth: int, weight: NDArray[Any], bias: NDArray[Any]
+    ) -> None:
+        super().__init__()
+        self.depth = depth
+        self.trunk = [encoder]  # in a list, so that it is not a part of this module's state
+        self.layers = nn.ModuleList(copy.deepcopy(layer) for layer in encoder.layers[depth:])
+        self.layers.requires_grad_(True)
+        self.head = nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            self.head.weight.copy_(torch.as_tensor(weight))
+            self.head.bias.copy_(torch.as_tensor(bias))
+
+    def forward(self, hidden: Tensor, batch: Packed) -> Tensor:
+        """``(n_tokens, width)`` below layer ``depth`` to logits ``(n_texts, n_labels)``."""
+        bias = self.trunk[0].relative_bias(max(length for _, _, length in batch.groups))
+        for layer in self.layers:
+            hidden = layer(hidden, batch.groups, bias)
+        pooled = functional.normalize(mean_of_tokens(hidden, batch.groups), dim=1)
+        logits: Tensor = self.head(pooled)
+        return logits
+
+
+class FineTuning:
+    """A fine-tuning that can be advanced, paused, saved and resumed exactly.
+
+    Args:
+        classifier: What is trained.
+        trunk: All texts below ``schedule.depth``.
+        targets: Class of each text, ``(n_texts,)``.
+        rows: The texts to train on.
+        schedule: How.
+        progress: Told the steps.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        trunk: Trunk,
+        targets: NDArray[np.int64],
+        *,
+        rows: NDArray[np.int64],
+        schedule: Schedule,
+        progress: Progress,
+    ) -> None:
+        self.classifier = classifier
+        self.trunk = trunk
+        self.targets = torch.from_numpy(targets)
+        self.rows = rows
+        self.schedule = schedule
+        self.progress = progress
+        self.step = 0
+        self._epoch: tuple[int, list[NDArray[np.int64]]] = (-1, [])
+        self.steps_per_epoch = len(self._batches(0))
+        self.n_steps = max(1, round(self.steps_per_epoch * schedule.epochs))
+        self._optimiser = torch.optim.AdamW(self._parameter_groups(), fused=True)
+        self._peaks = [group["lr"] for group in self._optimiser.param_groups]
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        plan = self.schedule
+        groups = []
+        n_layers = len(self.classifier.layers)
+        parts = [
+            (plan.learning_rate * plan.decay ** (n_layers - 1 - index), layer)
+            for index, layer in enumerate(self.classifier.layers)
+        ]
+        for rate, module in [*parts, (plan.head_learning_rate, self.classifier.head)]:
+            for matrices in (True, False):
+                chosen = [p for p in module.parameters() if (p.ndim > 1) == matrices]
+                decay = plan.weight_decay if matrices else 0.0
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+        return groups
+
+    def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        if self._epoch[0] != epoch:
+            rng = np.random.default_rng([self.schedule.seed, epoch])
+            lengths = self.trunk.tokens.lengths[self.rows]
+            limit = int(self.schedule.batch_texts * max(lengths.mean() * 3, lengths.max()))
+            batches = shuffled_by_tokens(lengths, limit, self.schedule.batch_texts, rng)
+            self._epoch = (epoch, [self.rows[batch] for batch in batches])
+        return self._epoch[1]
+
+    def advance(self, share: float) -> None:
+        """Train until ``share`` of all steps are done.
+
+        Raises:
+            AdaptError: PF402 where the loss is no longer finite.
+        """
+        self.classifier.train()
+        while self.step < min(self.n_steps, round(self.n_steps * share)):
+            epoch, index = divmod(self.step, self.steps_per_epoch)
+            batch = pack(self.trunk.tokens, self._batches(epoch)[index])
+            self._set_rates()
+            logits = self.classifier(self.trunk.below(self.classifier.depth, batch), batch)
+            loss = functional.cross_entropy(
+                logits, self.targets[batch.rows], label_smoothing=self.schedule.smoothing
+            )
+            if not torch.isfinite(loss):
+                raise AdaptError(
+                    "PF402",
+                    f"step {self.step} of {self.n_steps}",
+                    f"the loss is {loss.item()}",
+                    mend="Lower the learning rate.",
+                )
+            self._optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.classifier.parameters(), 1.0)
+            self._optimiser.step()
+            self.step += 1
+            self.progress.step("fine-tuning", self.step, self.n_steps)
+        self.classifier.eval()
+
+    def _set_rates(self) -> None:
+        """Linear rise, then linear fall to zero."""
+        rise = max(1.0, self.schedule.warmup * self.n_steps)
+        fall = (self.n_steps - self.step) / max(1.0, self.n_steps - rise)
+        factor = min((self.step + 1) / rise, fall)
+        for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * factor
+
+    def state(self) -> dict[str, Any]:
+        """All that `resume` needs; tensors and numbers only."""
+        return {
+            "step": self.step,
+            "classifier": self.classifier.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on exactly where `state` was taken."""
+        self.step = state["step"]
+        self.classifier.load_state_dict(state["classifier"])
+        self._optimiser.load_state_dict(state["optimiser"])
+
+
+def classifier_logits(
+    classifier: Classifier, trunk: Trunk, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Logits of some texts of a trunk, ``(len(rows), n_labels)``, in the order of ``rows``."""
+    logits = np.empty((len(rows), classifier.head.out_features), np.float32)
+    place = np.zeros(len(trunk.tokens), np.int64)
+    place[rows] = np.arange(len(rows))
+    with torch.inference_mode():
+        for part in by_tokens(trunk.tokens.lengths[rows], BATCH_TOKENS):
+            batch = pack(trunk.tokens, rows[part])
+            scores = classifier(trunk.below(classifier.depth, batch), batch)
+            logits[place[batch.rows]] = scores.numpy()
+    return logits

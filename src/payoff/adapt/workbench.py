@@ -1,0 +1,155 @@
+"""The workbench: what all candidates of one search share, each thing computed at most once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.adapt.backbones.backbone import Backbone
+from payoff.adapt.backbones.encoder import load_tokenizer
+from payoff.adapt.backbones.find import find
+from payoff.adapt.backbones.installation import ensure
+from payoff.adapt.engine.tokens import Tokens, tokenise
+from payoff.core.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from payoff.adapt.engine.encoder import Encoder
+    from payoff.adapt.engine.trunk import Trunk
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Texts, targets and shared activations of a search.
+
+    Args:
+        texts: All texts that may be learnt from, training and validation, ``n_texts``.
+        targets: Class of each text as an index into ``labels``, ``(n_texts,)``.
+        labels: Class names.
+        train: Rows that are trained on.
+        validation: Rows that are judged on; never trained on.
+        backbones: Names of the backbones that candidates may use.
+        folder: Where activations may be kept; removed by whoever made it.
+        seed: Seed of everything random.
+        progress: Who listens.
+    """
+
+    texts: tuple[str, ...]
+    targets: NDArray[np.int64]
+    labels: tuple[str, ...]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    backbones: tuple[str, ...]
+    folder: Path
+    seed: int = 0
+    progress: Progress = field(default_factory=Silent)
+    _opened: dict[str, Opened] = field(default_factory=dict)
+
+    @property
+    def train_targets(self) -> NDArray[np.int64]:
+        """Classes of the training rows, ``(n_train,)``."""
+        return self.targets[self.train]
+
+    def opened(self, name: str) -> Opened:
+        """A backbone with these texts; installed, read and tokenised at the first call.
+
+        Raises:
+            BackboneError: PF301 for an unknown name; PF302 for altered weights.
+            MachineError: PF804 where it must be fetched and the network is missing.
+        """
+        if name not in self._opened:
+            backbone = find(name)
+            folder = ensure(name, self.progress)
+            self._opened[name] = Opened(backbone, folder, self)
+        return self._opened[name]
+
+    def on_all_rows(self) -> Workbench:
+        """The same workbench, shared activations and all, trained on every row."""
+        return replace(
+            self, train=np.arange(len(self.texts)), validation=np.zeros(0, dtype=np.int64)
+        )
+
+
+@dataclass
+class Opened:
+    """A backbone on a workbench: its tokenizer, the tokens, its encoder and the trunk cache."""
+
+    backbone: Backbone
+    folder: Path
+    bench: Workbench
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The backbone's tokenizer."""
+        return load_tokenizer(self.folder)
+
+    @cached_property
+    def max_tokens(self) -> int:
+        """Longest text served: covers 99.5 % of these, a multiple of 16, within the window."""
+        longest = tokenise(
+            self.bench.texts, self.tokenizer, max_tokens=self.window, prefix=self.backbone.prefix
+        ).lengths
+        return int(min(self.window, 16 * np.ceil(np.quantile(longest, 0.995) / 16) + 16))
+
+    @property
+    def window(self) -> int:
+        """Longest text that the backbone takes, in tokens."""
+        return min(self.backbone.max_tokens, 256)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """All texts of the workbench as tokens."""
+        return tokenise(
+            self.bench.texts,
+            self.tokenizer,
+            max_tokens=self.max_tokens,
+            prefix=self.backbone.prefix,
+        )
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The pretrained encoder, frozen."""
+        from payoff.adapt.engine.architectures import load
+
+        return load(self.folder)
+
+    @cached_property
+    def trunk(self) -> Trunk:
+        """Activations of all texts."""
+        from payoff.adapt.engine.trunk import Trunk
+
+        return Trunk(
+            self.encoder,
+            self.tokens,
+            self.bench.progress,
+            folder=self.bench.folder / self.folder.name,
+        )
+
+    @cached_property
+    def static(self) -> NDArray[np.float32]:
+        """Normalised mean of static token vectors, ``(n_texts, width)``."""
+        from payoff.adapt.backbones.static_table import load_static_table
+
+        table = load_static_table(self.folder).astype(np.float32)
+        lengths = self.tokens.lengths
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        summed = np.zeros((len(lengths), table.shape[1]), np.float32)
+        for start in range(0, len(owner), 1 << 16):  # a bounded piece of the gathered vectors
+            piece = slice(start, start + (1 << 16))
+            np.add.at(summed, owner[piece], table[self.tokens.ids[piece]])
+        norm = np.linalg.norm(summed, axis=1, keepdims=True)
+        return summed / np.maximum(norm, 1e-12)
+
+    def forward_seconds(self) -> float:
+        """Seconds of one pass of all texts through the encoder: measured, else from a sample."""
+        if self.trunk.forward_seconds is None:
+            self.trunk.measure(seconds=0.5, clock=time.perf_counter)
+        assert self.trunk.forward_seconds is not None
+        return self.trunk.forward_seconds

@@ -1,0 +1,228 @@
+"""The first ``payoff.toml`` of a project: what was answered, and what else may be said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from string import Template
+
+from payoff.core.errors import PayoffError, ProjectError, raise_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """What `payoff init` asks for.
+
+    Args:
+        name: Name of the project; the artifact will be ``NAME.payoff``.
+        path: Data file, relative to the project's folder.
+        text: Column of the texts.
+        label: Column of the labels.
+        currency: Three capital letters.
+        correct: What one request that is answered rightly is worth.
+        wrong: What one that is answered wrongly is worth; usually negative.
+        handoff: What one that goes to a person is worth, all in; ``None`` where ``minutes`` and
+            ``wage_per_hour`` say it.
+        minutes: Minutes that a person spends on one request.
+        wage_per_hour: What one hour of that person costs.
+        per_month: Requests a month, as expected.
+        search_minutes: How long a run may search for the best plan.
+
+    Raises:
+        ProjectError: PF203 where a person's cost is missing, half given or given twice, or where
+            a number is out of range.
+
+    Example:
+        >>> starter = Starter(path="tickets.csv", text="message", label="intent", correct=3.2,
+        ...                   wrong=-7.5, minutes=4, wage_per_hour=30, per_month=40_000)
+        >>> "wage_per_hour = 30" in project_toml(starter)
+        True
+    """
+
+    path: str
+    text: str
+    label: str
+    correct: float
+    wrong: float
+    per_month: float
+    name: str = "project"
+    currency: str = "USD"
+    handoff: float | None = None
+    minutes: float | None = None
+    wage_per_hour: float | None = None
+    low: float | None = None
+    high: float | None = None
+    search_minutes: float = field(default=10.0)
+
+    def __post_init__(self) -> None:
+        raise_all(_problems(self))
+
+
+_TEMPLATE = Template("""\
+# What payoff needs to know to find the plan that earns the most. Then: payoff run
+# Unknown keys are errors. Lines that begin with # may be filled in later.
+name = $name
+
+[data]
+path = $path
+text = $text
+label = $label
+# group = "customer"           # rows of one customer never stand in both training and test data
+# time = "created_at"          # train on the past, report on what came later
+# segment = "country"          # tell the profit of each market segment
+# out_of_scope = "other"       # the label of requests that belong to none of the classes
+# test = "test.csv"            # a test set of your own
+
+[value]                        # what one request is worth, in money
+currency = $currency
+correct = $correct
+wrong = $wrong
+$handoff
+# nothing = 0.0                # what a request is worth that nobody answers
+# matrix = "values.csv"        # a whole table truth x action, in place of the numbers above
+
+# [value.classes.refund]       # where one class is worth more, or its errors cost more
+# wrong = -25.0
+
+# [[value.pairs]]              # where one confusion costs more than the others
+# truth = "card_stolen"
+# action = "opening_hours"
+# value = -80.0
+
+$person
+
+[traffic]
+per_month = $per_month
+$range
+# growth_per_month = 0.03      # three percent more every month
+# peak_factor = 4.0            # requests of the busiest hour against the average hour
+
+# [labels]
+# price_each = 0.08            # what it costs to have one more text labelled
+
+# [mix]                        # label shares to come, where they differ from those of the data
+# refund = 0.2
+
+# [currency]                   # rates into the currency above, where prices come in others
+# as_of = 2026-01-31
+# source = "my bank"
+# rates = { EUR = 1.08 }
+
+# [llm]                        # a language model to ask where the own model is unsure
+# model = "openai:gpt-5-mini"
+# accuracy = 0.93              # measured on your own texts
+
+# [hosting]                    # where it may run; all that the price book knows if left out
+# providers = ["hetzner", "aws"]
+# region = "eu-central-1"
+# latency_limit_ms = 200       # 95 of 100 answers must come sooner
+
+[search]
+minutes = $search_minutes
+seed = 0
+horizon_months = 12
+# months_until_retraining = 6
+# risk_aversion = 0.0          # above 0: a smaller mean for a smaller risk of loss
+# hour_of_waiting = 0.0        # what an hour of searching costs you
+# backbones = ["minilm-l6"]    # pretrained models to try; chosen by language if left out
+# prices_on = 2026-01-31       # reckon with the prices of that day
+""")
+
+
+def project_toml(starter: Starter) -> str:
+    """The text of a ``payoff.toml`` that `payoff run` accepts as it is."""
+    person = starter.minutes is not None
+    return _TEMPLATE.substitute(
+        name=toml_string(starter.name),
+        path=toml_string(starter.path),
+        text=toml_string(starter.text),
+        label=toml_string(starter.label),
+        currency=toml_string(starter.currency),
+        correct=_number(starter.correct),
+        wrong=_number(starter.wrong),
+        handoff="# handoff = -4.1              # follows from [person] where it is left out"
+        if starter.handoff is None
+        else f"handoff = {_number(starter.handoff)}",
+        person=_person(starter.minutes, starter.wage_per_hour) if person else _NO_PERSON,
+        per_month=_number(starter.per_month),
+        range=_range(starter.low, starter.high),
+        search_minutes=_number(starter.search_minutes),
+    )
+
+
+def toml_string(text: str) -> str:
+    r"""A TOML basic string.
+
+    Example:
+        >>> print(toml_string('a "b"'))
+        "a \"b\""
+    """
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+_NINE_OF_TEN = "nine months of ten lie between low and high"
+
+_EXTRAS = """\
+# error_rate = 0.02            # people err too
+# delay_cost = 0.5             # what waiting for a person costs, a request
+# capacity_per_month = 6000    # requests that they can take"""
+
+_NO_PERSON = (
+    """\
+# [person]                     # who takes over, and what that costs
+# minutes = 4
+# wage_per_hour = 30
+"""
+    + _EXTRAS
+)
+
+
+def _person(minutes: float | None, wage_per_hour: float | None) -> str:
+    return "\n".join(
+        [
+            "[person]                       # who takes over, and what that costs",
+            f"minutes = {_number(minutes or 0)}",
+            f"wage_per_hour = {_number(wage_per_hour or 0)}",
+            _EXTRAS,
+        ]
+    )
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"# low = 20000                  # {_NINE_OF_TEN}\n# high = 70000"
+    return f"low = {_number(low)}                    # {_NINE_OF_TEN}\nhigh = {_number(high)}"
+
+
+def _problems(starter: Starter) -> list[PayoffError]:
+    problems: list[PayoffError] = []
+
+    def wrong(where: str, found: str, expected: str) -> None:
+        problems.append(ProjectError("PF203", f"payoff.toml {where}", found, expected=expected))
+
+    half = (starter.minutes is None) != (starter.wage_per_hour is None)
+    if half:
+        wrong("[person]", "minutes or wage_per_hour is missing", "both")
+    if starter.handoff is None and starter.minutes is None and not half:
+        wrong("[value.handoff]", "it is missing", "a value, or a person's minutes and wage")
+    if starter.handoff is not None and starter.minutes is not None:
+        wrong("[value.handoff]", "it is given, and a person's minutes too", "one of the two")
+    if (starter.low is None) != (starter.high is None):
+        wrong("[traffic]", "low or high is missing", "both, or neither")
+    elif (
+        not (starter.low or starter.per_month)
+        <= starter.per_month
+        <= (starter.high or starter.per_month)
+    ):
+        wrong("[traffic]", "per_month is not between low and high", "low <= per_month <= high")
+    for where, value in (
+        ("[traffic.per_month]", starter.per_month),
+        ("[search.minutes]", starter.search_minutes),
+    ):
+        if value <= 0:
+            wrong(where, f"it is {value:g}", "a number above 0")
+    return problems

@@ -1,0 +1,127 @@
+"""``payoff predict``: what an artifact would do with texts, and what that is worth."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from payoff.cli.terminal import Terminal, with_terminal
+from payoff.core.errors import DataError, ProjectError
+from payoff.core.files import write_text
+
+if TYPE_CHECKING:
+    from payoff.economics.desk import Decision
+
+_ENDINGS = (".csv", ".jsonl")
+_COLUMNS = ("text", "action", "label", "probability", "worth", "currency")
+
+
+@click.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    required=True,
+    metavar="TEXT",
+    help="A text, once or several times; with FILE: the name of its text column.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the decisions here, as .csv or .jsonl, instead of printing them.",
+)
+@with_terminal
+def command(
+    terminal: Terminal,
+    *,
+    artifact: Path,
+    file: Path | None,
+    texts: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Decide texts, or every row of FILE, with the artifact ARTIFACT (NAME.payoff)."""
+    _check_out(out)
+    rows, given = ((), texts) if file is None else _read(file, texts)
+    from payoff.economics.desk import load
+
+    with load(artifact) as desk:
+        decisions = desk.decide_many(list(given))
+    if out is not None:
+        write_text(out, (_lines if out.suffix == ".jsonl" else _table)(decisions, given, rows))
+        content = {"out": str(out), "n_decisions": len(decisions)}
+        terminal.show(content, lambda: terminal.line(f"{len(decisions):,} decisions in {out}"))
+        return
+    records = _records(decisions, given, rows)
+    if file is None:
+        terminal.show({"decisions": records}, lambda: _people(terminal, decisions))
+    else:
+        table = _table(decisions, given, rows)
+        terminal.show({"decisions": records}, lambda: click.echo(table, nl=False))
+
+
+def _check_out(out: Path | None) -> None:
+    """Refuse an ending that cannot be written before any work is done."""
+    if out is not None and out.suffix not in _ENDINGS:
+        raise ProjectError(
+            "PF290", "--out", f"'{out.name}' cannot be written", expected="a .csv or .jsonl file"
+        )
+
+
+def _read(file: Path, texts: tuple[str, ...]) -> tuple[Sequence[int], Sequence[str]]:
+    """Row numbers and texts of a data file."""
+    from payoff.data.dataset import Dataset
+
+    if len(texts) != 1:
+        raise ProjectError(
+            "PF290",
+            "--text",
+            f"{len(texts)} columns are named",
+            expected="the one text column of the file",
+        )
+    dataset = Dataset.from_file(file, text=texts[0])
+    if not len(dataset):
+        raise DataError("PF106", str(file), "it has no rows", expected="at least one")
+    return [int(row) for row in dataset.rows], dataset.texts
+
+
+def _records(
+    decisions: Sequence[Decision], texts: Sequence[str], rows: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Decisions with their texts, and their row numbers where they come from a file."""
+    return [
+        ({"row": rows[index]} if rows else {}) | {"text": text} | decision.as_dict()
+        for index, (decision, text) in enumerate(zip(decisions, texts, strict=True))
+    ]
+
+
+def _table(decisions: Sequence[Decision], texts: Sequence[str], rows: Sequence[int]) -> str:
+    """Decisions as CSV with a header row."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*(["row"] if rows else []), *_COLUMNS])
+    for index, (made, text) in enumerate(zip(decisions, texts, strict=True)):
+        cells = (text, made.action, made.label, f"{made.probability:.6f}")
+        money = (made.worth.amount, made.worth.currency)
+        writer.writerow([*([rows[index]] if rows else []), *cells, *money])
+    return buffer.getvalue()
+
+
+def _lines(decisions: Sequence[Decision], texts: Sequence[str], rows: Sequence[int]) -> str:
+    """Decisions as JSON lines."""
+    records = _records(decisions, texts, rows)
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def _people(terminal: Terminal, decisions: Sequence[Decision]) -> None:
+    rows = [(d.action, d.label, f"{d.probability:.1%}", str(d.worth)) for d in decisions]
+    columns = ("action", "most likely label", "probability", "expected worth")
+    terminal.table(columns, rows, right=columns[2:])

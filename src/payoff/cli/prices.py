@@ -1,0 +1,101 @@
+"""``payoff prices``: the dated prices that forecasts are made of."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from payoff.cli.findings import show_findings
+from payoff.cli.listing import Listing
+from payoff.cli.terminal import Terminal, with_terminal
+from payoff.core.findings import count_by_status
+
+if TYPE_CHECKING:
+    from payoff.economics.prices.book import PriceBook
+
+
+@click.group(cls=Listing)
+def command() -> None:
+    """List the prices of machines, storage and transfer, or check how old they are."""
+
+
+def _book(path: Path | None) -> PriceBook:
+    from payoff.economics.prices.book import PriceBook
+
+    book = PriceBook.builtin()
+    return book if path is None else book.with_prices(PriceBook.from_csv(path))
+
+
+_extra_file = click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Prices of your own, beside the built-in ones.",
+)
+
+
+@command.command("list")
+@_extra_file
+@click.option("--kind", help="Only this kind: instance, gpu_instance, egress_gb, …")
+@click.option("--provider", help="Only this provider.")
+@click.option("--region", help="Only this region.")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="As they were on this day.")
+@click.option("--all-commitments", is_flag=True, help="Also reserved and spot prices.")
+@with_terminal
+def list_prices(
+    terminal: Terminal,
+    *,
+    path: Path | None = None,
+    kind: str | None = None,
+    provider: str | None = None,
+    region: str | None = None,
+    on: datetime | None = None,
+    all_commitments: bool = False,
+) -> None:
+    """List prices with their day and source; the newest one at or before --on holds."""
+    prices = _book(path).find(
+        kind=kind,
+        provider=provider,
+        region=region,
+        commitment=None if all_commitments else "on_demand",
+        on=on.date() if on else None,
+    )
+
+    def people() -> None:
+        rows = [
+            (
+                p.provider,
+                p.item,
+                p.region,
+                f"{p.price} {p.currency}",
+                p.unit,
+                str(p.as_of),
+                p.source,
+            )
+            for p in prices
+        ]
+        columns = ("provider", "item", "region", "price", "per", "as of", "source")
+        terminal.table(columns, rows, right=("price",))
+        terminal.line(f"{len(prices)} prices. Prices of language models are those of genai-prices.")
+
+    terminal.show({"prices": [price.as_dict() for price in prices]}, people)
+
+
+@command.command("check")
+@_extra_file
+@click.option("--max-age-days", default=180, show_default=True, help="Older prices are told.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where a check failed.")
+@with_terminal
+def check_prices(terminal: Terminal, *, path: Path | None, max_age_days: int, strict: bool) -> int:
+    """Check the prices: too old, without a source, of an unknown unit or currency."""
+    findings = _book(path).check(date.today(), max_age_days)
+    content = {
+        "counts": count_by_status(findings),
+        "findings": [finding.as_dict() for finding in findings],
+    }
+    terminal.show(content, lambda: show_findings(terminal, findings))
+    return 1 if strict and any(finding.failed for finding in findings) else 0

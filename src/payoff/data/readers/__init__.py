@@ -1,0 +1,3 @@
+"""Readers: one file format a file, each giving a `Reading` or a coded error."""
+
+from __future__ import annotations

@@ -1,0 +1,226 @@
+"""The desk: an artifact and its policy, answering requests. No torch from here on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.artifact.artifact import Artifact
+from payoff.artifact.runtime.threads import physical_cores
+from payoff.artifact.texts import check_request, check_texts
+from payoff.core.errors import ArtifactError
+from payoff.core.money import Money
+from payoff.economics.actions import HANDOFF
+from payoff.economics.policy import Policy
+
+POLICY = "policy.json"
+EVIDENCE = "evidence.json"
+
+_N_ALTERNATIVES = 3
+_PLACES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with one request.
+
+    Args:
+        action: A label to act as, or ``"handoff"``: give it to a person.
+        label: The most probable label; it may differ from the action where an error would be
+            expensive.
+        probability: Calibrated probability of ``label``, under the label mix the policy expects.
+        worth: Expected worth of the action.
+        alternatives: The three most probable labels with their probabilities, ``label`` first.
+    """
+
+    action: str
+    label: str
+    probability: float
+    worth: Money
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def automated(self) -> bool:
+        """Whether the desk acts by itself."""
+        return self.action != HANDOFF
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, money as a number with its currency."""
+        return {
+            "action": self.action,
+            "label": self.label,
+            "probability": self.probability,
+            "worth": {"amount": float(self.worth), "currency": self.worth.currency},
+            "alternatives": [
+                {"label": label, "probability": probability}
+                for label, probability in self.alternatives
+            ],
+        }
+
+
+class Desk:
+    """Decides on requests: what each is, what to do with it, and what that is worth.
+
+    Safe to use from several threads. `load` opens one.
+
+    Args:
+        artifact: The models and their calibration.
+        policy: What is worth what, for the artifact's labels in their order.
+        currency: Of the policy's values.
+
+    Raises:
+        ArtifactError: PF504 where the policy is for other labels.
+
+    Example:
+        >>> desk = load("support.payoff")  # doctest: +SKIP
+        >>> desk.decide("someone used my card in Lisbon").action  # doctest: +SKIP
+        'card_stolen'
+    """
+
+    def __init__(self, artifact: Artifact, policy: Policy, currency: str) -> None:
+        if policy.labels != artifact.labels:
+            raise ArtifactError(
+                "PF504",
+                f"{artifact.path} [{POLICY}]",
+                "the policy is for other labels than the model",
+                expected=", ".join(artifact.labels[:10]),
+            )
+        self.artifact = artifact
+        self.policy = policy
+        self.currency = Money.of(0, currency).currency
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.artifact.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, sorted: ``(n_labels,)``."""
+        return self.artifact.labels
+
+    @property
+    def threads(self) -> int:
+        """Threads a model may use."""
+        return self.artifact.threads or physical_cores()
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What was measured when it was made; empty where the artifact says nothing of it."""
+        if EVIDENCE not in self.artifact.documents:
+            return {}
+        content = self.artifact.read_json(EVIDENCE)
+        return dict(content) if isinstance(content, dict) else {"evidence": content}
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Calibrated probabilities, ``(n_texts, n_labels)``, columns in the order of `labels`.
+
+        Raises:
+            DataError: PF105 where a text is unusable.
+        """
+        return self.artifact.probabilities(texts)
+
+    def decide(self, text: str) -> Decision:
+        """The action of highest expected worth for one text.
+
+        Raises:
+            DataError: PF105 where the text is empty, holds NUL or is longer than 1 MB.
+        """
+        check_request(text)
+        return self._decisions([text])[0]
+
+    def decide_many(self, texts: Sequence[str]) -> list[Decision]:
+        """`decide` for ``(n_texts,)``, in the same order, much faster than one by one.
+
+        Raises:
+            DataError: PF105 for the first text that is unusable, counted from 1.
+        """
+        check_texts(texts)
+        for number, text in enumerate(texts, 1):
+            check_request(text, f"text {number}")
+        return self._decisions(texts)
+
+    def _decisions(self, texts: Sequence[str]) -> list[Decision]:
+        if not texts:
+            return []
+        probabilities = self.probabilities(texts)
+        shifted = self.policy.shifted(probabilities)
+        done = self.policy.decide(probabilities)
+        top = np.argsort(-shifted, axis=1, kind="stable")[:, :_N_ALTERNATIVES]
+        return [
+            Decision(
+                action=action,
+                label=self.labels[best[0]],
+                probability=float(row[best[0]]),
+                worth=Money.of(float(value), self.currency).rounded(_PLACES),
+                alternatives=tuple((self.labels[j], float(row[j])) for j in best),
+            )
+            for action, value, row, best in zip(
+                done.names(self.labels), done.values, shifted, top, strict=True
+            )
+        ]
+
+    def close(self) -> None:
+        """Let the models go."""
+        self.artifact.close()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        tiers = ", ".join(tier.name for tier in self.artifact.tiers)
+        return f"Desk({self.name!r}: {len(self.labels)} labels, {tiers}, {self.currency})"
+
+
+def load(path: str | Path, *, threads: int = 0) -> Desk:
+    """Open an artifact, with its models made ready, so that the first answer is fast too.
+
+    Args:
+        path: A ``NAME.payoff`` file, or the same as a folder.
+        threads: Threads a model may use; 0 takes the physical cores this process may use.
+
+    Raises:
+        ArtifactError: PF501 where there is none, PF502 where it was altered, PF503 where it is of
+            a newer format, PF504 where a part of it does not work or it holds no policy.
+    """
+    artifact = Artifact.open(path, threads=threads)
+    try:
+        document = artifact.read_json(POLICY)
+        currency = document.get("currency") if isinstance(document, dict) else None
+        if not isinstance(currency, str):
+            raise ArtifactError(
+                "PF504", f"{path} [{POLICY}]", "it names no currency", expected='"currency": "USD"'
+            )
+        desk = Desk(artifact, Policy.from_dict(document), currency)
+        artifact.warm()
+    except BaseException:
+        artifact.close()
+        raise
+    return desk
+
+
+def policy_document(policy: Policy, currency: str) -> Mapping[str, Any]:
+    """What an artifact keeps as ``policy.json``: the policy and the currency of its values.
+
+    Raises:
+        EconomicsError: PF610 where that is no currency.
+
+    Example:
+        >>> policy_document(Policy(("a", "b"), np.eye(2, 3)), "USD")["currency"]
+        'USD'
+    """
+    return {**policy.to_dict(), "currency": Money.of(0, currency).currency}

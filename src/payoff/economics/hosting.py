@@ -1,0 +1,300 @@
+"""Hosting: where a model runs, and what a month of it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import EconomicsError
+from payoff.economics.charge import Charge, Fixed, PerRequest, Quantity
+from payoff.economics.costs import CostLine, Step
+from payoff.economics.instance import rented
+from payoff.economics.offer import Offer, Tariff
+from payoff.economics.platform import platforms
+from payoff.economics.requirement import Requirement
+from payoff.economics.serverless import Rates, serverless
+from payoff.economics.traffic import Traffic
+
+if TYPE_CHECKING:
+    from payoff.economics.prices.book import PriceBook
+    from payoff.economics.prices.exchange import ExchangeRates
+    from payoff.economics.prices.price import Price
+
+_GB = 1e9
+_Part = tuple[Step, str, Quantity, str, str, bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Hosting:
+    """One way to run a model: its charges, and whether it holds the limits.
+
+    `cost_per_month` and `lines` are computed from the same charges, so that they agree.
+
+    Args:
+        name: What people call it.
+        provider: Who sells it.
+        item: What is sold.
+        region: Where it runs.
+        currency: Currency of all its charges.
+        charges: What it costs; empty where it could not be priced.
+        why_not: The limit that it breaks; empty where it breaks none.
+        notes: What could not be priced or checked.
+
+    Example:
+        >>> from payoff.core.money import Money
+        >>> each = Charge(Step.API, "calls", PerRequest(1.0), "request", Money.of("0.002", "USD"),
+        ...               as_of=None, source="stated", measured=True)
+        >>> api = Hosting("an API", "stated", "calls", "", currency="USD", charges=(each,))
+        >>> api.cost_per_month(np.array([1000.0]))
+        array([2.])
+    """
+
+    name: str
+    provider: str
+    item: str
+    region: str
+    currency: str
+    charges: tuple[Charge, ...]
+    why_not: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def meets_limits(self) -> bool:
+        """Whether it can be used."""
+        return not self.why_not
+
+    @property
+    def priced(self) -> bool:
+        """Whether its cost is known."""
+        return bool(self.charges)
+
+    def cost_by_step(self, requests: NDArray[np.float64]) -> dict[Step, NDArray[np.float64]]:
+        """Cost of months with so many requests, any shape, by step.
+
+        Raises:
+            EconomicsError: PF617 where it could not be priced.
+        """
+        if not self.priced:
+            raise EconomicsError("PF617", self.name, f"it has no price: {self.why_not}")
+        costs: dict[Step, NDArray[np.float64]] = {}
+        for charge in self.charges:
+            cost = charge.cost(requests)
+            costs[charge.step] = costs[charge.step] + cost if charge.step in costs else cost
+        return costs
+
+    def cost_per_month(self, requests: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Cost of months with so many requests, any shape, the same shape back.
+
+        Raises:
+            EconomicsError: PF617 where it could not be priced.
+        """
+        total = np.zeros(np.shape(requests))
+        for cost in self.cost_by_step(requests).values():
+            total = total + cost
+        return total
+
+    def lines(self, requests: float | NDArray[np.float64]) -> tuple[CostLine, ...]:
+        """The bill of a month with so many requests; of the mean month for several."""
+        return tuple(charge.line(requests) for charge in self.charges)
+
+    def steps(self, up_to: float) -> NDArray[np.float64]:
+        """Requests a month, rising and below ``up_to``, above which the cost jumps."""
+        jumps = [charge.quantity.steps(up_to) for charge in self.charges]
+        return np.unique(np.concatenate(jumps)) if jumps else np.empty(0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What it is, without its charges."""
+        return {
+            "name": self.name,
+            "provider": self.provider,
+            "item": self.item,
+            "region": self.region,
+            "currency": self.currency,
+            "meets_limits": self.meets_limits,
+            "why_not": self.why_not,
+            "notes": list(self.notes),
+        }
+
+
+def hosting_options(
+    book: PriceBook,
+    requirement: Requirement,
+    traffic: Traffic,
+    *,
+    currency: str,
+    rates: ExchangeRates | None = None,
+    providers: Sequence[str] | None = None,
+    on: date,
+) -> list[Hosting]:
+    """Every rented instance and every serverless service that the price book knows.
+
+    Options that break a limit, or cannot be priced for want of an exchange rate, are listed with
+    the reason in `Hosting.why_not`, rather than left out.
+
+    Args:
+        book: Dated prices.
+        requirement: What was measured of the model.
+        traffic: Expected traffic; serverless latency is checked at its likely number.
+        currency: Currency of the plan.
+        rates: Dated exchange rates; None where all prices are in the plan's currency.
+        providers: Providers to consider; None is all.
+        on: Day whose prices hold.
+
+    Returns:
+        Options in the order of the book: instances first, then serverless.
+
+    Example:
+        >>> from payoff.economics.prices import PriceBook
+        >>> need = Requirement(200.0, 5.0, 2e8, 9e7, 0.5, 4.0)
+        >>> options = hosting_options(PriceBook.builtin(), need, Traffic(40_000), currency="USD",
+        ...                           providers=["aws"], on=date(2026, 11, 22))
+        >>> {option.provider for option in options if option.meets_limits}
+        {'aws'}
+    """
+    known = [name for name in book.providers if providers is None or name in providers]
+    options = []
+    for provider in known:
+        for price in book.find(kind="instance", provider=provider, on=on):
+            try:
+                tariff = Tariff.of(price, currency, rates=rates, on=on)
+            except EconomicsError as error:
+                offer = Tariff(price, price.money).refused(error.found)
+            else:
+                offer = rented(tariff, requirement)
+            options.append((provider, offer))
+    for provider in known:
+        for own in _rates_of(book, provider, currency=currency, rates=rates, on=on):
+            if isinstance(own, Offer):
+                options.append((provider, own))
+                continue
+            platform = platforms()[provider, own.gb_second.price.service]
+            likely = traffic.per_month
+            offer = serverless(platform, own, requirement, requests_per_month=likely)
+            options.append((provider, offer))
+    shared = _Shared(book, requirement, currency, rates, on)
+    return [shared.hosting(provider, offer) for provider, offer in options]
+
+
+def cheapest(options: Iterable[Hosting], requests: float | NDArray[np.float64]) -> Hosting:
+    """The option of the lowest mean cost among those that hold all limits.
+
+    Args:
+        options: What `hosting_options` listed.
+        requests: Requests a month; the mean cost counts where there are several.
+
+    Raises:
+        EconomicsError: PF616 where none holds all limits, with the reasons.
+    """
+    listed = list(options)
+    usable = [option for option in listed if option.meets_limits and option.priced]
+    if not usable:
+        reasons = "; ".join(f"{option.name}: {option.why_not}" for option in listed[:4])
+        raise EconomicsError(
+            "PF616",
+            "hosting",
+            f"no option holds all limits ({reasons or 'none was offered'})",
+            mend="Loosen the latency limit, name more providers, or give exchange rates.",
+        )
+    months = np.asarray(requests, dtype=np.float64)
+    return min(usable, key=lambda option: float(option.cost_per_month(months).mean()))
+
+
+def _rates_of(
+    book: PriceBook, provider: str, *, currency: str, rates: ExchangeRates | None, on: date
+) -> list[Rates | Offer]:
+    """The provider's serverless services with all their prices, or why one cannot be used."""
+    found: list[Rates | Offer] = []
+    for memory in book.find(kind="serverless_gb_second", provider=provider, on=on):
+        matching = {"provider": provider, "service": memory.service, "region": memory.region}
+        request = book.find(kind="serverless_request", on=on, **matching)
+        vcpu = book.find(kind="serverless_vcpu_second", on=on, **matching)
+        refused = Tariff(memory, memory.money).refused
+        if (provider, memory.service) not in platforms():
+            found.append(refused("how it rounds memory and time is not known"))
+            continue
+        if not request:
+            found.append(refused("the price book has no price of a request"))
+            continue
+        prices = [request[0], memory, *vcpu[:1]]
+        try:
+            found.append(Rates(*(Tariff.of(p, currency, rates=rates, on=on) for p in prices)))
+        except EconomicsError as error:
+            found.append(refused(error.found))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """Adds to an offer what its provider charges for traffic and storage."""
+
+    book: PriceBook
+    need: Requirement
+    currency: str
+    rates: ExchangeRates | None
+    on: date
+
+    def hosting(self, provider: str, offer: Offer) -> Hosting:
+        notes: list[str] = []
+        charges: list[Charge] = []
+        if offer.charges:
+            for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):
+                price = self._dearest(kind, provider, offer.region)
+                if price is None:
+                    notes.append(f"{what} is not priced: the price book has none of {provider}")
+                else:
+                    charges += self._charges(kind, price, offer.region)
+        return Hosting(
+            offer.name,
+            offer.provider,
+            offer.item,
+            offer.region,
+            currency=self.currency,
+            charges=(*offer.charges, *charges),
+            why_not=offer.why_not,
+            notes=tuple(notes),
+        )
+
+    def _dearest(self, kind: str, provider: str, region: str) -> Price | None:
+        """The provider's dearest price of a kind, in the region if it has one there."""
+        prices = self.book.find(kind=kind, provider=provider, on=self.on)
+        here = [price for price in prices if price.region == region] or prices
+        return max(here, key=lambda price: price.price, default=None)
+
+    def _charges(self, kind: str, price: Price, region: str) -> list[Charge]:
+        tariff = Tariff.of(price, self.currency, rates=self.rates, on=self.on)
+        need, per_request = self.need, self.need.bytes_in + self.need.bytes_out
+        elsewhere = "" if price.region in ("", region) else f"price of {price.region}"
+        sizes = "" if need.sizes_measured else "sizes assumed"
+        if kind == "egress_gb":
+            note = tariff.with_note("bytes in counted like bytes out", sizes, elsewhere)
+            each = PerRequest(per_request / _GB)
+            parts: list[_Part] = [
+                (Step.TRANSFER, "bytes in and out", each, "GB", note, need.sizes_measured)
+            ]
+        else:
+            kept = PerRequest(per_request * need.retention_months / _GB)
+            note = tariff.with_note(f"kept {need.retention_months:g} months", sizes, elsewhere)
+            artifact, plain = Fixed(need.package_bytes / _GB), tariff.with_note(elsewhere)
+            parts = [
+                (Step.STORAGE, "artifact stored", artifact, "GB-month", plain, True),
+                (Step.STORAGE, "journal stored", kept, "GB-month", note, need.sizes_measured),
+            ]
+        return [
+            Charge(
+                step,
+                what,
+                quantity,
+                unit,
+                tariff.unit_price,
+                as_of=price.as_of,
+                source=price.source,
+                measured=measured,
+                note=noted,
+            )
+            for step, what, quantity, unit, noted, measured in parts
+        ]

@@ -1,0 +1,252 @@
+"""Policy: the action of highest expected worth for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import EconomicsError
+from payoff.economics.actions import Actions
+from payoff.economics.label_mix import Mix, label_mix
+from payoff.economics.payoff import Payoff
+
+_SUM_TOLERANCE = 1e-4
+_TIE_TOLERANCE = 1e-9
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """Acts by expected worth: ``value(a | x) = Σ_i p(i | x) · M[i, a]``, and the largest wins.
+
+    No threshold is tuned: all of them follow from the payoff (Elkan 2001, "The foundations of
+    cost-sensitive learning", IJCAI, eq. 1; with handing over as one more action, Chow 1970, "On
+    optimum recognition error and reject tradeoff", IEEE Trans. Inf. Theory 16(1)).
+
+    Ties, that is values within a billionth of the payoff's largest amount, go to the action of
+    the lowest index, so that handing over, the last one, happens only where it is worth more.
+
+    Args:
+        labels: The ``k`` labels, in the order of the probabilities' columns.
+        values: Money per request, shape ``(k, k+1)``, net of wages, handoff last.
+        prior_shift: ``π'_i / π_i``, shape ``(k,)``: the expected mix of labels over that of the
+            training data; None where they are the same.
+
+    Example:
+        >>> worth = Payoff(correct=3.20, wrong=-7.50, handoff=-4.10, currency="USD")
+        >>> policy = Policy.from_payoff(worth, ("billing", "refund"))
+        >>> done = policy.decide(np.array([[0.9, 0.1], [0.5, 0.5]]))
+        >>> done.actions, done.values.round(2)
+        (array([0, 0]), array([ 2.13, -2.15]))
+    """
+
+    labels: tuple[str, ...]
+    values: NDArray[np.float64]
+    prior_shift: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        k = len(self.labels)
+        if self.values.shape != (k, k + 1) or not np.isfinite(self.values).all():
+            raise EconomicsError(
+                "PF613",
+                "policy values",
+                f"they have the shape {self.values.shape}, or are not finite",
+                expected=f"({k}, {k + 1}) finite amounts",
+            )
+        shift = self.prior_shift
+        if shift is not None and (
+            shift.shape != (k,) or not np.isfinite(shift).all() or (shift <= 0).any()
+        ):
+            raise EconomicsError(
+                "PF613", "policy prior shift", "it is wrong", expected=f"{k} ratios above 0"
+            )
+
+    @classmethod
+    def from_payoff(
+        cls,
+        payoff: Payoff,
+        labels: Sequence[str],
+        *,
+        expected_mix: Mix | None = None,
+        training_mix: Mix | None = None,
+    ) -> Policy:
+        """The policy that a payoff implies.
+
+        Args:
+            payoff: Worth of every action.
+            labels: The labels in the order of the probabilities' columns.
+            expected_mix: Shares of the labels among the requests to come; None where they come as
+                in the training data.
+            training_mix: Shares (or counts) of the labels in the data that the probabilities were
+                fitted on; needed with ``expected_mix``.
+
+        Raises:
+            EconomicsError: PF612 where a mix is wrong or only the expected one is given.
+            ProjectError: PF203 where the payoff does not fit the labels.
+        """
+        shift = None
+        if expected_mix is not None:
+            if training_mix is None:
+                raise EconomicsError(
+                    "PF612",
+                    "training mix",
+                    "it is missing",
+                    expected="the label counts of the training data beside the expected mix",
+                )
+            expected = label_mix(expected_mix, labels, "expected mix")
+            shift = expected / label_mix(training_mix, labels, "training mix")
+        return cls(tuple(labels), payoff.matrix(labels), shift)
+
+    def decide(self, probabilities: NDArray[np.floating[Any]]) -> Actions:
+        """The best action of each request.
+
+        Args:
+            probabilities: Calibrated, shape ``(n, k)``, rows summing to 1 within 1e-4.
+
+        Raises:
+            EconomicsError: PF611 where they are no probabilities of these labels.
+        """
+        expected = self.expected_values(probabilities)
+        best = expected.max(axis=1, keepdims=True)
+        ties = expected >= best - _TIE_TOLERANCE * np.abs(self.values).max(initial=0.0)
+        return _taken(expected, np.argmax(ties, axis=1))
+
+    def argmax(self, probabilities: NDArray[np.floating[Any]]) -> Actions:
+        """The most probable label of each request, never a handoff: what to compare with.
+
+        The same prior shift applies, so that the two differ by the payoff alone.
+
+        Raises:
+            EconomicsError: PF611 as `decide` does.
+        """
+        shifted = self.shifted(probabilities)
+        return _taken(shifted @ self.values, np.argmax(shifted, axis=1))
+
+    def expected_values(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Expected worth of every action, shape ``(n, k+1)``.
+
+        Raises:
+            EconomicsError: PF611 as `decide` does.
+        """
+        expected: NDArray[np.float64] = self.shifted(probabilities) @ self.values
+        return expected
+
+    def shifted(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Probabilities under the expected mix: ``p'_i ∝ (π'_i / π_i) · p_i``.
+
+        Source: Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to
+        new a priori probabilities", Neural Computation 14(1), eq. 2.4.
+
+        Raises:
+            EconomicsError: PF611 as `decide` does.
+
+        Example:
+            >>> policy = Policy(("a", "b"), np.zeros((2, 3)), np.array([1.8, 0.2]))
+            >>> policy.shifted(np.array([[0.5, 0.5]]))
+            array([[0.9, 0.1]])
+        """
+        checked = _probabilities(probabilities, len(self.labels))
+        if self.prior_shift is None:
+            return checked
+        weighed = checked * self.prior_shift
+        normalised: NDArray[np.float64] = weighed / weighed.sum(axis=1, keepdims=True)
+        return normalised
+
+    def thresholds(self) -> dict[str, float | None]:
+        """The probability above which acting as a label beats handing over, for reports.
+
+        Two outcomes are distinguished: the request has this label, with probability ``p``, or any
+        of the others, whose values are averaged with equal weights. Acting is worth more by
+        ``d(p) = p · (M[j,j] − M[j,h]) + (1 − p) · mean_{i≠j}(M[i,j] − M[i,h])``, and the threshold
+        is its root (Chow 1970). It is exact for a payoff of three scalars. `decide` does not use
+        it: it looks at all probabilities.
+
+        Returns:
+            By label: 0 where acting is always worth more, None where it never is.
+
+        Example:
+            >>> worth = Payoff(correct=3.20, wrong=-7.50, handoff=-4.10, currency="USD")
+            >>> round(Policy.from_payoff(worth, ("a", "b")).thresholds()["a"], 4)  # 3.4 / 10.7
+            0.3178
+        """
+        k = len(self.labels)
+        gain = self.values[:, :k] - self.values[:, k:]
+        right = np.diag(gain)
+        wrong = (gain.sum(axis=0) - right) / (k - 1) if k > 1 else right
+        return {
+            label: _threshold(float(at_one), float(at_zero))
+            for label, at_one, at_zero in zip(self.labels, right, wrong, strict=True)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives back the very same numbers."""
+        return {
+            "format": _FORMAT,
+            "labels": list(self.labels),
+            "values": self.values.tolist(),
+            "prior_shift": None if self.prior_shift is None else self.prior_shift.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Policy:
+        """The inverse of `to_dict`.
+
+        Raises:
+            EconomicsError: PF613 where it is no policy.
+
+        Example:
+            >>> document = Policy(("a", "b"), np.eye(2, 3)).to_dict()
+            >>> Policy.from_dict(document).to_dict() == document
+            True
+        """
+        try:
+            shift = document["prior_shift"]
+            return cls(
+                tuple(document["labels"]),
+                np.array(document["values"], dtype=np.float64),
+                None if shift is None else np.array(shift, dtype=np.float64),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise EconomicsError(
+                "PF613", "policy", f"it cannot be read ({error!r})", expected="labels and values"
+            ) from error
+
+
+def _taken(expected: NDArray[np.float64], chosen: NDArray[np.intp]) -> Actions:
+    actions = chosen.astype(np.int64)
+    return Actions(actions, np.take_along_axis(expected, actions[:, None], axis=1)[:, 0])
+
+
+def _threshold(at_one: float, at_zero: float) -> float | None:
+    """Smallest ``p`` from which ``p · at_one + (1 − p) · at_zero`` is never below 0."""
+    if at_one < 0:
+        return None
+    return 0.0 if at_zero >= 0 else at_zero / (at_zero - at_one)
+
+
+def _probabilities(given: NDArray[np.floating[Any]], k: int) -> NDArray[np.float64]:
+    """The same as float64, once they are known to be probabilities of ``k`` labels."""
+    checked = np.asarray(given, dtype=np.float64)
+    if checked.ndim != 2 or checked.shape[1] != k:
+        raise EconomicsError(
+            "PF611",
+            "probabilities",
+            f"they have the shape {checked.shape}",
+            expected=f"(n, {k}): one column per label",
+        )
+    good = np.isfinite(checked).all(axis=1) & (checked >= 0).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        good &= np.abs(checked.sum(axis=1) - 1.0) <= _SUM_TOLERANCE
+    if not good.all():
+        row = int(np.argmin(good))
+        raise EconomicsError(
+            "PF611",
+            f"probabilities, row {row}",
+            f"the smallest is {checked[row].min():g} and they sum to {checked[row].sum():g}",
+            expected="finite numbers of 0 or more that sum to 1 within 0.0001",
+        )
+    return checked

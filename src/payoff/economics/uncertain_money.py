@@ -1,0 +1,123 @@
+"""UncertainMoney: an amount as a distribution over possible worlds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import EconomicsError
+from payoff.core.money import Money, format_money
+
+QUANTILES: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
+"""The quantiles by which samples are summarised on disk."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class UncertainMoney:
+    """One amount in each of ``n_worlds`` equally probable worlds.
+
+    World ``w`` is the same world in every amount drawn from the same `Worlds`, so that a
+    difference of two amounts is paired.
+
+    Args:
+        samples: Amounts, shape ``(n_worlds,)``.
+        currency: ISO 4217 code.
+
+    Raises:
+        EconomicsError: PF610 where the currency is no code, there is no sample, or one is not
+            finite.
+
+    Example:
+        >>> profit = UncertainMoney(np.arange(101.0) * 100, "USD")
+        >>> print(profit)
+        5,000 USD (5–95 %: 500.00 to 9,500 USD)
+        >>> profit.interval(0.5)
+        (Money(2500.0 USD), Money(7500.0 USD))
+    """
+
+    samples: NDArray[np.float64]
+    currency: str
+
+    def __post_init__(self) -> None:
+        Money.of(0, self.currency)
+        if self.samples.ndim != 1 or not len(self.samples) or not np.isfinite(self.samples).all():
+            raise EconomicsError(
+                "PF610",
+                "samples",
+                f"they have the shape {self.samples.shape}, or are not all finite",
+                expected="one finite amount per world",
+            )
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def mean(self) -> Money:
+        """Mean over the worlds."""
+        return Money.of(float(self.samples.mean()), self.currency)
+
+    def quantile(self, share: float) -> Money:
+        """The amount below which that share of the worlds lies."""
+        return Money.of(float(np.quantile(self.samples, share)), self.currency)
+
+    def interval(self, level: float = 0.9) -> tuple[Money, Money]:
+        """The middle ``level`` of the worlds: from 5 % to 95 % for 0.9."""
+        tail = round((1.0 - level) / 2.0, 12)
+        return self.quantile(tail), self.quantile(1.0 - tail)
+
+    def probability_below(self, amount: float = 0.0) -> float:
+        """Share of the worlds with less than that.
+
+        Example:
+            >>> UncertainMoney(np.array([-1.0, 2.0, 3.0, 4.0]), "EUR").probability_below()
+            0.25
+        """
+        return float(np.mean(self.samples < amount))
+
+    def tail_mean(self, share: float = 0.05) -> Money:
+        """Mean of the worst ``share`` of the worlds, at least of one: what a bad year looks like.
+
+        Source: Rockafellar and Uryasev 2000, "Optimization of conditional value-at-risk",
+        Journal of Risk 2(3); with the sign of profit, not of loss.
+
+        Example:
+            >>> UncertainMoney(np.array([-10.0, 0.0, 5.0, 9.0]), "EUR").tail_mean(0.5)
+            Money(-5.0 EUR)
+        """
+        n_worst = max(1, round(share * len(self.samples)))
+        worst = np.partition(self.samples, n_worst - 1)[:n_worst]
+        return Money.of(float(worst.mean()), self.currency)
+
+    def __sub__(self, other: UncertainMoney) -> UncertainMoney:
+        """Paired difference, world by world.
+
+        Raises:
+            EconomicsError: PF605 for another currency, PF615 for another number of worlds.
+        """
+        _ = self.mean - other.mean
+        if len(self) != len(other):
+            raise EconomicsError(
+                "PF615", "difference", f"{len(self)} worlds are compared with {len(other)}"
+            )
+        return UncertainMoney(self.samples - other.samples, self.currency)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Mean and quantiles as plain values; the samples themselves are not written."""
+        amounts = np.quantile(self.samples, QUANTILES)
+        return {
+            "currency": self.currency,
+            "mean": float(self.samples.mean()),
+            "n_worlds": len(self.samples),
+            "quantiles": {
+                f"{share:.2f}": float(amount)
+                for share, amount in zip(QUANTILES, amounts, strict=True)
+            },
+        }
+
+    def __str__(self) -> str:
+        low, high = self.interval(0.9)
+        start = format_money(float(low), self.currency).rsplit(" ", 1)[0]
+        return f"{self.mean} (5–95 %: {start} to {high})"

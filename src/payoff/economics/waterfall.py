@@ -1,0 +1,169 @@
+"""Waterfall: from what is earned to what is left; cash by month; both readings of the formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from payoff.core.money import Money
+from payoff.economics.costs import PlanCosts, Step
+from payoff.economics.ledger import ENTRIES, Conditions, Earning, Ledger
+
+if TYPE_CHECKING:
+    from payoff.economics.hosting import Hosting
+
+_HALF_A_CENT: Final = Decimal("0.005")
+_CLOUD: Final = (Step.INFERENCE, Step.API, Step.TRANSFER, Step.STORAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallStep:
+    """One step of the waterfall: its name and its mean amount a month."""
+
+    name: str
+    amount: Money
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"name": self.name, "amount": float(self.amount), "currency": self.amount.currency}
+
+
+@dataclass(frozen=True, slots=True)
+class MonthCash:
+    """Cumulative cash at the end of a month, counted from 1: mean, 5 % and 95 %."""
+
+    month: int
+    mean: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain values for JSON."""
+        return {"month": self.month, "mean": self.mean, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The mission's formula, read both ways; all amounts are means a month.
+
+    First reading: ``profit = E_model − hosting − other costs``. Second: ``E = E_model + E_cloud``
+    with ``E_cloud = reference − hosting``, and ``profit = E − reference − other costs``.
+
+    Args:
+        e_model: Worth of what the model does, before all costs.
+        hosting: What the chosen hosting costs: inference, API, transfer and storage.
+        reference: What the reference hosting would cost; the chosen one's where none is given.
+        other_costs: People, training, labels and build.
+        profit: The forecast's mean profit.
+    """
+
+    e_model: Money
+    hosting: Money
+    reference: Money
+    other_costs: Money
+    profit: Money
+
+    @property
+    def e_cloud(self) -> Money:
+        """What the choice of hosting saves against the reference."""
+        return self.reference - self.hosting
+
+    @property
+    def difference(self) -> Money:
+        """The larger distance of the two readings from the profit."""
+        first = self.e_model - self.hosting - self.other_costs - self.profit
+        second = self.e_model + self.e_cloud - self.reference - self.other_costs - self.profit
+        return Money(max(abs(first.amount), abs(second.amount)), self.profit.currency)
+
+    @property
+    def holds(self) -> bool:
+        """Whether both readings give the profit, to less than half a cent."""
+        return self.difference.amount < _HALF_A_CENT
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "e_model": float(self.e_model),
+            "e_cloud": float(self.e_cloud),
+            "hosting": float(self.hosting),
+            "reference": float(self.reference),
+            "other_costs": float(self.other_costs),
+            "profit": float(self.profit),
+            "currency": self.profit.currency,
+            "holds": self.holds,
+        }
+
+
+def waterfall_of(ledger: Ledger, currency: str) -> tuple[WaterfallStep, ...]:
+    """Mean amounts a month of all entries, and their exact sum as the last step, ``profit``.
+
+    Entries that are 0 are left out, except right and wrong answers.
+
+    Example:
+        >>> one = {entry: np.zeros((1, 1)) for entry in ENTRIES}
+        >>> one[Earning.RIGHT] = np.array([[5.0, 7.0]])
+        >>> [(step.name, str(step.amount)) for step in waterfall_of(Ledger(one), "EUR")]
+        [('right answers', '6.00 EUR'), ('wrong answers', '0.00 EUR'), ('profit', '6.00 EUR')]
+    """
+    always = (Earning.RIGHT, Earning.WRONG)
+    amounts = {entry: ledger.mean(entry) for entry in ENTRIES}
+    steps = [
+        WaterfallStep(entry.value, Money.of(amount, currency))
+        for entry, amount in amounts.items()
+        if amount or entry in always
+    ]
+    total = sum((step.amount for step in steps), start=Money.of(0, currency))
+    return (*steps, WaterfallStep("profit", total))
+
+
+def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tuple[MonthCash, ...]:
+    """Cumulative cash: the running entries, and single payments in the month they are made in."""
+    spread = PlanCosts(
+        once=costs.once, months_until_retraining=costs.months_until_retraining
+    ).fixed_per_month(horizon_months)
+    flow = ledger.profit + sum(spread.values()) - costs.paid_once(horizon_months)
+    flow = np.broadcast_to(flow, (flow.shape[0], horizon_months))
+    cumulative = flow.cumsum(axis=1)
+    mean, (low, high) = cumulative.mean(axis=0), np.quantile(cumulative, (0.05, 0.95), axis=0)
+    return tuple(
+        MonthCash(month + 1, float(mean[month]), float(low[month]), float(high[month]))
+        for month in range(horizon_months)
+    )
+
+
+def payback(months: tuple[MonthCash, ...]) -> int | None:
+    """First month from which the mean cumulative cash stays at or above 0.
+
+    Example:
+        >>> payback((MonthCash(1, -5, 0, 0), MonthCash(2, 1, 0, 0), MonthCash(3, 4, 0, 0)))
+        2
+    """
+    losses = [cash.month for cash in months if cash.mean < 0]
+    first = max(losses, default=0) + 1
+    return first if first <= len(months) else None
+
+
+def reconciled(
+    ledger: Ledger, conditions: Conditions, reference: Hosting | None, *, currency: str
+) -> Reconciliation:
+    """Read the mission's formula both ways from the ledger."""
+
+    def money(amount: float) -> Money:
+        return Money.of(amount, currency)
+
+    hosting = -sum(ledger.mean(step) for step in _CLOUD)
+    others = -sum(ledger.mean(step) for step in Step if step not in _CLOUD)
+    compared = hosting
+    if reference is not None:
+        cost = reference.cost_per_month(conditions.requests)
+        compared = float((cost * conditions.price_factor[:, None]).mean())
+    return Reconciliation(
+        e_model=money(sum(ledger.mean(earning) for earning in Earning)),
+        hosting=money(hosting),
+        reference=money(compared),
+        other_costs=money(others),
+        profit=money(float(ledger.profit.mean())),
+    )

@@ -1,0 +1,65 @@
+"""An entry of the journal: one decision, as it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the journal keeps of one decision: never the text, only its hash.
+
+    Args:
+        request_id: Names the decision for ever; the same id is written once.
+        artifact_sha256: Of the manifest of the artifact that decided.
+        text_sha256: Of the text in UTF-8.
+        action: A label, or ``"handoff"``.
+        label: The most probable label.
+        probability: Of that label.
+        worth: Expected worth of the action.
+        currency: Of the worth.
+        latency_ms: From the text's arrival to its decision.
+        time_utc: When, as ISO 8601 with microseconds; now where it is empty.
+
+    Example:
+        >>> entry = Entry("r-1", "a" * 64, text_hash("hi"), "greet", "greet", 0.9, 3.2, "USD", 4.0)
+        >>> entry.time_utc.endswith("Z")
+        True
+    """
+
+    request_id: str
+    artifact_sha256: str
+    text_sha256: str
+    action: str
+    label: str
+    probability: float
+    worth: float
+    currency: str
+    latency_ms: float
+    time_utc: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.time_utc:
+            object.__setattr__(self, "time_utc", now_utc())
+
+
+def now_utc() -> str:
+    """The time as the journal writes it: sortable as text.
+
+    Example:
+        >>> len(now_utc())
+        27
+    """
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a text, so that the journal can tell texts apart without keeping them.
+
+    Example:
+        >>> text_hash("")[:8]
+        'e3b0c442'
+    """
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

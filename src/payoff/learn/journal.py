@@ -1,0 +1,263 @@
+"""The journal: every decision, written before its answer leaves. Append-only."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from payoff.core.errors import ServiceError
+from payoff.learn.entry import Entry, now_utc
+from payoff.learn.migrations import MIGRATIONS, decisions, migrate
+
+_BLOCK = 500
+_LOCK = 1885434470
+"""Names the journal's writer among the advisory locks of a PostgreSQL database."""
+
+_COLUMNS = tuple(decisions.c[field.name] for field in fields(Entry))
+
+
+class Journal:
+    """One database of decisions: SQLite in WAL mode by default, PostgreSQL by URL.
+
+    Safe to use from several threads, and from several processes on the same database. `open`
+    makes one.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     journal.append([Entry("r-1", "a", "t", "refund", "refund", 0.9, 3.2, "USD", 4.0)])
+        ...     journal.append([Entry("r-1", "a", "t", "refund", "refund", 0.9, 3.2, "USD", 4.0)])
+        ...     journal.count()
+        1
+        0
+        1
+    """
+
+    def __init__(self, engine: Engine, where: str) -> None:
+        self._engine = engine
+        self._where = where
+        # One writer at a time: SQLite allows no more, and waiting here is fair and cheap.
+        self._writer = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str | Path, *, timeout_s: float = 5.0) -> Journal:
+        """Open a journal, making its tables where there are none.
+
+        Args:
+            url: A file for SQLite, or a database URL such as ``"postgresql+psycopg://…"``;
+                ``"sqlite://"`` lives in memory.
+            timeout_s: How long to wait for another process that is writing.
+
+        Raises:
+            ServiceError: PF703 where the database stays locked, PF704 on a full disk, PF705
+                where it cannot be written, PF706 where it is no journal or a newer payoff's.
+        """
+        text = str(url)
+        address = text if "://" in text else f"sqlite:///{Path(text)}"
+        where = _shown(address)
+        with _told(where):
+            engine = _engine(address, timeout_s)
+            journal = cls(engine, where)
+            try:
+                with journal._writing() as connection:
+                    found = migrate(connection, now_utc())
+            except BaseException:
+                engine.dispose()
+                raise
+        if found > len(MIGRATIONS):
+            engine.dispose()
+            raise ServiceError(
+                "PF706",
+                where,
+                f"its tables have the number {found}",
+                expected=f"at most {len(MIGRATIONS)}",
+                mend="Upgrade payoff.",
+            )
+        return journal
+
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Write decisions, all or none; they are on the disk when this returns.
+
+        Args:
+            entries: Decisions; one whose request id is in the journal already, with the same
+                text, is left as it was first written.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            ServiceError: PF709 where a request id is taken by another text; PF703 to PF706 where
+                the database fails.
+        """
+        unique = {entry.request_id: entry for entry in reversed(entries)}
+        taken = [e for e in entries if unique[e.request_id].text_sha256 != e.text_sha256]
+        if taken:
+            raise self._taken(taken[0].request_id)
+        with _told(self._where), self._writing() as connection:
+            known = self._known(connection, list(unique))
+            for request_id, text_sha256 in known.items():
+                if unique[request_id].text_sha256 != text_sha256:
+                    raise self._taken(request_id)
+            new = [asdict(unique[key]) for key in dict.fromkeys(e.request_id for e in entries)]
+            new = [row for row in new if row["request_id"] not in known]
+            if new:
+                connection.execute(insert(decisions), new)
+        return len(new)
+
+    def count(self) -> int:
+        """How many decisions there are.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        with _told(self._where), self._engine.connect() as connection:
+            return int(connection.execute(select(func.count(decisions.c.id))).scalar_one())
+
+    def read(self, limit: int = 100) -> list[Entry]:
+        """The newest decisions, oldest of them first.
+
+        Args:
+            limit: How many at most.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        newest = select(*_COLUMNS).order_by(decisions.c.id.desc()).limit(limit)
+        with _told(self._where), self._engine.connect() as connection:
+            rows = connection.execute(newest).mappings().all()
+        return [Entry(**row) for row in reversed(rows)]
+
+    def check(self) -> None:
+        """Make sure that the next decision can be written, without writing one.
+
+        Raises:
+            ServiceError: PF703 to PF706 where it could not.
+        """
+        with _told(self._where), self._writing() as connection:
+            connection.execute(select(func.max(decisions.c.id)))
+
+    def close(self) -> None:
+        """Let the database go; closing twice does no harm."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Journal({self._where!r})"
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._writer, self._engine.begin() as connection:
+            if self._engine.dialect.name == "sqlite":
+                # Take the write lock first: upgrading a read lock later could fail for ever.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            yield connection
+
+    def _known(self, connection: Connection, request_ids: list[str]) -> dict[str, str]:
+        """Text hashes of those request ids that are in the journal."""
+        known: dict[str, str] = {}
+        wanted = select(decisions.c.request_id, decisions.c.text_sha256)
+        for start in range(0, len(request_ids), _BLOCK):
+            block = request_ids[start : start + _BLOCK]
+            rows = connection.execute(wanted.where(decisions.c.request_id.in_(block)))
+            known.update((row[0], row[1]) for row in rows)
+        return known
+
+    def _taken(self, request_id: str) -> ServiceError:
+        return ServiceError(
+            "PF709",
+            f"request_id '{request_id[:100]}'",
+            "it is in the journal with another text",
+            mend="Send a new request_id.",
+        )
+
+
+def _engine(address: str, timeout_s: float) -> Engine:
+    url = make_url(address)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": timeout_s, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, record: object) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine
+
+
+def _shown(address: str) -> str:
+    """The address without its password."""
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        return "journal"
+    if url.get_backend_name() == "sqlite":
+        return url.database or "journal in memory"
+    return url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Translate what the database says into PF703 to PF706."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _coded(where, error.orig or error) from error
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ServiceError(
+            "PF706",
+            where,
+            str(error).splitlines()[0][:200],
+            expected="a file, or a URL whose driver is installed",
+        ) from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _coded(where, error) from error
+
+
+def _coded(where: str, error: BaseException) -> ServiceError:
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code, mend = _SQLITE.get(primary, ("PF706", "Keep the file and give another path."))
+    if not primary:
+        code, mend = "PF706", "Check that the database is there and answers."
+    return ServiceError(code, where, str(error).splitlines()[0][:200], mend=mend)
+
+
+_FREE = "Free some space; the service goes on by itself."
+_RIGHTS = "Give a path that the service may write to."
+_SQLITE: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_BUSY: ("PF703", "Try again; find the process that holds the database."),
+    sqlite3.SQLITE_LOCKED: ("PF703", "Try again; find the process that holds the database."),
+    sqlite3.SQLITE_FULL: ("PF704", _FREE),
+    sqlite3.SQLITE_IOERR: ("PF704", "Check the disk: it is full or failing."),
+    sqlite3.SQLITE_READONLY: ("PF705", _RIGHTS),
+    sqlite3.SQLITE_CANTOPEN: ("PF705", _RIGHTS),
+    sqlite3.SQLITE_PERM: ("PF705", _RIGHTS),
+}

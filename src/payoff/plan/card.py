@@ -1,0 +1,86 @@
+"""What an artifact carries beside its model: evidence, costs, a card, licences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from payoff.core.money import format_money
+from payoff.plan.options import Workshop
+
+if TYPE_CHECKING:
+    from payoff.plan.conclusion import Conclusion
+
+
+def artifact_documents(
+    conclusion: Conclusion, workshop: Workshop, summary: Mapping[str, Any], *, project: str
+) -> dict[str, Any]:
+    """Members of the artifact by name.
+
+    Args:
+        conclusion: What was found.
+        workshop: What made it.
+        summary: What the report tells.
+        project: Text of ``payoff.toml``, or empty.
+    """
+    chosen = conclusion.chosen
+    documents: dict[str, Any] = {
+        "evidence.json": chosen.evidence.as_dict(),
+        "costs.json": {
+            "lines": [line.as_dict() for line in chosen.forecast.lines],
+            "forecast": chosen.forecast.as_dict(),
+        },
+        "card.md": card(summary, n_trained_on=chosen.n_trained_on),
+    }
+    if project:
+        documents["payoff.toml"] = project
+    backbone = chosen.option.candidate.backbone
+    if backbone:
+        for path in sorted((workshop.bench.opened(backbone).folder / "licences").glob("*")):
+            documents[f"licences/{path.name}"] = path.read_bytes()
+    return documents
+
+
+def card(summary: Mapping[str, Any], *, n_trained_on: int) -> str:
+    """The model card: what it is for, how good it is, what it was made from, what is unknown.
+
+    Args:
+        summary: What the report tells.
+        n_trained_on: Rows that the model learnt from.
+    """
+    decision = summary["decision"]
+    plan = next(p for p in summary["plans"] if p["status"] == "chosen")
+    money = decision["profit_month"]
+    unit = summary["currency"]
+    low, high = (format_money(money[end], unit) for end in ("low", "high"))
+    reproduce = summary["reproduce"]
+    shares = [
+        ("accuracy on test rows", plan["accuracy"]),
+        ("macro-F1", plan["macro_f1"]),
+        ("expected calibration error", plan["ece"]),
+        ("share decided without a person", plan["automated_share"]),
+        ("accuracy of those", plan["accuracy_automated"]),
+    ]
+    figures = "\n".join(f"- {name}: {value:.4f}" for name, value in shares if value is not None)
+    return f"""# {summary["name"]}
+
+{decision["sentence"]}
+
+## What it is
+- plan: {plan["name"]}
+- labels: {len(summary["confusion"]["labels"])}
+- learnt from {n_trained_on:,} rows; {summary["split"]["how"]}
+- forecast: {format_money(money["mean"], unit)} a month (5 to 95 %: {low} to {high})
+
+## How good it is
+{figures}
+
+## How it was made
+- seed {reproduce["seed"]}, data {reproduce["data_fingerprint"][:16]}
+- {", ".join(f"{name} {version}" for name, version in sorted(reproduce["versions"].items()))}
+- licences of the pretrained weights: folder `licences/`
+
+## What is not known
+- how it does on texts unlike those it was tested on: other languages, other customers, attacks
+- how fair it is between groups of people: not measured
+"""

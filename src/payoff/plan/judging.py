@@ -1,0 +1,57 @@
+"""Judging: from scores on held-out rows to what the decisions would have been worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.artifact.calibration import Calibration
+from payoff.economics.outcome import Outcome, realised
+from payoff.economics.payoff import Payoff
+from payoff.economics.policy import Policy
+from payoff.evidence.calibration import cross_fitted, fit_temperature
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Values decisions on one set of held-out rows.
+
+    Args:
+        payoff: Worth of each right, wrong and handed-over request.
+        policy: What is done at which probabilities.
+        truth: Classes of the rows, ``(n,)``.
+        seed: Of the folds of cross-fitting.
+    """
+
+    payoff: Payoff
+    policy: Policy
+    truth: NDArray[np.int64]
+    seed: int = 0
+
+    def value(self, logits: NDArray[np.float32]) -> float:
+        """Mean worth of a request; no row is judged by a calibration that has seen it."""
+        return float(self.worths(self.cross_fitted(logits)).mean())
+
+    def worths(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Worth of the decision on each row, ``(n,)``."""
+        actions = self.policy.decide(probabilities).actions
+        return realised(self.policy.values, self.truth, actions)
+
+    def outcome(self, probabilities: NDArray[np.float64]) -> Outcome:
+        """What a forecast needs to know of the decisions."""
+        actions = self.policy.decide(probabilities).actions
+        return Outcome.of_actions(self.payoff, self.policy.labels, self.truth, actions)
+
+    def cross_fitted(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Calibrated probabilities of each row, by a calibration fitted on the others."""
+        return cross_fitted(logits, self.truth, seed=self.seed)
+
+    def calibration(self, logits: NDArray[np.float32]) -> Calibration:
+        """The calibration of all rows, for rows that are none of these."""
+        return fit_temperature(logits, self.truth)
+
+    def perfect_value(self) -> float:
+        """Mean worth of a request if every answer were right."""
+        return float(realised(self.policy.values, self.truth, self.truth).mean())

@@ -1,0 +1,189 @@
+"""Successive halving of candidates on expected profit (Jamieson & Talwalkar 2016).
+
+Cheap candidates first; those that can be paused are judged at each rung, and the better half goes
+on. A candidate is not begun when it does not fit into the time left, or when even half of what is
+left to gain would not pay for it; both are said.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
+from payoff.adapt.workbench import Workbench
+from payoff.core.errors import AdaptError
+from payoff.plan.clock import Clock
+from payoff.plan.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A candidate after the search.
+
+    Args:
+        candidate: Which.
+        status: ``"trained"``, ``"stopped"`` at a rung, ``"failed"`` or ``"not run"``.
+        why: Why it was stopped, failed or not run; empty where trained.
+        share: Share of its work that was done.
+        seconds: Time it took.
+        value: Realised value of a request on validation, in the payoff's currency; NaN if unknown.
+        logits: On validation, ``(n_validation, n_labels)``; empty if none.
+        started_s: When it began, in seconds since the search began; NaN if it did not.
+    """
+
+    candidate: Candidate
+    status: str
+    why: str = ""
+    share: float = 0.0
+    seconds: float = 0.0
+    value: float = math.nan
+    logits: NDArray[np.float32] | None = None
+    started_s: float = math.nan
+
+
+@dataclass
+class Ladder:
+    """Climbs all candidates of all recipes within a budget.
+
+    Args:
+        recipes: Name to recipe.
+        bench: The shared workbench.
+        run: Where every result is kept.
+        clock: What is left of the budget.
+        judge: Value of a request from validation logits.
+        worth_of_perfection: Value of a request if every answer were right.
+        worth_a_second: What a candidate's second costs, over what a request's value earns in the
+            horizon: ``seconds * worth_a_second`` is in value a request.
+    """
+
+    recipes: dict[str, Recipe]
+    bench: Workbench
+    run: Run
+    clock: Clock
+    judge: Callable[[NDArray[np.float32]], float]
+    worth_of_perfection: float
+    worth_a_second: float
+
+    def climb(self) -> list[Tried]:
+        """Try what pays, the cheapest first."""
+        candidates = [c for r in self.recipes.values() for c in r.candidates(self.bench)]
+        simple = [c for c in candidates if len(self._recipe(c).rungs) == 1]
+        simple.sort(key=lambda c: self._seconds(c))
+        done: list[Tried] = []
+        for candidate in simple:
+            done.append(self._try(candidate, 1.0, done))
+        climbing = [c for c in candidates if len(self._recipe(c).rungs) > 1]
+        return done + self._halve(climbing, done)
+
+    def _halve(self, climbing: list[Candidate], before: list[Tried]) -> list[Tried]:
+        latest: dict[Candidate, Tried] = {}
+        for share in sorted({s for c in climbing for s in self._recipe(c).rungs}):
+            for candidate in climbing:
+                latest[candidate] = self._try(candidate, share, before, latest.get(candidate))
+            good = [c for c in climbing if latest[c].status == "trained"]
+            if share >= 1.0 or not good:
+                break
+            good.sort(key=lambda c: latest[c].value, reverse=True)
+            climbing = good[: math.ceil(len(good) / 2)]
+            for loser in good[len(climbing) :]:
+                gap = latest[climbing[-1]].value - latest[loser].value
+                why = f"behind {climbing[-1].name} by {gap:.4f} a request at {share:.0%} of the work"
+                latest[loser] = replace(latest[loser], status="stopped", why=why)
+        return list(latest.values())
+
+    def _try(
+        self, candidate: Candidate, share: float, others: list[Tried], sofar: Tried | None = None
+    ) -> Tried:
+        kept = self._kept(candidate, share)
+        if kept is not None:
+            return kept
+        refusal = self._refusal(candidate, share, others, sofar)
+        if refusal:
+            self.bench.progress.say(f"{candidate.name}: not run, {refusal}")
+            return replace(sofar or Tried(candidate, ""), status="not run", why=refusal)
+        started = self.clock.spent()
+        try:
+            tried = self._train(candidate, share, started, sofar)
+        except AdaptError as error:
+            self.bench.progress.say(f"{candidate.name}: {error}")
+            return Tried(candidate, "failed", str(error), started_s=started)
+        self.bench.progress.say(
+            f"{candidate.name}: {tried.value:.3f} a request on validation, {tried.seconds:.0f} s"
+        )
+        return tried
+
+    def _train(
+        self, candidate: Candidate, share: float, started: float, sofar: Tried | None
+    ) -> Tried:
+        begun = time.perf_counter()
+        attempt = self._attempt(candidate)
+        attempt.advance(share)
+        logits = attempt.logits(self.bench.validation)
+        seconds = time.perf_counter() - begun + (sofar.seconds if sofar else 0.0)
+        if not np.isfinite(logits).all():
+            raise AdaptError("PF402", candidate.name, "its scores are not finite numbers")
+        tried = Tried(
+            candidate,
+            "trained",
+            share=share,
+            seconds=seconds,
+            value=self.judge(logits),
+            logits=logits,
+            started_s=sofar.started_s if sofar else started,
+        )
+        result = {"share": share, "seconds": seconds, "started_s": tried.started_s}
+        self.run.record(candidate.key, result, logits, attempt.save)
+        return tried
+
+    def _attempt(self, candidate: Candidate) -> Attempt:
+        attempt = self._recipe(candidate).start(candidate, self.bench)
+        if self.run.recorded(candidate.key) is not None:
+            attempt.restore(self.run.attempt(candidate.key))
+        return attempt
+
+    def _kept(self, candidate: Candidate, share: float) -> Tried | None:
+        """The result of an earlier process, where it got as far."""
+        kept = self.run.recorded(candidate.key)
+        if kept is None or kept[0]["share"] < share:
+            return None
+        result, logits = kept
+        return Tried(
+            candidate,
+            "trained",
+            share=result["share"],
+            seconds=result["seconds"],
+            value=self.judge(logits),
+            logits=logits,
+            started_s=result["started_s"],
+        )
+
+    def _refusal(
+        self, candidate: Candidate, share: float, others: list[Tried], sofar: Tried | None
+    ) -> str:
+        """Why it should not be begun; empty if it should."""
+        whole = self._seconds(candidate)
+        seconds = whole * (share - (sofar.share if sofar else 0.0))
+        left = self.clock.left()
+        if whole * (1.0 - (sofar.share if sofar else 0.0)) > left:
+            return f"it would take about {whole:.0f} s and {max(left, 0):.0f} s are left"
+        values = [t.value for t in others if t.status == "trained"]
+        if values:
+            gain = (self.worth_of_perfection - max(values)) / 2
+            if gain <= seconds * self.worth_a_second:
+                return (
+                    f"half of what is left to gain ({gain:.4f} a request) would not pay for its "
+                    f"{seconds:.0f} s"
+                )
+        return ""
+
+    def _seconds(self, candidate: Candidate) -> float:
+        return self._recipe(candidate).seconds(candidate, self.bench)
+
+    def _recipe(self, candidate: Candidate) -> Recipe:
+        return self.recipes[candidate.recipe]

@@ -1,0 +1,85 @@
+"""Parts: the rows of a search as arrays, each row's role known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.findings import Finding, Status
+from payoff.data.dataset import Dataset
+from payoff.data.splits import Split
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Texts and classes of a split.
+
+    Args:
+        labels: Class names, sorted: those that occur in training.
+        learnt_texts: Training texts, then validation texts.
+        learnt_targets: Their classes as indices into ``labels``.
+        n_train: How many are training texts.
+        test_texts: Texts to report on.
+        test_targets: Their classes.
+        findings: What was left out, and why.
+    """
+
+    labels: tuple[str, ...]
+    learnt_texts: tuple[str, ...]
+    learnt_targets: NDArray[np.int64]
+    n_train: int
+    test_texts: tuple[str, ...]
+    test_targets: NDArray[np.int64]
+    findings: tuple[Finding, ...]
+
+    @property
+    def train(self) -> NDArray[np.int64]:
+        """Training rows among the learnt."""
+        return np.arange(self.n_train)
+
+    @property
+    def validation(self) -> NDArray[np.int64]:
+        """Validation rows among the learnt."""
+        return np.arange(self.n_train, len(self.learnt_texts))
+
+    @property
+    def train_texts(self) -> tuple[str, ...]:
+        """Training texts."""
+        return self.learnt_texts[: self.n_train]
+
+
+def parts_of(cut: Split) -> Parts:
+    """Turn a split into arrays; rows whose class never occurs in training are left out, and said."""
+    labels = cut.train.labels
+    validation, lost_validation = _known(cut.validation, labels)
+    test, lost_test = _known(cut.test, labels)
+    lost = lost_validation + lost_test
+    finding = Finding(
+        "PF470",
+        "Every class to be judged occurs in training",
+        Status.FAILED if lost else Status.PASSED,
+        f"{lost} validation and test rows are of classes that training never saw, and were left out"
+        if lost
+        else "",
+        mend="Add training rows of those classes." if lost else "",
+        n_affected=lost,
+    )
+    return Parts(
+        labels,
+        (*cut.train.texts, *validation.texts),
+        np.concatenate([cut.train.codes(labels), validation.codes(labels)]),
+        len(cut.train),
+        tuple(test.texts),
+        test.codes(labels),
+        (*cut.findings, finding),
+    )
+
+
+def _known(dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, int]:
+    known = set(labels)
+    rows = [i for i, target in enumerate(dataset.targets) if target in known]
+    if len(rows) == len(dataset):
+        return dataset, 0
+    return dataset.take(rows), len(dataset) - len(rows)

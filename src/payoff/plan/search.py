@@ -1,0 +1,270 @@
+"""The search: from labelled texts and terms to the plan that is expected to earn most.
+
+1. Cut the rows into training, validation and test.
+2. Try candidates by successive halving on validated profit (`ladder`).
+3. Export the best of each recipe in every precision and measure it as served (`options`).
+4. Choose by validated profit; train the choice again on all rows that are not test rows.
+5. Report on the test rows, which took no part in any of this.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import payoff
+from payoff.adapt.recipes import recipes
+from payoff.adapt.recipes.recipe import Recipe
+from payoff.adapt.workbench import Workbench
+from payoff.core.errors import AdaptError
+from payoff.core.progress import Progress, Silent
+from payoff.data.dataset import Dataset
+from payoff.data.splits import split
+from payoff.economics.payoff import Payoff
+from payoff.economics.policy import Policy
+from payoff.economics.traffic import Traffic
+from payoff.economics.worlds import Worlds
+from payoff.plan.clock import Clock
+from payoff.plan.conclusion import conclude
+from payoff.plan.judging import Judge
+from payoff.plan.ladder import Ladder, Tried
+from payoff.plan.options import Option, Workshop
+from payoff.plan.parts import Parts, parts_of
+from payoff.plan.plan import Plan
+from payoff.plan.runs import Run
+from payoff.plan.terms import Terms
+
+_OPTION_SECONDS = 8.0  # exporting and measuring one option, seen here for 23M weights
+
+
+def search(
+    dataset: Dataset,
+    worth: Payoff,
+    *,
+    traffic: Traffic,
+    minutes: float = 10.0,
+    seed: int = 0,
+    test: Dataset | None = None,
+    terms: Terms | None = None,
+    name: str = "plan",
+    runs: Path | str = "runs",
+    backbones: Sequence[str] = (),
+    only: Sequence[str] = (),
+    project: str = "",
+    progress: Progress | None = None,
+) -> Plan:
+    """Find the plan with the highest expected profit.
+
+    Args:
+        dataset: Labelled rows.
+        worth: What right, wrong and handed-over requests are worth.
+        traffic: Requests a month.
+        minutes: Time budget. What was measured within it decides; a candidate that does not fit
+            is listed as not run.
+        seed: Seed of everything random.
+        test: Rows to report on; cut from ``dataset`` where not given.
+        terms: All other terms; ``worth`` and ``traffic`` alone where not given.
+        name: Name of the artifact.
+        runs: Folder of runs; a killed run with the same inputs goes on where it stopped.
+        backbones: Backbones to try; chosen by the script of the texts where empty.
+        only: Recipes to try; all where empty.
+        project: Text of the ``payoff.toml``, which the artifact keeps.
+        progress: Who listens.
+
+    Returns:
+        The plan, with its forecast from test rows; its artifact lies in the run's folder.
+
+    Raises:
+        DataError: PF104 or PF106 where the rows cannot be learnt from.
+        AdaptError: PF401 for an unknown recipe; PF403 where no candidate could be trained.
+        EconomicsError: PF616 where no host holds the limits.
+
+    Example:
+        >>> plan = search(tickets, worth, traffic=Traffic(40_000))  # doctest: +SKIP
+        >>> plan.forecast.profit.interval(0.9)  # doctest: +SKIP
+        (Money(91210 USD), Money(104870 USD))
+    """
+    listener = progress or Silent()
+    terms = terms or Terms(worth, traffic)
+    cut = split(dataset, test_set=test, seed=seed, validation=_validation_share(dataset, test))
+    parts = parts_of(cut)
+    chosen = tuple(backbones) or suited_backbones(parts.train_texts)
+    known = {recipe.name: recipe for recipe in recipes()}
+    tried_recipes = {name: _known(known, name) for name in (only or known)}
+    run = Run.open(
+        Path(runs),
+        name,
+        _inputs(dataset, test, terms, seed=seed, minutes=minutes, backbones=chosen)
+        | {"recipes": sorted(tried_recipes)},
+    )
+    if run.resumed:
+        listener.say(f"going on with {run.folder}")
+    clock = Clock(
+        minutes * 60,
+        reserve_s=min(0.3 * minutes * 60, 6 * _OPTION_SECONDS),
+        before_s=run.recorded_seconds(),
+    )
+    bench = Workbench(
+        texts=parts.learnt_texts,
+        targets=parts.learnt_targets,
+        labels=parts.labels,
+        train=parts.train,
+        validation=parts.validation,
+        backbones=chosen,
+        folder=run.activations,
+        seed=seed,
+        progress=listener,
+    )
+    policy = _policy(terms, parts)
+    judge = Judge(worth, policy, parts.learnt_targets[parts.validation], seed)
+    tried = _climb(tried_recipes, bench, run, clock, judge=judge, terms=terms)
+    workshop = Workshop(
+        tried_recipes,
+        bench,
+        run,
+        judge,
+        terms,
+        _worlds(judge.truth, parts, terms, seed),
+        n_labelled=len(parts.learnt_texts),
+    )
+    options = list(workshop.options(tried))
+    if not options:
+        raise AdaptError(
+            "PF403",
+            f"search in {minutes:g} minutes",
+            "; ".join(f"{t.candidate.name}: {t.why}" for t in tried) or "there is no candidate",
+            mend="Give more minutes.",
+        )
+    plan = conclude(
+        workshop,
+        best(options, terms),
+        options,
+        tried,
+        parts=parts,
+        cut=cut,
+        clock=clock,
+        worlds=_worlds(parts.test_targets, parts, terms, seed),
+        name=name,
+        project=project,
+    )
+    run.tidy()
+    return plan
+
+
+def best(options: Sequence[Option], terms: Terms) -> Option:
+    """The option of the highest expected profit, less λ · CVaR where the founder fears loss."""
+
+    def score(option: Option) -> float:
+        profit = option.forecast.profit
+        if terms.risk_aversion == 0:
+            return float(profit.mean)
+        return float(profit.mean) + terms.risk_aversion * float(profit.tail_mean(0.05))
+
+    return max(options, key=score)
+
+
+def suited_backbones(texts: Sequence[str]) -> tuple[str, ...]:
+    """Backbones that know the script of the texts: a multilingual one from 2 % of letters on.
+
+    Example:
+        >>> suited_backbones(["where is my card"])
+        ('minilm-l6', 'wordllama-256')
+        >>> suited_backbones(["我的卡在哪里"])
+        ('e5-small-multi', 'wordllama-256')
+    """
+    letters = Counter("latin" if c < "ɐ" else "other" for t in texts for c in t if c.isalpha())
+    foreign = letters["other"] / max(1, letters.total())
+    return ("e5-small-multi" if foreign > 0.02 else "minilm-l6", "wordllama-256")
+
+
+def _climb(
+    known: dict[str, Recipe],
+    bench: Workbench,
+    run: Run,
+    clock: Clock,
+    *,
+    judge: Judge,
+    terms: Terms,
+) -> list[Tried]:
+    requests = terms.traffic.per_month * terms.horizon_months
+    ladder = Ladder(
+        known,
+        bench,
+        run,
+        clock,
+        judge.value,
+        worth_of_perfection=judge.perfect_value(),
+        worth_a_second=terms.hour_of_waiting / 3600 / requests,
+    )
+    return ladder.climb()
+
+
+def _known(known: dict[str, Recipe], name: str) -> Recipe:
+    if name in known:
+        return known[name]
+    from payoff.core.registry import Registry
+
+    Registry("payoff.recipes", "recipe").get(name)  # raises PF401 with the names
+    raise AssertionError(name)
+
+
+def _validation_share(dataset: Dataset, test: Dataset | None) -> float:
+    """Enough rows to choose and calibrate by, and no more: 12 % where the test is apart."""
+    share = 0.12 if test is not None else 0.15
+    return float(np.clip(share, 200 / max(len(dataset), 1), 0.3))
+
+
+def _policy(terms: Terms, parts: Parts) -> Policy:
+    counts = np.bincount(parts.learnt_targets[parts.train], minlength=len(parts.labels))
+    mix = dict(zip(parts.labels, counts.tolist(), strict=True))
+    return Policy.from_payoff(
+        terms.payoff,
+        parts.labels,
+        expected_mix=terms.expected_mix,
+        training_mix=mix if terms.expected_mix is not None else None,
+    )
+
+
+def _worlds(truth: np.ndarray[Any, Any], parts: Parts, terms: Terms, seed: int) -> Worlds:
+    mix = None
+    if terms.expected_mix is not None:
+        mix = np.array([terms.expected_mix.get(label, 0.0) for label in parts.labels])
+    return Worlds.draw(
+        truth,
+        len(parts.labels),
+        terms.traffic,
+        months=terms.horizon_months,
+        seed=seed,
+        expected_mix=mix,
+    )
+
+
+def _inputs(
+    dataset: Dataset,
+    test: Dataset | None,
+    terms: Terms,
+    *,
+    seed: int,
+    minutes: float,
+    backbones: tuple[str, ...],
+) -> dict[str, Any]:
+    import onnxruntime
+    import torch
+
+    return {
+        "data": dataset.fingerprint,
+        "test": test.fingerprint if test is not None else None,
+        "terms": terms.as_dict(),
+        "seed": seed,
+        "minutes": minutes,
+        "backbones": list(backbones),
+        "versions": {
+            "payoff": payoff.__version__,
+            "torch": torch.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+    }

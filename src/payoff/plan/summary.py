@@ -1,0 +1,346 @@
+"""The summary of a search: every figure of the report as plain values."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import payoff
+from payoff.core.money import format_money
+from payoff.economics.baselines import Baseline
+from payoff.economics.forecast import Forecast, gap
+from payoff.economics.uncertain_money import UncertainMoney
+from payoff.economics.worlds import Worlds
+from payoff.plan.ladder import Tried
+from payoff.plan.options import Option, Workshop
+
+if TYPE_CHECKING:
+    from payoff.plan.conclusion import Conclusion, Reported
+
+
+def summarise(
+    conclusion: Conclusion, workshop: Workshop, *, name: str, worlds: Worlds
+) -> dict[str, Any]:
+    """Every figure of the report.
+
+    Args:
+        conclusion: What was found.
+        workshop: What made it.
+        name: Name of the artifact.
+        worlds: Drawn over the test rows.
+    """
+    chosen = conclusion.chosen
+    terms = workshop.terms
+    plans = _plans(conclusion)
+    return {
+        "name": name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": workshop.bench.seed,
+        "currency": terms.currency,
+        "horizon_months": terms.horizon_months,
+        "decision": _decision(conclusion, plans, worlds),
+        "plans": plans,
+        "waterfall": _waterfall(chosen.forecast),
+        "months": [
+            {"month": m.month, "cash_mean": m.mean, "cash_low": m.low, "cash_high": m.high}
+            for m in chosen.forecast.months
+        ],
+        "confusion": _confusion(conclusion, workshop, worlds),
+        "calibration": {
+            "before": [b.as_dict() for b in chosen.evidence.reliability_uncalibrated],
+            "after": [b.as_dict() for b in chosen.evidence.reliability],
+            "ece_before": chosen.evidence.ece_uncalibrated,
+            "ece_after": chosen.evidence.ece,
+        },
+        "drivers": [
+            {
+                "name": driver.name,
+                "low_input": driver.how,
+                "high_input": driver.how,
+                "low_profit": float(driver.low),
+                "high_profit": float(driver.high),
+            }
+            for driver in chosen.forecast.drivers
+        ],
+        "accounts": _accounts(chosen.forecast),
+        "cost_lines": [
+            line.as_dict() | {"currency": terms.currency} for line in chosen.forecast.lines
+        ],
+        "findings": [finding.as_dict() for finding in conclusion.parts.findings],
+        "split": {
+            "train": conclusion.parts.n_train,
+            "validation": len(conclusion.parts.validation),
+            "test": len(conclusion.parts.test_texts),
+            "how": conclusion.cut.how,
+        },
+        "reproduce": _reproduce(conclusion, workshop),
+        "timeline": [
+            {"candidate": t.candidate.name, "start_s": t.started_s, "end_s": t.started_s + t.seconds}
+            for t in conclusion.tried
+            if t.seconds > 0
+        ],
+    }
+
+
+def _money(amount: UncertainMoney) -> dict[str, float]:
+    low, high = amount.interval(0.9)
+    return {"mean": float(amount.mean), "low": float(low), "high": float(high)}
+
+
+def _decision(
+    conclusion: Conclusion, plans: list[dict[str, Any]], worlds: Worlds
+) -> dict[str, Any]:
+    chosen = conclusion.chosen
+    profit = _money(chosen.forecast.profit)
+    best = plans[0] if plans[0]["kind"] == "model" else None
+    row = next(p for p in plans if p["status"] == "chosen")
+    rival = _runner_up(conclusion)
+    return {
+        "sentence": _sentence(conclusion, row),
+        "plan": chosen.option.name,
+        "recommended": "model" if _model_pays(conclusion) else _best_baseline(conclusion).name,
+        "profit_month": profit,
+        "probability_of_loss": chosen.forecast.probability_of_loss,
+        "automated_share": row["automated_share"],
+        "accuracy_automated": row["accuracy_automated"],
+        "cost_month": row["cost_month"],
+        "latency_p95_ms": row["latency_p95_ms"],
+        "break_even_per_month": chosen.forecast.break_even_per_month,
+        "payback_months": chosen.forecast.payback_months,
+        "runner_up": rival and {"plan": rival[0], "gap": _money(rival[1])},
+        "best_by_test": best and best["name"],
+    }
+
+
+def _sentence(conclusion: Conclusion, row: Mapping[str, Any]) -> str:
+    forecast = conclusion.chosen.forecast
+    currency = forecast.profit.currency
+    low, high = (format_money(float(end), currency) for end in forecast.profit.interval(0.9))
+    mean = format_money(float(forecast.profit.mean), currency)
+    if not _model_pays(conclusion):
+        rival = _best_baseline(conclusion)
+        assert rival.forecast is not None
+        other = format_money(float(rival.forecast.profit.mean), currency)
+        return (
+            f"Do not deploy a model: “{rival.name}” is expected to earn {other} a month, the best "
+            f"model ({row['name']}) only {mean} (5 to 95 %: {low} to {high})."
+        )
+    return (
+        f"Run {row['name']} on {row['hosting']}: it is expected to earn {mean} a month "
+        f"(5 to 95 %: {low} to {high}), answering {row['automated_share']:.0%} of the requests "
+        f"by itself."
+    )
+
+
+def _with_forecast(conclusion: Conclusion) -> list[Baseline]:
+    return [b for b in conclusion.baselines if b.forecast is not None]
+
+
+def _best_baseline(conclusion: Conclusion) -> Baseline:
+    def mean(baseline: Baseline) -> float:
+        assert baseline.forecast is not None
+        return float(baseline.forecast.profit.mean)
+
+    return max(_with_forecast(conclusion), key=mean)
+
+
+def _model_pays(conclusion: Conclusion) -> bool:
+    rival = _best_baseline(conclusion).forecast
+    assert rival is not None
+    return float(conclusion.chosen.forecast.profit.mean) >= float(rival.profit.mean)
+
+
+def _runner_up(conclusion: Conclusion) -> tuple[str, UncertainMoney] | None:
+    """The rival that came next in the choice, or the best baseline if it has no rival."""
+    rivals = conclusion.reported[1:]
+    if not rivals:
+        return None
+    rival = max(rivals, key=lambda r: float(r.option.forecast.profit.mean))
+    return rival.option.name, gap(conclusion.chosen.forecast, rival.forecast)
+
+
+def _plans(conclusion: Conclusion) -> list[dict[str, Any]]:
+    rows = [_option_row(r, conclusion) for r in conclusion.reported]
+    exported = {r.option.candidate for r in conclusion.reported}
+    rows += [_tried_row(t, conclusion) for t in conclusion.tried if t.candidate not in exported]
+    rows += [_baseline_row(b, conclusion) for b in conclusion.baselines]
+
+    def order(row: dict[str, Any]) -> tuple[bool, float]:
+        profit = row["profit_month"]
+        return (profit is None, -profit["mean"] if profit else 0.0)
+
+    return sorted(rows, key=order)
+
+
+_EMPTY = dict.fromkeys(
+    (
+        "recipe backbone precision split accuracy macro_f1 log_loss ece automated_share "
+        "accuracy_automated latency_p50_ms latency_p95_ms texts_per_s size_bytes training_s "
+        "cost_month value_month profit_month hosting"
+    ).split()
+)
+
+
+def _option_row(reported: Reported, conclusion: Conclusion) -> dict[str, Any]:
+    option, evidence = reported.option, reported.evidence
+    profit = _money(reported.forecast.profit)
+    value = float(reported.forecast.reconciliation.e_model)
+    latency, footprint = evidence.latency, evidence.footprint
+    truth = conclusion.parts.test_targets
+    alone = reported.actions < len(conclusion.parts.labels)
+    return _EMPTY | {
+        "name": option.name,
+        "kind": "model",
+        "recipe": option.candidate.recipe,
+        "backbone": option.candidate.backbone or None,
+        "precision": option.precision,
+        "status": "chosen" if reported is conclusion.chosen else "lost",
+        "why": _why_lost(option, conclusion.chosen.option),
+        "split": "test",
+        "accuracy": evidence.quality.accuracy,
+        "macro_f1": evidence.quality.macro_f1,
+        "log_loss": evidence.quality.log_loss,
+        "ece": evidence.ece,
+        "automated_share": float(alone.mean()),
+        "accuracy_automated": float((reported.actions == truth)[alone].mean())
+        if alone.any()
+        else None,
+        "latency_p50_ms": latency and latency.p50_ms,
+        "latency_p95_ms": latency and latency.p95_ms,
+        "texts_per_s": latency and latency.texts_per_s,
+        "size_bytes": footprint and footprint.artifact_bytes,
+        "training_s": evidence.training_s,
+        "cost_month": value - profit["mean"],
+        "value_month": value,
+        "profit_month": profit,
+        "hosting": f"{option.hosting.provider} {option.hosting.item}",
+    }
+
+
+def _why_lost(option: Option, chosen: Option) -> str:
+    if option is chosen:
+        return ""
+    difference = gap(chosen.forecast, option.forecast)
+    low, high = difference.interval(0.9)
+    return (
+        f"on validation it earned {difference.mean} a month less than the chosen plan "
+        f"(5 to 95 %: {low} to {high})"
+    )
+
+
+def _tried_row(tried: Tried, conclusion: Conclusion) -> dict[str, Any]:
+    winner = next(
+        (r.option for r in conclusion.reported
+         if r.option.candidate.recipe == tried.candidate.recipe),
+        None,
+    )
+    why = tried.why
+    if tried.status == "trained" and winner is not None:
+        gap_each = winner.tried.value - tried.value
+        why = f"behind {winner.candidate.name} by {gap_each:.4f} a request on validation"
+    accuracy = None
+    if tried.logits is not None:
+        truth = conclusion.parts.learnt_targets[conclusion.parts.validation]
+        accuracy = float((tried.logits.argmax(axis=1) == truth).mean())
+    return _EMPTY | {
+        "name": tried.candidate.name,
+        "kind": "model",
+        "recipe": tried.candidate.recipe,
+        "backbone": tried.candidate.backbone or None,
+        "status": {"trained": "lost", "stopped": "lost"}.get(tried.status, tried.status),
+        "why": why,
+        "split": "validation" if tried.logits is not None else None,
+        "accuracy": accuracy,
+        "training_s": tried.seconds or None,
+    }
+
+
+def _baseline_row(baseline: Baseline, conclusion: Conclusion) -> dict[str, Any]:
+    forecast = baseline.forecast
+    row = _EMPTY | {
+        "name": baseline.name,
+        "kind": "baseline",
+        "status": "lost",
+        "why": baseline.reason,
+    }
+    if forecast is None:
+        hosting = baseline.costs.hosting
+        if hosting is not None:
+            requests = np.array([conclusion.mean_requests])
+            row["cost_month"] = float(hosting.cost_per_month(requests)[0])
+        return row | {"status": "not run"}
+    profit = _money(forecast.profit)
+    value = float(forecast.reconciliation.e_model)
+    difference = float(conclusion.chosen.forecast.profit.mean) - profit["mean"]
+    better = format_money(abs(difference), forecast.profit.currency)
+    return row | {
+        "split": "test",
+        "automated_share": None if forecast.handed_share else 0.0,
+        "value_month": value,
+        "cost_month": value - profit["mean"],
+        "profit_month": profit,
+        "why": f"earns {better} a month {'less' if difference >= 0 else 'MORE'} than the best model",
+    }
+
+
+def _waterfall(forecast: Forecast) -> list[dict[str, Any]]:
+    steps = [{"step": s.name, "amount": float(s.amount)} for s in forecast.waterfall]
+    steps[-1]["total"] = True
+    return steps
+
+
+def _confusion(conclusion: Conclusion, workshop: Workshop, worlds: Worlds) -> dict[str, Any]:
+    """Counts on test rows, and what each cell earns or loses in the mean month."""
+    labels = conclusion.parts.labels
+    counts = np.zeros((len(labels), len(labels) + 1), np.int64)
+    np.add.at(counts, (conclusion.parts.test_targets, conclusion.chosen.actions), 1)
+    requests = float(worlds.requests.mean())
+    money = counts / counts.sum() * requests * workshop.judge.policy.values
+    return {
+        "labels": list(labels),
+        "actions": [*labels, "handoff"],
+        "counts": counts.tolist(),
+        "money": np.round(money, 4).tolist(),
+    }
+
+
+def _accounts(forecast: Forecast) -> dict[str, Any]:
+    reading = forecast.reconciliation
+    return {
+        "e_model": float(reading.e_model),
+        "e_cloud": float(reading.e_cloud),
+        "e": float(reading.e_model) + float(reading.e_cloud),
+        "costs": {
+            "reference hosting": float(reading.reference),
+            "hosting": float(reading.hosting),
+            "other": float(reading.other_costs),
+        },
+        "profit": float(reading.profit),
+        "holds": reading.holds,
+    }
+
+
+def _reproduce(conclusion: Conclusion, workshop: Workshop) -> dict[str, Any]:
+    import onnxruntime
+    import torch
+
+    machine = conclusion.chosen.evidence.machine
+    return {
+        "command": f"payoff run … --seed {workshop.bench.seed}",
+        "seed": workshop.bench.seed,
+        "versions": {
+            "payoff": payoff.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+        },
+        "data_fingerprint": conclusion.cut.train.fingerprint,
+        "machine": machine and f"{machine.cpu}, {machine.cores} cores, {machine.system}",
+        "seconds": round(conclusion.seconds, 1),
+        "prices": workshop.terms.prices.fingerprint(),
+    }

@@ -1,0 +1,163 @@
+"""What goes in and comes out over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.requests import Request
+
+from payoff.core.errors import PayoffError, ServiceError, raise_all
+
+_MOST_PROBLEMS = 20
+
+RequestId = Annotated[str, Field(min_length=1, max_length=150, pattern=r"^[A-Za-z0-9._:-]+$")]
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+class DecideRequest(BaseModel):
+    """One text or several.
+
+    Args:
+        text: A text to decide on. Give this or ``texts``.
+        texts: Texts to decide on, answered in the same order.
+        request_id: Names the request for ever: sent again with the same text, it is written to
+            the journal once. One is made where none is given.
+
+    Example:
+        >>> DecideRequest(text="where is my card?").all_texts
+        ['where is my card?']
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"text": "someone used my card in Lisbon"}]},
+    )
+
+    text: str | None = None
+    texts: list[str] | None = None
+    request_id: RequestId = Field(default_factory=_new_id)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> DecideRequest:
+        if (self.text is None) == (self.texts is None):
+            raise ValueError("give 'text' or 'texts', and not both")
+        return self
+
+    @property
+    def all_texts(self) -> list[str]:
+        """The text, or the texts."""
+        return [self.text] if self.text is not None else list(self.texts or ())
+
+
+class WorthBody(BaseModel):
+    """Expected worth of the action."""
+
+    amount: float
+    currency: str
+
+
+class AlternativeBody(BaseModel):
+    """A label and its probability."""
+
+    label: str
+    probability: float
+
+
+class DecisionBody(BaseModel):
+    """What to do with one text; ``action`` is a label or ``"handoff"``."""
+
+    action: str
+    label: str
+    probability: float
+    worth: WorthBody
+    alternatives: list[AlternativeBody]
+
+
+class DecideResponse(BaseModel):
+    """``decision`` for a ``text``, ``decisions`` for ``texts``."""
+
+    request_id: str
+    latency_ms: float
+    decision: DecisionBody | None = None
+    decisions: list[DecisionBody] | None = None
+
+
+class ErrorFacts(BaseModel):
+    """What went wrong and how to mend it."""
+
+    code: str
+    where: str
+    found: str
+    expected: str
+    mend: str
+
+
+class ErrorResponse(BaseModel):
+    """Every answer that is no success."""
+
+    error: ErrorFacts
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body, refused as soon as it is known to be too large.
+
+    Raises:
+        ServiceError: PF702 where it is larger than ``max_bytes``.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise too_large(f"{int(announced):,} bytes", f"at most {max_bytes:,} bytes", "body")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise too_large("more bytes", f"at most {max_bytes:,} bytes", "body")
+    return bytes(body)
+
+
+def parse(body: bytes, *, max_texts: int, max_text_bytes: int) -> DecideRequest:
+    """The request in a body, with every problem of its shape told at once.
+
+    Raises:
+        ServiceError: PF701 where it is malformed; PF702 where it holds too many texts or too
+            long a one. `Problems` where there are several.
+
+    Example:
+        >>> parse(b'{"text": 1}', max_texts=1, max_text_bytes=9)
+        Traceback (most recent call last):
+        ...
+        payoff.core.errors.ServiceError: PF701 body.text: Input should be a valid string.\
+ See /docs for the schema.
+    """
+    try:
+        parsed = DecideRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise_all(malformed(entry) for entry in error.errors()[:_MOST_PROBLEMS])
+        raise
+    texts = parsed.all_texts
+    if len(texts) > max_texts:
+        raise too_large(f"{len(texts):,} texts", f"at most {max_texts:,}", "body.texts")
+    for number, text in enumerate(texts, 1):
+        size_bytes = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if size_bytes > max_text_bytes:
+            raise too_large(
+                f"text {number} has {size_bytes:,} bytes", f"at most {max_text_bytes:,}", "body"
+            )
+    return parsed
+
+
+def malformed(entry: Any) -> PayoffError:
+    """One of pydantic's problems as PF701."""
+    where = ".".join(["body", *(str(part) for part in entry["loc"])])
+    return ServiceError("PF701", where[:200], entry["msg"][:300], mend="See /docs for the schema.")
+
+
+def too_large(found: str, expected: str, where: str) -> ServiceError:
+    """PF702."""
+    return ServiceError("PF702", where, found, expected=expected, mend="Split the request.")

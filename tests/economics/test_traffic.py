@@ -1,0 +1,69 @@
+"""Traffic: the stated range is met exactly, and what is not stated is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payoff.core.errors import PayoffError, Problems
+from payoff.economics.traffic import Traffic
+
+
+@given(
+    likely=st.floats(1, 1e7),
+    below=st.floats(0.01, 1.0),
+    above=st.floats(1.0, 50.0),
+)
+def test_quantiles_are_low_likely_and_high(likely: float, below: float, above: float) -> None:
+    traffic = Traffic(likely, likely * below, likely * above)
+    assert traffic.quantile(0.05) == pytest.approx(likely * below, rel=1e-6)
+    assert traffic.quantile(0.5) == pytest.approx(likely, rel=1e-6)
+    assert traffic.quantile(0.95) == pytest.approx(likely * above, rel=1e-6)
+
+
+def test_draws_fill_the_range_as_stated() -> None:
+    drawn = Traffic(1000, 500, 4000).draws(7, 40_000, 1)[:, 0]
+    shares = [np.mean(drawn < bound) for bound in (500, 1000, 4000)]
+    assert shares == pytest.approx([0.05, 0.5, 0.95], abs=0.006)
+    assert drawn.min() > 0
+
+
+def test_growth_and_seeds() -> None:
+    traffic = Traffic(100, 80, 130, growth_per_month=-0.5)
+    short, long = traffic.draws(3, 5, 2), traffic.draws(3, 5, 4)
+    np.testing.assert_array_equal(short, long[:, :2])
+    np.testing.assert_allclose(long[:, 1:], long[:, :-1] / 2)
+    assert not np.array_equal(short, traffic.draws(4, 5, 2))
+
+
+def test_what_is_assumed_is_said() -> None:
+    assert Traffic(1000).range_per_month == (800.0, 1250.0)
+    assert Traffic(1000, low=900).assumed == ("high",)
+    assert Traffic(1000, 900, 1100).assumed == ()
+
+
+def test_peak_is_the_average_second_times_the_factor() -> None:
+    assert Traffic(1, peak_factor=3).peak_per_s(2_628_000) == pytest.approx(3.0)
+
+
+def test_all_wrong_figures_are_told_at_once() -> None:
+    with pytest.raises(Problems) as caught:
+        Traffic(0, -1, 0, growth_per_month=-1, peak_factor=0.5, characters_per_text=0)
+    assert len(caught.value.problems) == 6
+    assert {problem.code for problem in caught.value.problems} == {"PF203"}
+
+
+@pytest.mark.parametrize("ends", [{"low": 101}, {"high": 99}])
+def test_likely_must_lie_between_low_and_high(ends: dict[str, float]) -> None:
+    with pytest.raises(PayoffError, match="PF203"):
+        Traffic(100, **ends)
+
+
+def test_table_round_trip_and_its_errors() -> None:
+    traffic = Traffic(100, 80, 130, growth_per_month=0.02, peak_factor=6, characters_per_text=90)
+    assert Traffic.from_dict(traffic.as_dict()) == traffic
+    with pytest.raises(Problems) as caught:
+        Traffic.from_dict({"per_mnth": 10})
+    assert [problem.code for problem in caught.value.problems] == ["PF202", "PF203"]

@@ -1,0 +1,146 @@
+"""Write the table of dependencies: why each, its licence and its installed size.
+
+Run it where everything is installed:
+``python tools/dependency_sizes.py > docs/decisions/0004-dependencies.md``. Versions, licences and
+sizes are read from the installed metadata; a dependency of pyproject.toml without a reason here is
+an error.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from make_constraints import needed
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REASONS = {
+    "anyio": "Limits how many requests are worked on; fastapi runs on it.",
+    "click": "Parses the command line; commands can be imported late (decision 2).",
+    "fastapi": "The HTTP service: typed bodies, an OpenAPI page for those who integrate it.",
+    "genai-prices": "Dated prices of language models; what we would otherwise type from pages.",
+    "numpy": "All numerics of evidence and economics.",
+    "onnxruntime": "Runs the model, fast, on any processor, without torch.",
+    "polars": "Reads and joins tables; one library for CSV, Parquet and Excel, no copies.",
+    "pydantic": "The service's bodies and their errors; fastapi is made of it.",
+    "rich": "Tables and bars on terminals (decision 2).",
+    "sqlalchemy": "One journal for SQLite and PostgreSQL; only its Core is used.",
+    "starlette": "Requests, responses and middleware of the service; fastapi is made of it.",
+    "tokenizers": "The tokenizers of the pretrained models, without transformers.",
+    "uvicorn": "Runs the HTTP service.",
+    "altair": "Charts of the report as data, drawn to SVG without a browser.",
+    "cleanlab": "Finds rows whose label looks wrong (confident learning).",
+    "huggingface-hub": "Downloads weights by their hub id, for those who name one.",
+    "jinja2": "The report's page.",
+    "markupsafe": "Keeps user text in the report's page from becoming markup; jinja2 needs it.",
+    "onnx": "The format in which training and serving meet.",
+    "onnxscript": "torch's exporter to ONNX needs it.",
+    "peft": "LoRA, for backbones too large to train whole.",
+    "safetensors": "Reads weights without running code, unlike pickle.",
+    "scikit-learn": "Linear heads and cross-validation.",
+    "scipy": "Sparse rows for the linear models; scikit-learn needs it.",
+    "torch": "Trains.",
+    "transformers": "Knows the architectures of pretrained models.",
+    "vl-convert-python": "Turns altair's charts into SVG, offline.",
+    "fastexcel": "Excel files for polars.",
+    "pandas": "Frames of those who have them; nothing inside uses it.",
+    "pyarrow": "pandas frames with Arrow columns.",
+    "mkdocs-material": "The documentation (decision 3).",
+    "mkdocstrings": "The Python interface's page, from docstrings (decision 3).",
+    "httpx": "Talks to the service in tests.",
+    "hypothesis": "Tests properties with inputs that nobody would think of.",
+    "import-linter": "Holds the layers (see Architecture).",
+    "mypy": "Types, strictly.",
+    "playwright": "Drives a browser over the service's and the report's pages.",
+    "psutil": "Memory and open files of processes under test.",
+    "pytest": "Runs the tests.",
+    "pytest-cov": "Counts what they reach.",
+    "ruff": "Style and format, in one quick tool.",
+    "xlsxwriter": "Makes the Excel files that tests read.",
+}
+CLASSIFIERS = {
+    "MIT License": "MIT",
+    "BSD License": "BSD",
+    "Apache Software License": "Apache-2.0",
+}
+_MB = 1_000_000
+
+
+def declared() -> Iterator[tuple[str, str]]:
+    """Extra (empty for the base) and name of each dependency of pyproject.toml."""
+    content = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = {"": content["dependencies"]} | content["optional-dependencies"]
+    for extra, requirements in groups.items():
+        for requirement in requirements:
+            name = re.split(r"[\[<>=~!; ]", requirement)[0].lower()
+            if name != "payoff":
+                yield extra, name
+
+
+def licence(found: Distribution) -> str:
+    """The licence as the distribution's metadata states it, in as few words as it can."""
+    stated = found.metadata.json
+    expression = stated.get("license_expression")
+    if expression:
+        return str(expression)
+    known = [line.split(" :: ")[-1] for line in found.metadata.get_all("Classifier") or ()]
+    named = [CLASSIFIERS[name] for name in known if name in CLASSIFIERS]
+    text = str(stated.get("license") or "").strip().splitlines()
+    first = text[0].strip() if text else ""
+    return named[0] if named else first or "not stated in the metadata"
+
+
+def size_bytes(found: Distribution) -> int:
+    """Bytes of a distribution's installed files, without those of its own dependencies."""
+    paths = [Path(str(file.locate())) for file in found.files or ()]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def total_bytes(name: str, extra: str = "") -> int:
+    """Bytes of a distribution with all that it needs."""
+    names = {found for found, _ in needed(name, frozenset({extra} if extra else ()))}
+    return sum(size_bytes(distribution(found)) for found in names - {"payoff"})
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "<!-- Made by tools/dependency_sizes.py: change that. -->",
+        "# 4. Dependencies",
+        "",
+        "Each is here because writing it again would be worse. Licence and version are those of",
+        "the installed metadata. Sizes are those of the distribution's own files, and with all",
+        "that it needs in turn, unpacked and compiled on Linux x86-64, with the build of torch",
+        "for processors alone.",
+        "",
+        "| installed with | size of everything, MB |",
+        "|---|---:|",
+    ]
+    for label, extra in (("payoff", ""), ("payoff[tune]", "tune"), ("payoff[dev]", "dev")):
+        lines.append(f"| `{label}` | {total_bytes('payoff', extra) / _MB:.0f} |")
+    lines += [
+        "",
+        "| dependency | extra | version | MB | with its own | licence | why |",
+        "|---|---|---|---:|---:|---|---|",
+    ]
+    for extra, name in declared():
+        found = distribution(name)
+        cells = (
+            name,
+            extra or "–",
+            found.version.split("+")[0],
+            f"{size_bytes(found) / _MB:.1f}",
+            f"{total_bytes(name) / _MB:.1f}",
+            licence(found),
+            REASONS[name],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
