@@ -158,7 +158,9 @@ def test_unknown_endings_are_told(tmp_path: Path, name: str) -> None:
     assert caught.value.code == "PF102"
 
 
-@pytest.mark.parametrize("labels", [["a", "A"], ["a b", "a  b"], ["a", " a"], ["\u00e9", "e\u0301"]])
+@pytest.mark.parametrize(
+    "labels", [["a", "A"], ["a b", "a  b"], ["a", " a"], ["\u00e9", "e\u0301"]]
+)
 def test_labels_that_differ_by_case_or_space_are_refused(labels: list[str]) -> None:
     with pytest.raises(DataError, match="differ only by case or white space") as caught:
         Dataset.from_frame(pl.DataFrame({"t": ["x", "y"], "y": labels}), text="t", label="y")

@@ -20,7 +20,15 @@ from payoff.cli.failures import Stopped, tell
 from payoff.core.errors import ProjectError, did_you_mean
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "From data to a service": ("init", "inspect", "predict", "evaluate", "serve"),
+    "From data to a service": (
+        "init",
+        "inspect",
+        "run",
+        "plan",
+        "predict",
+        "evaluate",
+        "serve",
+    ),
     "Look up and check": ("backbones", "prices", "doctor"),
 }
 """The verbs as ``--help`` shows them; verb V is ``command`` in ``payoff.cli.V``."""

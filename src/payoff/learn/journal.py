@@ -19,12 +19,13 @@ from sqlalchemy import (
     insert,
     make_url,
     select,
+    update,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from payoff.core.errors import ServiceError
 from payoff.learn.entry import Entry, now_utc
-from payoff.learn.migrations import MIGRATIONS, decisions, migrate
+from payoff.learn.migrations import MIGRATIONS, decisions, migrate, migrations
 
 _BLOCK = 500
 _LOCK = 1885434470
@@ -77,6 +78,7 @@ class Journal:
             try:
                 with journal._writing() as connection:
                     found = migrate(connection, now_utc())
+                journal.check()
             except BaseException:
                 engine.dispose()
                 raise
@@ -149,8 +151,9 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where it could not.
         """
+        nothing = update(migrations).where(migrations.c.number < 0).values(name="")
         with _told(self._where), self._writing() as connection:
-            connection.execute(select(func.max(decisions.c.id)))
+            connection.execute(nothing)
 
     def close(self) -> None:
         """Let the database go; closing twice does no harm."""

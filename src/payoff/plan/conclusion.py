@@ -110,11 +110,23 @@ def conclude(
     say(f"chosen on validation: {chosen.name}")
     spec, folder, n_rows = _trained_on_all(workshop, chosen, clock)
     judge = Judge(workshop.terms.payoff, workshop.judge.policy, parts.test_targets)
-    first = _report(workshop, chosen, tier_logits(spec, folder, parts.test_texts), judge,
-                    worlds=worlds, n_rows=n_rows)
+    first = _report(
+        workshop,
+        chosen,
+        tier_logits(spec, folder, parts.test_texts),
+        judge,
+        worlds=worlds,
+        n_rows=n_rows,
+    )
     others = [
-        _report(workshop, option, option.logits(parts.test_texts), judge,
-                worlds=worlds, n_rows=parts.n_train)
+        _report(
+            workshop,
+            option,
+            option.logits(parts.test_texts),
+            judge,
+            worlds=worlds,
+            n_rows=parts.n_train,
+        )
         for option in options
         if option is not chosen
     ]
@@ -156,9 +168,7 @@ def conclude(
     )
 
 
-def _trained_on_all(
-    workshop: Workshop, chosen: Option, clock: Clock
-) -> tuple[TierSpec, Path, int]:
+def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[TierSpec, Path, int]:
     """The choice trained on training and validation rows, where the time allows it.
 
     The calibration stays the one that was fitted on validation rows, which the model did not know

@@ -1,6 +1,6 @@
 """Successive halving of candidates on expected profit (Jamieson & Talwalkar 2016).
 
-Cheap candidates first; those that can be paused are judged at each rung, and the better half goes
+Cheap candidates first; those that can be paused are judged at each rung, and the best third goes
 on. A candidate is not begun when it does not fit into the time left, or when even half of what is
 left to gain would not pay for it; both are said.
 """
@@ -20,6 +20,8 @@ from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 from payoff.plan.clock import Clock
 from payoff.plan.runs import Run
+
+_KEEP_ONE_OF = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,12 @@ class Ladder:
             if share >= 1.0 or not good:
                 break
             good.sort(key=lambda c: latest[c].value, reverse=True)
-            climbing = good[: math.ceil(len(good) / 2)]
+            climbing = good[: math.ceil(len(good) / _KEEP_ONE_OF)]
             for loser in good[len(climbing) :]:
                 gap = latest[climbing[-1]].value - latest[loser].value
-                why = f"behind {climbing[-1].name} by {gap:.4f} a request at {share:.0%} of the work"
+                why = (
+                    f"behind {climbing[-1].name} by {gap:.4f} a request at {share:.0%} of the work"
+                )
                 latest[loser] = replace(latest[loser], status="stopped", why=why)
         return list(latest.values())
 
@@ -139,6 +143,7 @@ class Ladder:
         )
         result = {"share": share, "seconds": seconds, "started_s": tried.started_s}
         self.run.record(candidate.key, result, logits, attempt.save)
+        self.run.note_spent(self.clock.spent())
         return tried
 
     def _attempt(self, candidate: Candidate) -> Attempt:

@@ -121,7 +121,7 @@ class Workshop:
         self, candidate: Candidate, bench: Workbench, suffix: str = ""
     ) -> tuple[TierSpec, Path]:
         """Write a candidate's tier from what its attempt saved under its key and ``suffix``."""
-        place = self.run.folder / "tiers" / f"{candidate.key}{suffix}"
+        place = self.run.tier(f"{candidate.key}{suffix}")
         recipe = self.recipes[candidate.recipe]
         spec = recipe.export(candidate, bench, self.run.attempt(f"{candidate.key}{suffix}"), place)
         return spec, place
@@ -239,7 +239,11 @@ class Workshop:
         machine = _training_machine(self.terms)
         if machine is None:
             return training_line(
-                seconds, 1, machine="this machine", as_of=None, source="no price in the currency",
+                seconds,
+                1,
+                machine="this machine",
+                as_of=None,
+                source="no price in the currency",
                 price_per_hour=Money.of(0, self.terms.currency),
             )
         name, price, as_of, source = machine

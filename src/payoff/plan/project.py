@@ -198,8 +198,14 @@ def _type_problem(section: str, key: str, value: Any, kind: type) -> list[Payoff
     accepted = (int, float) if kind is float else (kind,)
     if isinstance(value, accepted) and not isinstance(value, bool):
         return []
-    words = {str: "text in quotes", float: "a number", int: "a whole number", dict: "a section",
-             list: "a list in brackets", date: "a date such as 2026-11-01"}
+    words = {
+        str: "text in quotes",
+        float: "a number",
+        int: "a whole number",
+        dict: "a section",
+        list: "a list in brackets",
+        date: "a date such as 2026-11-01",
+    }
     return [_wrong(section, key, value, words[kind])]
 
 
@@ -263,8 +269,10 @@ def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
     missing = [key for key in ("correct", "wrong") if key not in value]
     if missing:
         raise ProjectError(
-            "PF203", f"{FILE} [value]", f"{' and '.join(missing)} missing",
-            expected="correct and wrong, or matrix = \"FILE.csv\"",
+            "PF203",
+            f"{FILE} [value]",
+            f"{' and '.join(missing)} missing",
+            expected='correct and wrong, or matrix = "FILE.csv"',
         )
     classes = {name: ClassValue(**entry) for name, entry in value.pop("classes", {}).items()}
     pairs = [(p["truth"], p["action"], p["value"]) for p in value.pop("pairs", [])]
@@ -278,7 +286,9 @@ def _rates(content: Mapping[str, Any]) -> ExchangeRates | None:
     missing = [key for key in ("as_of", "source", "rates") if key not in section]
     if missing:
         raise ProjectError(
-            "PF203", f"{FILE} [currency]", f"{', '.join(missing)} missing",
+            "PF203",
+            f"{FILE} [currency]",
+            f"{', '.join(missing)} missing",
             expected='as_of = 2026-11-01, source = "where you read it", rates = {EUR = 1.08}',
         )
     base = content["value"]["currency"]

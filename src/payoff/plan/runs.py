@@ -1,7 +1,8 @@
-"""The folder of one run: every result as it comes, so that a killed run goes on where it stopped.
+"""The folders of a run: every result as it comes, so that a killed run goes on where it stopped.
 
-A run is known by the fingerprint of all that determines it (data, terms, seed, budget, versions).
-The same command finds the same folder again.
+There are two. What is learnt depends on the rows, the seed and the versions only, and lies in a
+folder of its own (``trained-…``), so that a run under other terms, another payoff say, trains
+nothing again. What is chosen depends on the terms too, and lies in the run's folder.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,51 +18,67 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.core.files import to_json, whole_folder, write_json
+from payoff.core.files import disk_errors, to_json, whole_folder, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run's folder.
+    """One run's folders.
 
     Args:
-        folder: ``runs/NAME-FINGERPRINT``.
-        resumed: Whether it held results already.
+        folder: ``runs/NAME-FINGERPRINT``: report, summary, artifact.
+        trained: ``runs/trained-FINGERPRINT``: candidates and tiers.
+        spent_before_s: Seconds that earlier processes of this run took.
     """
 
     folder: Path
-    resumed: bool
+    trained: Path
+    spent_before_s: float
 
     @classmethod
-    def open(cls, root: Path, name: str, inputs: Mapping[str, Any]) -> Run:
+    def open(
+        cls, root: Path, name: str, *, learning: Mapping[str, Any], choosing: Mapping[str, Any]
+    ) -> Run:
         """Find the run of these inputs, or begin it.
 
         Args:
             root: The folder ``runs``.
             name: The project's name.
-            inputs: All that determines the result, as plain values.
+            learning: What determines what is learnt, as plain values.
+            choosing: What else determines what is chosen.
 
         Raises:
-            MachineError: PF801 or PF802 where the folder cannot be written.
+            MachineError: PF801 or PF802 where the folders cannot be written.
         """
-        text = to_json(dict(inputs))
-        fingerprint = hashlib.sha256(text.encode()).hexdigest()[:10]
-        folder = root / f"{name}-{fingerprint}"
-        resumed = (folder / "inputs.json").exists()
-        if not resumed:
-            write_json(folder / "inputs.json", dict(inputs))
-        return cls(folder, resumed)
+        trained = root / f"trained-{_fingerprint(learning)}"
+        folder = root / f"{name}-{_fingerprint({**learning, **choosing})}"
+        write_json(trained / "inputs.json", dict(learning))
+        write_json(folder / "inputs.json", {**learning, **choosing})
+        spent = folder / "spent.json"
+        finished = (folder / "summary.json").exists()
+        before = 0.0 if finished or not spent.exists() else json.loads(spent.read_text())["s"]
+        return cls(folder, trained, before)
 
     @property
     def activations(self) -> Path:
         """Where the trunk cache lies while the run lasts."""
-        return self.folder / "activations"
+        return self.trained / "activations"
 
     def attempt(self, key: str) -> Path:
         """Where a candidate's attempt is saved."""
-        return self.folder / "candidates" / key
+        return self.trained / "candidates" / key
 
-    def record(self, key: str, result: Mapping[str, Any], logits: NDArray[Any], save: Any) -> None:
+    def tier(self, key: str) -> Path:
+        """Where a tier's files are written."""
+        return self.trained / "tiers" / key
+
+    def record(
+        self,
+        key: str,
+        result: Mapping[str, Any],
+        logits: NDArray[Any],
+        save: Callable[[Path], None],
+    ) -> None:
         """Keep an attempt whole: what it saves, its validation logits and its result.
 
         Args:
@@ -69,8 +86,11 @@ class Run:
             result: Plain values.
             logits: On validation, ``(n_validation, n_labels)``.
             save: Called with the folder to write the attempt's own files to.
+
+        Raises:
+            MachineError: PF801 where the disk is full; nothing half-written is left.
         """
-        with whole_folder(self.attempt(key)) as draft:
+        with whole_folder(self.attempt(key)) as draft, disk_errors(draft):
             save(draft)
             np.save(draft / "validation.npy", logits)
             write_json(draft / "result.json", dict(result))
@@ -83,11 +103,14 @@ class Run:
         result = json.loads((folder / "result.json").read_text("utf-8"))
         return result, np.load(folder / "validation.npy")
 
-    def recorded_seconds(self) -> float:
-        """Seconds that recorded attempts took, also in processes that are gone."""
-        results = (self.folder / "candidates").glob("*/result.json")
-        return float(sum(json.loads(path.read_text("utf-8"))["seconds"] for path in results))
+    def note_spent(self, seconds: float) -> None:
+        """Keep how much of the budget is used, for a process that goes on."""
+        write_json(self.folder / "spent.json", {"s": seconds})
 
     def tidy(self) -> None:
         """Remove the activations: large, and quickly computed again."""
         shutil.rmtree(self.activations, ignore_errors=True)
+
+
+def _fingerprint(inputs: Mapping[str, Any]) -> str:
+    return hashlib.sha256(to_json(dict(inputs)).encode()).hexdigest()[:10]

@@ -98,15 +98,15 @@ def search(
     run = Run.open(
         Path(runs),
         name,
-        _inputs(dataset, test, terms, seed=seed, minutes=minutes, backbones=chosen)
-        | {"recipes": sorted(tried_recipes)},
+        learning=_learning(dataset, test, seed, chosen),
+        choosing={"terms": terms.as_dict(), "minutes": minutes, "recipes": sorted(tried_recipes)},
     )
-    if run.resumed:
-        listener.say(f"going on with {run.folder}")
+    if run.spent_before_s:
+        listener.say(f"going on with {run.folder}, {run.spent_before_s:.0f} s of it spent before")
     clock = Clock(
         minutes * 60,
         reserve_s=min(0.3 * minutes * 60, 6 * _OPTION_SECONDS),
-        before_s=run.recorded_seconds(),
+        before_s=run.spent_before_s,
     )
     bench = Workbench(
         texts=parts.learnt_texts,
@@ -243,24 +243,17 @@ def _worlds(truth: np.ndarray[Any, Any], parts: Parts, terms: Terms, seed: int) 
     )
 
 
-def _inputs(
-    dataset: Dataset,
-    test: Dataset | None,
-    terms: Terms,
-    *,
-    seed: int,
-    minutes: float,
-    backbones: tuple[str, ...],
+def _learning(
+    dataset: Dataset, test: Dataset | None, seed: int, backbones: tuple[str, ...]
 ) -> dict[str, Any]:
+    """What determines what is learnt, whatever it is worth."""
     import onnxruntime
     import torch
 
     return {
         "data": dataset.fingerprint,
         "test": test.fingerprint if test is not None else None,
-        "terms": terms.as_dict(),
         "seed": seed,
-        "minutes": minutes,
         "backbones": list(backbones),
         "versions": {
             "payoff": payoff.__version__,

@@ -79,7 +79,11 @@ def summarise(
         },
         "reproduce": _reproduce(conclusion, workshop),
         "timeline": [
-            {"candidate": t.candidate.name, "start_s": t.started_s, "end_s": t.started_s + t.seconds}
+            {
+                "candidate": t.candidate.name,
+                "start_s": t.started_s,
+                "end_s": t.started_s + t.seconds,
+            }
             for t in conclusion.tried
             if t.seconds > 0
         ],
@@ -234,8 +238,11 @@ def _why_lost(option: Option, chosen: Option) -> str:
 
 def _tried_row(tried: Tried, conclusion: Conclusion) -> dict[str, Any]:
     winner = next(
-        (r.option for r in conclusion.reported
-         if r.option.candidate.recipe == tried.candidate.recipe),
+        (
+            r.option
+            for r in conclusion.reported
+            if r.option.candidate.recipe == tried.candidate.recipe
+        ),
         None,
     )
     why = tried.why

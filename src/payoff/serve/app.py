@@ -47,7 +47,7 @@ def create_app(
     """
     app = FastAPI(title=f"payoff: {desk.name}", version=__version__)
     install(app)
-    gate = Gate(max_waiting=max_waiting)
+    gate = app.state.gate = Gate(max_waiting=max_waiting)
     service = _Service(desk, journal)
     # A character of JSON may take twice the bytes of the text it stands for (\uXXXX).
     max_body_bytes = min(2 * max_texts * max_text_bytes + _ENVELOPE_BYTES, _MOST_BODY_BYTES)

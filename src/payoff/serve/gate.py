@@ -29,6 +29,11 @@ class Gate:
         self._inside = 0
         self._limiter: CapacityLimiter | None = None
 
+    @property
+    def inside(self) -> int:
+        """Pieces of work that run or wait."""
+        return self._inside
+
     async def run(self, work: Callable[[], _T]) -> _T:
         """Do work in a thread, when it is its turn.
 

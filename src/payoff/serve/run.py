@@ -16,6 +16,7 @@ from payoff.core.progress import Progress, Silent
 
 _BACKLOG = 256
 _GRACE_S = 30
+_LAST_PORT = 65_535
 
 
 def run(
@@ -83,21 +84,23 @@ def listen(host: str, port: int) -> socket.socket:
         '127.0.0.1'
     """
     where = f"{host}:{port}"
+    if not 0 <= port <= _LAST_PORT:  # getaddrinfo would take it modulo 65,536
+        raise _refused(where, "there is no such port")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise _refused(where, f"it is no address ({error})") from error
     try:
         if os.name != "nt":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+        in_use = error.errno == errno.EADDRINUSE
         raise _refused(where, "another process listens there" if in_use else str(error)) from error
     return listener
 

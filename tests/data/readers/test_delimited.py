@@ -141,9 +141,7 @@ def test_a_header_alone_is_refused(tmp_path: Path, content: str) -> None:
     assert "no rows" in refused(laid(tmp_path, content), "PF106")
 
 
-def test_blank_lines_longer_than_a_batch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blank_lines_longer_than_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("payoff.data.readers.delimited._BATCH", 3)
     path = laid(tmp_path, "text\na\n" + "\n" * 10 + "b\nc\nd\n")
     assert Dataset.from_csv(path, text="text").texts == ["a", "b", "c", "d"]

@@ -76,7 +76,9 @@ def test_excel_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_parquet_keeps_texts_and_turns_numbers_into_labels(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
-    pl.DataFrame({"text": ["a", None], "label": [1.0, 2.0], "extra": [[1], [2]]}).write_parquet(path)
+    pl.DataFrame({"text": ["a", None], "label": [1.0, 2.0], "extra": [[1], [2]]}).write_parquet(
+        path
+    )
     read = Dataset.from_parquet(path, **ROLES)
     assert read.frame.rows() == [("a", "1", [1]), ("", "2", [2])]
 

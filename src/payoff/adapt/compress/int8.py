@@ -31,7 +31,9 @@ class Int8:
 
         if not self.applies(spec):
             raise AdaptError(
-                "PF404", f"tier '{spec.name}'", "int8 makes only encoders faster",
+                "PF404",
+                f"tier '{spec.name}'",
+                "int8 makes only encoders faster",
                 mend="Serve it as it is.",
             )
         logger = logging.getLogger()

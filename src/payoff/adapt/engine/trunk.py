@@ -64,9 +64,7 @@ class Trunk:
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             pooled = self._draft("pooled", (len(self.tokens), width))
-            below = {
-                d: self._draft(f"below-{d}", (len(self.tokens.ids), width)) for d in wanted
-            }
+            below = {d: self._draft(f"below-{d}", (len(self.tokens.ids), width)) for d in wanted}
             self._fill(pooled, below)
             for name in ["pooled", *(f"below-{d}" for d in wanted)]:
                 (self._folder / f"{name}.draft").replace(self._folder / f"{name}.npy")

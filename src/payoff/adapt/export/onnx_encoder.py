@@ -126,8 +126,9 @@ def _layer(graph: _Graph, layer: Layer, name: str, hidden: str, bias: str) -> st
     out = graph.node(
         "MatMul", [f"{name}.attention", graph.matrix(f"{name}.out", layer.out)], f"{name}.mixed"
     )
-    hidden = _add_and_norm(graph, f"{name}.attention_norm", out, hidden, layer.attention_norm,
-                           layer.out)
+    hidden = _add_and_norm(
+        graph, f"{name}.attention_norm", out, hidden, layer.attention_norm, layer.out
+    )
     up = graph.node("MatMul", [hidden, graph.matrix(f"{name}.up", layer.up)], f"{name}.inner")
     up_bias = graph.weight(f"{name}.up.bias", layer.up.bias)
     graph.node("BiasGelu", [up, up_bias], f"{name}.gelu", domain=_FUSED)

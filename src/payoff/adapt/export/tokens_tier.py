@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def write_encoder_tier(
-    opened: Opened, layers: Iterable[nn.Module], head: nn.Linear | LinearHead, target: Path,
-    *, name: str,
+    opened: Opened,
+    layers: Iterable[nn.Module],
+    head: nn.Linear | LinearHead,
+    target: Path,
+    *,
+    name: str,
 ) -> TierSpec:
     """Write an encoder with its head as a tier.
 
@@ -40,9 +44,7 @@ def write_encoder_tier(
     return TierSpec(name, "tokens", settings=_settings(opened))
 
 
-def write_static_tier(
-    opened: Opened, head: LinearHead, target: Path, *, name: str
-) -> TierSpec:
+def write_static_tier(opened: Opened, head: LinearHead, target: Path, *, name: str) -> TierSpec:
     """Write a static token table with its head as a tier."""
     from payoff.adapt.backbones.static_table import load_static_table
 

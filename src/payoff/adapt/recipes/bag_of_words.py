@@ -40,9 +40,7 @@ class BagOfWords:
         """Learn the vocabulary from the training rows."""
         return NgramAttempt(bench, candidate["C"])
 
-    def export(
-        self, candidate: Candidate, bench: Workbench, saved: Path, target: Path
-    ) -> TierSpec:
+    def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """What was saved is what is served."""
         spec = TierSpec(candidate.name, "ngrams")
         with whole_folder(target) as draft:

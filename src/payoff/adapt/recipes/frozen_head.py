@@ -34,21 +34,15 @@ class FrozenHead:
     def start(self, candidate: Candidate, bench: Workbench) -> HeadAttempt:
         """Encode (or reuse what is encoded)."""
         vectors = bench.opened(candidate.backbone).trunk.pooled()
-        return HeadAttempt(
-            vectors, bench.targets, bench.train, len(bench.labels), candidate["C"]
-        )
+        return HeadAttempt(vectors, bench.targets, bench.train, len(bench.labels), candidate["C"])
 
-    def export(
-        self, candidate: Candidate, bench: Workbench, saved: Path, target: Path
-    ) -> TierSpec:
+    def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """The whole encoder and the head as ONNX."""
         from payoff.adapt.export.tokens_tier import write_encoder_tier
 
         opened = bench.opened(candidate.backbone)
         head = LinearHead.restore(saved)
-        return write_encoder_tier(
-            opened, opened.encoder.layers, head, target, name=candidate.name
-        )
+        return write_encoder_tier(opened, opened.encoder.layers, head, target, name=candidate.name)
 
 
 def fit_seconds(n_rows: int, n_labels: int) -> float:

@@ -91,7 +91,5 @@ class Recipe(Protocol):
     def start(self, candidate: Candidate, bench: Workbench) -> Attempt:
         """Begin a candidate on ``bench.train``."""
 
-    def export(
-        self, candidate: Candidate, bench: Workbench, saved: Path, target: Path
-    ) -> TierSpec:
+    def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """Write the files of a tier into ``target`` from what an attempt saved."""

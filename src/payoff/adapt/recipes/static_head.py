@@ -33,13 +33,9 @@ class StaticHead:
     def start(self, candidate: Candidate, bench: Workbench) -> HeadAttempt:
         """Average the vectors of each text."""
         vectors = bench.opened(candidate.backbone).static
-        return HeadAttempt(
-            vectors, bench.targets, bench.train, len(bench.labels), candidate["C"]
-        )
+        return HeadAttempt(vectors, bench.targets, bench.train, len(bench.labels), candidate["C"])
 
-    def export(
-        self, candidate: Candidate, bench: Workbench, saved: Path, target: Path
-    ) -> TierSpec:
+    def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """Table and head as ONNX."""
         from payoff.adapt.export.tokens_tier import write_static_tier
 

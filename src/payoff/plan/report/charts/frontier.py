@@ -131,25 +131,43 @@ def draw_frontier(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
     points, domain = _lifted(points)
     axis = cost_axis(points)
     width, height = sheet.width - (58 if sheet.narrow else 70), 330 if sheet.narrow else 420
-    x, y = _scales(axis, domain, sheet, width)
+    unit = words(summary.get("currency"), missing="")
+    x, y = _scales(axis, domain, sheet, (width, f", {unit}" if unit else ""))
     layers = [_zero(y), *_intervals(points, domain, x, y), *_steps(points, axis, x, y)]
     layers += _dots(points, x, y)
     layers += _names(points, sheet, (axis, domain, width, height), x, y)
     return sheet.svg(alt.layer(*layers).properties(width=width, height=height))
 
 
-def _scales(axis: CostAxis, domain: list[float], sheet: Sheet, width: float) -> tuple[Any, Any]:
+def _scales(
+    axis: CostAxis, domain: list[float], sheet: Sheet, form: tuple[float, str]
+) -> tuple[Any, Any]:
+    """Both axes, given the width of the picture and the words that end their titles."""
     import altair as alt
 
+    width, ending = form
     domain_x = [axis.low, axis.high]
     scale = alt.Scale(type="linear", domain=domain_x, nice=False)
     if axis.constant is not None:
         scale = alt.Scale(type="symlog", constant=axis.constant, domain=domain_x, nice=False)
-    ticks = axis.ticks(width)
-    form = alt.Axis(title="cost a month", values=ticks, grid=False, labelExpr=LABEL_EXPRESSION)
-    y_form = alt.Axis(title=None, tickCount=4 if sheet.narrow else 5, labelExpr=LABEL_EXPRESSION)
+    x_form = alt.Axis(
+        title=sheet.put(f"cost a month{ending}"),
+        values=axis.ticks(width),
+        grid=False,
+        labelExpr=LABEL_EXPRESSION,
+    )
+    y_form = alt.Axis(
+        title=sheet.put(f"profit a month{ending}"),
+        titleAngle=0,
+        titleAlign="left",
+        titleX=-44,
+        titleY=-8,
+        titleBaseline="bottom",
+        tickCount=4 if sheet.narrow else 5,
+        labelExpr=LABEL_EXPRESSION,
+    )
     y_scale = alt.Scale(domain=domain, nice=False, zero=False)
-    return alt.X("x:Q", scale=scale, axis=form), alt.Y("y:Q", scale=y_scale, axis=y_form)
+    return alt.X("x:Q", scale=scale, axis=x_form), alt.Y("y:Q", scale=y_scale, axis=y_form)
 
 
 def _zero(y: Any) -> Any:
@@ -242,13 +260,13 @@ def _names(
         return (high - profit) / (high - low) * height
 
     lines = [Box(0, down(0) - 1, width, down(0) + 1)]
-    lines += [
+    faint = [
         Box(s.x - 2, down(p.high), s.x + 2, down(p.low))
         for s, p in zip(spots, ranked, strict=True)
         if p.low is not None and p.high is not None and p.below is None
     ]
     lines += _step_boxes(ranked, frame, down)
-    places = place_labels(spots, width + 8, height, lines=lines)
+    places = place_labels(spots, width + 8, height, lines=lines, faint=faint)
     values = [
         {
             "x": p.cost,

@@ -113,7 +113,7 @@ def draw_heat_map(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
     matrix = folded(summary, most, with_others=not sheet.narrow)
     if matrix is None:
         return None
-    limit = 9.0 if sheet.narrow else 15.0
+    limit = 9.0 if sheet.narrow else 13.0
     label_px = max(min(sheet.text_px(name), limit * 12.5) for name in matrix.rows) * 1.06 + 12
     plot_px = sheet.width - label_px - (22 if sheet.narrow else 30)
     cell_px = plot_px / len(matrix.columns)
@@ -153,15 +153,19 @@ def _cells(matrix: Matrix) -> Any:
 def _figures(matrix: Matrix, sheet: Sheet, cell_px: float) -> list[Any]:
     import altair as alt
 
-    font_px = 10.0 if cell_px < 44 else 12.0
-    widest = max(sheet.text_px(compact(m), font_px) for m in matrix.money.values())
-    if widest > cell_px - 3:
+    font_px = 9.5 if cell_px < 44 else 12.0
+
+    def short(money: float | None) -> str:
+        fits = sheet.text_px(compact(money), font_px) <= cell_px - 2
+        return compact(money if fits or money is None else float(f"{money:.2g}"))
+
+    if max(sheet.text_px(short(m), font_px) for m in matrix.money.values()) > cell_px:
         return []
     values = [
         {
             "x": c + 0.5,
             "y": r + 0.5,
-            "text": sheet.put(compact(money)),
+            "text": sheet.put(short(money)),
             "colour": "var(--on-strong)"
             if matrix.colour(r, c).endswith(f"-{N_SHADES})")
             else "var(--ink)",

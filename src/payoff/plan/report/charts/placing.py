@@ -69,7 +69,12 @@ class Box:
 
 
 def place_labels(
-    spots: Sequence[Spot], width: float, height: float, *, lines: Sequence[Box] = ()
+    spots: Sequence[Spot],
+    width: float,
+    height: float,
+    *,
+    lines: Sequence[Box] = (),
+    faint: Sequence[Box] = (),
 ) -> list[Place | None]:
     """Places for the labels of ``spots``, the most important first; None where none is free.
 
@@ -81,6 +86,7 @@ def place_labels(
         width: Width of the picture in pixels; labels stay inside.
         height: Its height in pixels.
         lines: Lines to keep clear of.
+        faint: Lines to keep clear of where that leaves a place.
 
     Example:
         >>> place_labels([Spot(50, 50, 40), Spot(62, 50, 40)], 200, 100)[0]
@@ -92,7 +98,8 @@ def place_labels(
     for spot in spots:
         others = [other for other in spots if other is not spot]
         points = [_around(other) for other in others]
-        found = _free(spot, frame, [*taken, *points, *lines], others)
+        solid = [*taken, *points, *lines]
+        found = _free(spot, frame, [*solid, *faint], others) or _free(spot, frame, solid, others)
         if spot is spots[0]:
             found = found or _free(spot, frame, points, ()) or _free(spot, frame, (), ())
         places.append(found[0] if found else None)
@@ -111,7 +118,7 @@ def _free(
     for align, dx, dy in _PLACES:
         box = _label_box(spot, align, dx, dy)
         own = box.distance(spot.x, spot.y)
-        nearest = all(box.distance(o.x, o.y) > own + 1 for o in others)
+        nearest = all(box.distance(o.x, o.y) > own for o in others)
         if frame.holds(box) and nearest and not any(box.meets(other) for other in kept_clear):
             return Place(align, dx, dy), box
     return None

@@ -1,0 +1,133 @@
+"""``payoff run``: from labelled texts to the plan that earns most, with its report and artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from payoff.cli.plans import show_plans
+from payoff.cli.source import Source, source_options
+from payoff.cli.terminal import Terminal, with_terminal
+from payoff.core.errors import ProjectError
+
+if TYPE_CHECKING:
+    from payoff.plan.plan import Plan
+    from payoff.plan.terms import Terms
+
+
+@click.command()
+@source_options
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time budget.")
+@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--recipe", "recipes", multiple=True, help="Try only this recipe; may be repeated.")
+@click.option("--backbone", "backbones", multiple=True, help="Try only this backbone; repeatable.")
+@click.option("--correct", type=float, help="Worth of a right answer (a data file needs it).")
+@click.option("--wrong", type=float, help="Worth of a wrong answer (a data file needs it).")
+@click.option("--handoff", type=float, help="Worth of handing over (a data file needs it).")
+@click.option("--currency", help="Currency of the three, such as USD (a data file needs it).")
+@click.option("--per-month", type=float, help="Requests a month (a data file needs it).")
+@click.option("--test", type=click.Path(path_type=Path), help="Rows to report on, in a file apart.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the artifact goes.")
+@with_terminal
+def command(
+    terminal: Terminal,
+    *,
+    source: Source,
+    minutes: float | None,
+    seed: int | None,
+    recipes: tuple[str, ...],
+    backbones: tuple[str, ...],
+    out: Path | None,
+    test: Path | None,
+    **stated: Any,
+) -> None:
+    """Find the plan that earns most, and write its artifact and report.
+
+    PATH is a project folder with a payoff.toml, or a data file with --text and --label. A run that
+    was stopped goes on where it was when the same command is given again.
+    """
+    from payoff.core.extras import require
+
+    require("torch", "tune", "training")
+    from payoff.data.dataset import Dataset
+    from payoff.plan.search import search
+
+    options: dict[str, Any] = {"only": recipes, "backbones": backbones, "progress": terminal}
+    if source.is_project:
+        _refuse(stated, source)
+        project = source.project()
+        terms, home, name = project.terms, project.folder, project.name
+        options |= {"minutes": project.minutes, "seed": project.seed, "project": project.text}
+        options["backbones"] = backbones or project.backbones
+        kept = project.test_set()
+    else:
+        terms, home, name = _terms(stated, source), Path(), source.path.stem
+        kept = None
+    if test is not None:
+        kept = Source(
+            test, source.text or _role(source, "text"), source.label or _role(source, "label")
+        ).dataset()
+    if kept is not None and not isinstance(kept, Dataset):
+        raise AssertionError
+    options |= {k: v for k, v in (("minutes", minutes), ("seed", seed)) if v is not None}
+    plan = search(
+        source.dataset(),
+        terms.payoff,
+        traffic=terms.traffic,
+        terms=terms,
+        test=kept,
+        name=name,
+        runs=home / "runs",
+        **options,
+    )
+    artifact = plan.save(out or home / f"{name}.payoff")
+    _tell(terminal, plan, artifact)
+
+
+def _role(source: Source, role: str) -> str:
+    return str(source.project().data[role])
+
+
+def _refuse(stated: dict[str, Any], source: Source) -> None:
+    given = [name for name, value in stated.items() if value is not None]
+    if given:
+        raise ProjectError(
+            "PF290",
+            str(source.path),
+            f"a project states its value and traffic in payoff.toml, and --{given[0]} was given",
+            mend="Change payoff.toml, or give the data file instead of the folder.",
+        )
+
+
+def _terms(stated: dict[str, Any], source: Source) -> Terms:
+    from payoff.economics.payoff import Payoff
+    from payoff.economics.traffic import Traffic
+    from payoff.plan.terms import Terms
+
+    missing = [f"--{name.replace('_', '-')}" for name, value in stated.items() if value is None]
+    if missing:
+        raise ProjectError(
+            "PF290",
+            str(source.path),
+            f"a data file says nothing of money: {', '.join(missing)} missing",
+            mend="Give them, or run `payoff init` and fill in payoff.toml.",
+        )
+    worth = Payoff(
+        stated["correct"], stated["wrong"], stated["handoff"], currency=stated["currency"]
+    )
+    return Terms(worth, Traffic(stated["per_month"]))
+
+
+def _tell(terminal: Terminal, plan: Plan, artifact: Path) -> None:
+    content = dict(plan.summary) | {"artifact": str(artifact), "report": str(plan.report)}
+
+    def people() -> None:
+        show_plans(terminal, plan.summary)
+        terminal.line()
+        terminal.line(plan.summary["decision"]["sentence"], style="bold")
+        terminal.line(f"artifact  {artifact}")
+        terminal.line(f"report    {plan.report}")
+
+    terminal.show(content, people)

@@ -1,0 +1,139 @@
+"""A scikit-learn estimator around the search."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import DataError
+from payoff.economics.desk import Desk
+from payoff.economics.payoff import Payoff
+from payoff.economics.traffic import Traffic
+
+
+class PayoffClassifier:
+    """Classify texts with the plan that earns most.
+
+    `predict` gives the most probable label of each text, as every scikit-learn classifier does;
+    `decide` gives the action, which may be handing over to a person. Works in pipelines, grid
+    searches and cross-validation.
+
+    Args:
+        worth: What right, wrong and handed-over requests are worth.
+        per_month: Requests a month.
+        minutes: Time budget of `fit`.
+        seed: Seed of everything random.
+        recipes: Recipes to try; all where empty.
+        backbones: Backbones to try; chosen by the script of the texts where empty.
+
+    Attributes:
+        classes_: Labels, sorted, ``(n_labels,)``.
+        plan_: The plan that `fit` found.
+
+    Example:
+        >>> worth = Payoff(correct=3, wrong=-6, handoff=-2, currency="USD")
+        >>> model = PayoffClassifier(worth, per_month=1000, minutes=1)
+        >>> model.fit(texts, labels).predict(["where is it?"])  # doctest: +SKIP
+        array(['places'], dtype='<U13')
+    """
+
+    _estimator_type = "classifier"
+
+    def __init__(
+        self,
+        worth: Payoff,
+        per_month: float,
+        *,
+        minutes: float = 10.0,
+        seed: int = 0,
+        recipes: Sequence[str] = (),
+        backbones: Sequence[str] = (),
+    ) -> None:
+        self.worth = worth
+        self.per_month = per_month
+        self.minutes = minutes
+        self.seed = seed
+        self.recipes = recipes
+        self.backbones = backbones
+
+    def fit(self, X: Iterable[str], y: Iterable[Any]) -> PayoffClassifier:  # noqa: N803
+        """Search for the plan.
+
+        Args:
+            X: Texts, ``(n_texts,)``.
+            y: Their labels, ``(n_texts,)``.
+
+        Raises:
+            DataError: PF111 where the two are not of one length; PF104 or PF106 where the rows
+                cannot be learnt from.
+        """
+        import polars as pl
+
+        from payoff.data.dataset import Dataset
+        from payoff.plan.search import search
+
+        texts, labels = list(X), [str(label) for label in y]
+        if len(texts) != len(labels):
+            raise DataError("PF111", "fit(X, y)", f"{len(texts)} texts and {len(labels)} labels")
+        table = pl.DataFrame({"text": texts, "label": labels})
+        self._folder = tempfile.TemporaryDirectory(prefix="payoff-")
+        self.plan_ = search(
+            Dataset.from_frame(table, text="text", label="label"),
+            self.worth,
+            traffic=Traffic(self.per_month),
+            minutes=self.minutes,
+            seed=self.seed,
+            only=self.recipes,
+            backbones=self.backbones,
+            runs=Path(self._folder.name),
+        )
+        self.classes_ = np.array(self._desk.labels)
+        self.n_features_in_ = 1
+        return self
+
+    @property
+    def _desk(self) -> Desk:
+        return self.plan_.desk
+
+    def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
+        """Most probable label of each text, ``(n_texts,)``."""
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
+        """Calibrated probabilities, ``(n_texts, n_labels)``."""
+        return self._desk.probabilities(list(X))
+
+    def decide(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
+        """Action of each text, a label or ``"handoff"``, ``(n_texts,)``."""
+        return np.array([decision.action for decision in self._desk.decide_many(list(X))])
+
+    def score(self, X: Iterable[str], y: Iterable[Any]) -> float:  # noqa: N803
+        """Share of right labels, as scikit-learn's classifiers give it."""
+        return float((self.predict(X) == np.array([str(label) for label in y])).mean())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments, for scikit-learn's tools."""
+        names = ("worth", "per_month", "minutes", "seed", "recipes", "backbones")
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> PayoffClassifier:
+        """Change constructor's arguments, for scikit-learn's tools."""
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
+        )

@@ -1,0 +1,72 @@
+"""The service on a real port, in a thread of this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from payoff.economics.desk import Desk, load
+from payoff.learn.journal import Journal
+from payoff.serve.app import create_app
+from payoff.serve.run import listen
+
+
+@pytest.fixture(scope="session")
+def artifact(repository: Path) -> Path:
+    return repository / "tests/artifact/frozen/format-1.zip"
+
+
+@pytest.fixture
+def desk(artifact: Path) -> Iterator[Desk]:
+    with load(artifact, threads=1) as desk:
+        yield desk
+
+
+@contextmanager
+def answering(app: FastAPI) -> Iterator[httpx.Client]:
+    """A client of the app, over TCP."""
+    with listen("127.0.0.1", 0) as listener:
+        config = uvicorn.Config(app, log_level="error", ws="none", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive()
+                time.sleep(0.005)
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(timeout=20)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def serve(desk: Desk) -> Iterator[Callable[..., httpx.Client]]:
+    """Serve the frozen artifact with limits of choice."""
+    opened: list[Any] = []
+
+    def _serve(**limits: Any) -> httpx.Client:
+        context = answering(create_app(desk, **limits))
+        opened.append(context)
+        return context.__enter__()
+
+    yield _serve
+    for context in reversed(opened):
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "journal.sqlite", timeout_s=0.2) as journal:
+        yield journal
