@@ -1,11 +1,12 @@
 """Make the pages of docs/ that say what the source says; ``--check`` fails where one is stale.
 
 docs/errors.md comes from core/codes.toml, docs/command-line.md from the click commands, and
-docs/api.md from the package's ``__all__``.
+docs/api.md from the package's ``__all__``, docs/decisions/index.md from the records' headings.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,12 +122,31 @@ def api_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def decisions_page() -> str:
+    """The decision records by number and title, as their first headings say them."""
+    lines = [
+        NOTE.format(source="the records beside it"),
+        "# Decisions",
+        "",
+        "Each record states a question, the choice, why, and what follows from it. A record is not",
+        "rewritten when a later one replaces it.",
+        "",
+    ]
+    for path in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        heading = re.search(r"^# (\d+)\. (.+)$", path.read_text("utf-8"), re.MULTILINE)
+        if heading is None:
+            raise SystemExit(f"docs/decisions/{path.name} does not begin with '# NUMBER. TITLE'")
+        lines.append(f"- {heading[1]}. [{heading[2]}]({path.name})")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Text of every generated page."""
     return {
         DOCS / "errors.md": errors_page(dict(catalogue())),
         DOCS / "command-line.md": command_page(),
         DOCS / "api.md": api_page(),
+        DOCS / "decisions" / "index.md": decisions_page(),
     }
 
 
@@ -139,10 +159,12 @@ def main(arguments: list[str]) -> int:
     ]
     for path in stale:
         if "--check" in arguments:
-            print(f"docs/{path.name} is stale: run `make docs-pages`.", file=sys.stderr)
+            print(
+                f"{path.relative_to(DOCS.parent)} is stale: run `make docs-pages`.", file=sys.stderr
+            )
         else:
             path.write_text(pages()[path], "utf-8")
-            print(f"docs/{path.name} is written.")
+            print(f"{path.relative_to(DOCS.parent)} is written.")
     return 1 if stale and "--check" in arguments else 0
 
 

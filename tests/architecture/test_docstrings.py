@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 ROOMS_WITH_EXAMPLES = ("core", "data", "artifact", "evidence", "economics", "learn")
-# What has no example: errors (the tree's head and `Problems` have one), protocols (nobody to make),
-# and what cannot run without a file, a network or a database that a doctest would have to invent.
+# Nobody makes a protocol, and a list of constants or of fields shows itself.
 BODILESS = {"Protocol", "Enum", "StrEnum", "TypedDict", "NamedTuple"}
 
 
@@ -18,6 +17,26 @@ def bases(node: ast.ClassDef) -> set[str]:
     return {
         name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "") for name in names
     }
+
+
+def is_error(node: ast.ClassDef) -> bool:
+    return any(name.endswith("Error") for name in bases(node))
+
+
+def is_record(node: ast.ClassDef) -> bool:
+    """A dataclass that says its fields, and does nothing but hand them out."""
+    dataclass = any("dataclass" in ast.dump(decorator) for decorator in node.decorator_list)
+    told = "Args:" in (ast.get_docstring(node) or "")
+    handing_out = {"as_dict", "from_dict", "to_json", "from_json"}
+    working = [
+        d.name
+        for d in node.body
+        if isinstance(d, ast.FunctionDef)
+        and not d.name.startswith("_")
+        and d.name not in handing_out
+        and not any(getattr(x, "id", "") == "property" for x in d.decorator_list)
+    ]
+    return dataclass and told and not working
 
 
 def test_everything_public_has_a_docstring(modules: Any) -> None:
@@ -45,7 +64,7 @@ def test_public_functions_and_classes_show_an_example(modules: Any, room: str) -
             continue
         for node in module.public():
             if isinstance(node, ast.ClassDef) and (
-                bases(node) & BODILESS or any(name.endswith("Error") for name in bases(node))
+                bases(node) & BODILESS or is_error(node) or is_record(node)
             ):
                 continue
             inside = module.public(node.body) if isinstance(node, ast.ClassDef) else ()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from payoff.data import duplicates
 from payoff.data.duplicates import alike, clusters, near_pairs, normalise, touching
 
-WORDS = ["please", "where", "is", "the", "my", "card", "order", "parcel", "money", "refund", "yet", "now", "today", "not", "still", "new"]
+WORDS = ["please", "where", "is", "my", "card", "order", "parcel", "refund", "yet", "now", "still"]
 
 
 def grams(key: str) -> frozenset[str]:

@@ -29,8 +29,9 @@ def bad() -> tuple[Dataset, Dataset]:
         ("word " * 1000, "card", "4", "2024-01-06"),
         ("cafÃ©", "card", "5", "2024-01-07"),
         ("我的卡丢了怎么办", "card", "6", "2024-01-08"),
+        ("什么时候退款", "card", "6", "2024-01-08"),
         *[(f"where is the card that is number {n} to you", "card", "7", "2024-01-09")
-          for n in "abcdefghijklmnopqrstuvwxyz"],
+          for n in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"],
     ]  # fmt: skip
     columns = ["text", "label", "group", "time"]
     roles = {name: name for name in columns}
@@ -76,7 +77,7 @@ def test_a_failed_finding_is_whole_and_redacted() -> None:
 
 def test_good_data_pass_or_do_not_apply() -> None:
     rng = random.Random(0)
-    words = ["the", "card", "of", "my", "order", "is", "not", "here", "and", "you", "have", "a", "refund", "for", "this", "parcel", "to", "pay"]
+    words = ["the", "card", "of", "my", "order", "is", "not", "and", "you", "have", "a", "refund"]
     texts = list({" ".join(rng.choices(words, k=9)) for _ in range(60)})[:40]
     frame = pl.DataFrame({"t": texts, "y": ["lost", "paid"] * 20})
     findings = inspect(Dataset.from_frame(frame, text="t", label="y"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ def test_no_group_stands_on_two_sides() -> None:
     groups = [str(i // 8) for i in range(400)]
     parts = split(made(texts, ["x", "y"] * 200, group=groups))
     sides = [set(part.column("group")) for part in (parts.train, parts.validation, parts.test)]
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert all(not a & b for a, b in combinations(sides, 2))
     assert sum(map(len, (parts.train, parts.validation, parts.test))) == 400
     assert 40 <= len(parts.test) <= 80
     assert parts.how.startswith("by 'group', whole groups, seed 0")

@@ -16,7 +16,7 @@ def test_iso_times_with_and_without_zone() -> None:
         "20240501",
     ]
     seconds = order_values(values, "t")
-    assert (seconds - seconds[1]).tolist() == [0.0, 0.0, 1.0, -36000.0] or seconds.dtype == float
+    assert (seconds - seconds[1]).tolist() == [0.0, 0.0, 1.0, -36000.0]
 
 
 def test_dates_are_midnight_utc() -> None:
@@ -32,6 +32,6 @@ def test_numbers() -> None:
     [["1", "x"], ["1", ""], ["nan", "1"], ["2024-01-01", "01/02/2024"], ["2024-01-01", ""]],
 )
 def test_what_has_no_order_is_told_with_its_row(values: list[str]) -> None:
-    with pytest.raises(DataError, match="row [12]") as caught:
+    with pytest.raises(DataError, match=r"row [12]:") as caught:
         order_values(values, "tickets.csv when")
     assert caught.value.code == "PF109"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payoff.core.errors import EconomicsError
@@ -137,6 +137,7 @@ def test_instances_step_up_exactly_at_their_limits() -> None:
 
 
 @given(requests=st.floats(1, 1e9), first=st.floats(1, 1e5), each=st.floats(1, 1e5))
+@settings(deadline=None)
 def test_instances_are_enough_and_not_one_too_many(
     requests: float, first: float, each: float
 ) -> None:
@@ -155,6 +156,7 @@ def test_cold_starts_by_hand() -> None:
 
 
 @given(requests=st.floats(0, 1e9))
+@settings(deadline=None)
 def test_a_line_is_the_cost_at_those_requests(requests: float) -> None:
     for quantity in (
         Fixed(3.5), PerRequest(0.001), PerColdStart(0.2, 5.0),

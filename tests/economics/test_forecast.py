@@ -148,7 +148,8 @@ def test_capacity_leaves_requests_unanswered() -> None:
     assert got["people"] == pytest.approx(-4_000 * 1)
     assert got["not answered"] == pytest.approx(-6_000 * 3)
     people = next(entry for entry in result.lines if entry.step is Step.PEOPLE)
-    assert (people.quantity, people.unit_price) == (pytest.approx(4_000), Money.of("1.0", "USD"))
+    assert people.quantity == pytest.approx(4_000)
+    assert people.unit_price == Money.of("1.0", "USD")
 
 
 # --- properties -------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def test_a_broken_reconciliation_is_an_error() -> None:
 
 
 @given(factor=st.floats(1.01, 5.0))
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_more_traffic_at_a_positive_margin_never_lowers_profit(factor: float) -> None:
     costs = replace(COSTS, hosting=hosting(charge(Step.INFERENCE, PerRequest(1.0), "0.01")))
     more = replace(WORLDS, requests=WORLDS.requests * factor)
@@ -186,7 +187,7 @@ def test_more_traffic_at_a_positive_margin_never_lowers_profit(factor: float) ->
 
 
 @given(dearer=st.floats(1.0, 10.0))
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_a_dearer_price_never_raises_profit(dearer: float) -> None:
     price = f"{0.1 * dearer:.6f}"
     dear = hosting(charge(Step.INFERENCE, PerInstance(730.0, np.array([9e3]), 9e3), price))

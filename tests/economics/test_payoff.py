@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payoff.core.errors import EconomicsError, PayoffError, Problems, ProjectError
@@ -123,6 +123,7 @@ def test_unknown_labels_of_pairs_and_bad_label_lists() -> None:
 
 
 @given(correct=amounts, wrong=amounts, handoff=amounts, factor=st.sampled_from([0.5, 2.0, 8.0]))
+@settings(deadline=None)
 def test_scaling_the_currency_scales_every_cell(
     correct: float, wrong: float, handoff: float, factor: float
 ) -> None:
@@ -132,6 +133,7 @@ def test_scaling_the_currency_scales_every_cell(
 
 
 @given(order=st.permutations(range(3)))
+@settings(deadline=None)
 def test_relabelling_permutes_rows_and_columns(order: list[int]) -> None:
     worth = Payoff(
         3, -7, -4, currency="USD",

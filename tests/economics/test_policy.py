@@ -24,8 +24,9 @@ WORTH = Payoff(correct=3.20, wrong=-7.50, handoff=-4.10, currency="USD")
 
 @st.composite
 def probabilities(draw: st.DrawFn, k: int = 3) -> Array:
-    raw = draw(hnp.arrays(float, (draw(st.integers(1, 6)), k), elements=st.floats(0.001, 1)))
-    return raw / raw.sum(axis=1, keepdims=True)
+    raw: Array = draw(hnp.arrays(float, (draw(st.integers(1, 6)), k), elements=st.floats(0.001, 1)))
+    shares: Array = raw / raw.sum(axis=1, keepdims=True)
+    return shares
 
 
 matrices = hnp.arrays(float, (3, 4), elements=st.floats(-100, 100, width=32))
@@ -74,6 +75,7 @@ def test_ties_go_to_the_lowest_index_and_handing_over_comes_last() -> None:
 
 
 @given(p=probabilities(), values=matrices)
+@settings(deadline=None)
 def test_no_fixed_action_and_no_arg_max_is_expected_to_be_worth_more(
     p: Array, values: Array
 ) -> None:
@@ -85,6 +87,7 @@ def test_no_fixed_action_and_no_arg_max_is_expected_to_be_worth_more(
 
 
 @given(p=probabilities(), values=matrices, factor=st.sampled_from([0.25, 4.0]))
+@settings(deadline=None)
 def test_another_currency_changes_no_action(p: Array, values: Array, factor: float) -> None:
     one, other = Policy(LABELS, values).decide(p), Policy(LABELS, values * factor).decide(p)
     np.testing.assert_array_equal(one.actions, other.actions)
@@ -92,7 +95,7 @@ def test_another_currency_changes_no_action(p: Array, values: Array, factor: flo
 
 
 @given(p=probabilities(), order=st.permutations(range(3)))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_relabelling_changes_no_value(p: Array, order: list[int]) -> None:
     worth = Payoff(3, -7, -1, currency="USD", classes={"b": ClassValue(correct=9, wrong=-80)})
     one = Policy.from_payoff(worth, LABELS).decide(p)
@@ -101,6 +104,7 @@ def test_relabelling_changes_no_value(p: Array, order: list[int]) -> None:
 
 
 @given(p=probabilities())
+@settings(deadline=None)
 def test_one_by_one_is_the_same_as_together(p: Array) -> None:
     policy = Policy.from_payoff(WORTH, LABELS)
     together = policy.decide(p).actions
@@ -119,6 +123,7 @@ def test_prior_shift_by_hand() -> None:
 
 
 @given(p=probabilities())
+@settings(deadline=None)
 def test_the_same_mix_shifts_nothing(p: Array) -> None:
     mix = {"a": 0.2, "b": 0.3, "c": 0.5}
     policy = Policy.from_payoff(WORTH, LABELS, expected_mix=mix, training_mix=mix)
@@ -183,6 +188,7 @@ def test_the_bad_row_is_named_and_rounding_is_allowed() -> None:
 
 
 @given(values=matrices, shift=st.none() | st.just([0.1, 1 / 3, 7.0]))
+@settings(deadline=None)
 def test_json_gives_back_the_very_same_policy(values: Array, shift: list[float] | None) -> None:
     policy = Policy(LABELS, values, None if shift is None else np.array(shift))
     again = Policy.from_dict(json.loads(json.dumps(policy.to_dict())))

@@ -34,6 +34,7 @@ def test_known_values(servers: int, offered: float, expected: float) -> None:
 
 
 @given(servers=st.integers(1, 60), utilisation=st.floats(0.01, 0.99))
+@settings(deadline=None)
 def test_agrees_with_the_textbook(servers: int, utilisation: float) -> None:
     offered = servers * utilisation
     assert erlang_c(servers, offered) == pytest.approx(textbook_erlang_c(servers, offered))
@@ -52,6 +53,7 @@ def test_mm2_waiting_time_by_hand() -> None:
 
 
 @given(rho=st.floats(0.05, 0.95), scv=st.floats(0, 4))
+@settings(deadline=None)
 def test_one_server_is_pollaczek_khinchine(rho: float, scv: float) -> None:
     service_ms = 10.0
     expected = rho / (1 - rho) * service_ms * (1 + scv) / 2
@@ -67,7 +69,7 @@ def test_no_arrivals_no_wait_and_no_capacity_no_end() -> None:
 
 
 @given(servers=st.integers(1, 8), wait=st.floats(0, 200))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_the_most_arrivals_just_hold_the_limit(servers: int, wait: float) -> None:
     most = most_arrivals_per_s(10, servers, wait_p95_ms=wait)
     assert waiting_time_p95_ms(most, 10, servers) <= wait

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payoff.core.errors import PayoffError, Problems
@@ -16,6 +16,7 @@ from payoff.economics.traffic import Traffic
     below=st.floats(0.01, 1.0),
     above=st.floats(1.0, 50.0),
 )
+@settings(deadline=None)
 def test_quantiles_are_low_likely_and_high(likely: float, below: float, above: float) -> None:
     traffic = Traffic(likely, likely * below, likely * above)
     assert traffic.quantile(0.05) == pytest.approx(likely * below, rel=1e-6)

@@ -145,7 +145,8 @@ class Opened:
             piece = slice(start, start + (1 << 16))
             np.add.at(summed, owner[piece], table[self.tokens.ids[piece]])
         norm = np.linalg.norm(summed, axis=1, keepdims=True)
-        return summed / np.maximum(norm, 1e-12)
+        pooled: NDArray[np.float32] = summed / np.maximum(norm, 1e-12)
+        return pooled
 
     def forward_seconds(self) -> float:
         """Seconds of one pass of all texts through the encoder: measured, else from a sample."""

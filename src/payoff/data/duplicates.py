@@ -35,11 +35,12 @@ _MAX_GRAMS = 1000
 _MIN_GRAMS = 100
 _ALL_GRAMS = 30_000_000
 _MAX_PAIRS = 20_000_000
-_PAIR_BATCH = 1_000_000
+_PAIR_BATCH = 200_000
 _MAX_MEMBERS = 1_400
 _BLOCK = 1 << 12
 _HASH_BITS = 44
 _ID_BITS = 32
+_SKETCH_BITS = 512
 _BETWEEN_CHINESE = re.compile(r"(?<=[\u3040-\u30ff\u3400-\u9fff]) (?=[\u3040-\u30ff\u3400-\u9fff])")
 _APOSTROPHES = "'\u2019\u02bc`"
 
@@ -217,6 +218,9 @@ def _hashes(keys: Sequence[str], limit: int) -> tuple[Ints, Ints, int]:
 class _Prefixes:
     """Candidate pairs: texts that share one of their rarest 5-grams and may be near.
 
+    A sketch of `_SKETCH_BITS` bits a text, one set for each 5-gram, discards most of the pairs
+    that are not near: bits that one text has and the other lacks are 5-grams that it lacks.
+
     Args:
         grams: Ids of all texts' 5-grams end to end, rarest first in each text.
         starts: Where each text starts.
@@ -225,6 +229,7 @@ class _Prefixes:
 
     def __init__(self, grams: Ints, starts: Ints, threshold: float) -> None:
         self._size = np.diff(starts)
+        self._bits = _sketches(grams, starts)
         self._threshold = threshold
         self.n_skipped = 0
         # A near set shares at least ceil(t * size) elements, so it cannot miss the first ones.
@@ -269,8 +274,38 @@ class _Prefixes:
         rest = np.minimum(size_a - self._position[left], size_b - self._position[right])
         first_shared = np.minimum(self._position[left], self._position[right])
         fits = (size_a >= t * size_b - 1e-9) & (rest + first_shared >= needed)
+        a, b, needed = a[fits], b[fits], needed[fits]
+        bits_a, bits_b = self._bits[a], self._bits[b]
+        fits = _count_bits(bits_a & ~bits_b) <= self._size[a] - needed
+        fits &= _count_bits(bits_b & ~bits_a) <= self._size[b] - needed
         a, b = a[fits], b[fits]
         return np.minimum(a, b), np.maximum(a, b)
+
+
+def _sketches(grams: Ints, starts: Ints) -> NDArray[np.uint64]:
+    """A bit for each 5-gram of a text, shape ``(n_texts, _SKETCH_BITS / 64)``."""
+    n_texts = len(starts) - 1
+    words = np.zeros((n_texts, _SKETCH_BITS // 64), dtype=np.uint64)
+    # Ids are ranks, so that neighbours would share a bit by frequency; a multiplication mixes them.
+    place = (grams * 0x9E3779B1 >> 16) % _SKETCH_BITS
+    for first in range(0, n_texts, _BLOCK):
+        last = min(first + _BLOCK, n_texts)
+        bits = np.zeros((last - first, _SKETCH_BITS), dtype=bool)
+        owner = np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))
+        bits[owner, place[starts[first] : starts[last]]] = True
+        words[first:last] = np.packbits(bits, axis=1).view(np.uint64)
+    return words
+
+
+def _count_bits(words: NDArray[np.uint64]) -> Ints:
+    """Bits set in each row (Warren 2012, section 5-1); numpy has a function for it since 2.0."""
+    pairs, nibbles = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+    octets, ones = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
+    words = words - ((words >> np.uint64(1)) & pairs)
+    words = (words & nibbles) + ((words >> np.uint64(2)) & nibbles)
+    words = (words + (words >> np.uint64(4))) & octets
+    counts: Ints = ((words * ones) >> np.uint64(56)).sum(axis=1, dtype=np.int64)
+    return counts
 
 
 def _ramp(lengths: Ints) -> Ints:

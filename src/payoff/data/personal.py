@@ -162,6 +162,7 @@ _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}")
 _DIGIT_RUN = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?:[ -][0-9]+)*(?![A-Za-z0-9])")
 _CHINESE_ID = re.compile(r"(?<![A-Za-z0-9])[0-9]{17}[0-9Xx](?![A-Za-z0-9])")
 _SSN = re.compile(r"(?<![A-Za-z0-9-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![A-Za-z0-9-])")
+_MOST_GROUPS = 7
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9.,/+$€£¥-])", r"(?![A-Za-z0-9/%]|[.,:-][0-9]|-[A-Za-z])"
 _PHONES = (
     # International: a plus, then 8 to 15 digits in groups.
@@ -177,7 +178,7 @@ _PHONES = (
     # National with a trunk zero, in two to four groups, ten to twelve digits.
     re.compile(
         _BEFORE
-        + r"(?=0(?:[ ()-]{0,2}[0-9]){9,11}(?![0-9]))"
+        + r"(?=\(?0(?:[ ()-]{0,2}[0-9]){9,11}(?![0-9]))"
         + r"\(?0[0-9]{1,4}\)?[ -][0-9]{3,8}(?:[ -][0-9]{2,4}){0,2}"
         + _AFTER
     ),
@@ -219,13 +220,23 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
         ]
         i = 0
         while i < len(groups):
-            for j in range(min(len(groups), i + 7), i, -1):
-                digits = "".join(text[start:end] for start, end in groups[i:j])
-                if 13 <= len(digits) <= 19 and card_valid(digits):
-                    yield groups[i][0], groups[j - 1][1]
-                    i = j - 1
-                    break
-            i += 1
+            last = _card_at(text, groups, i)
+            if last >= i:
+                yield groups[i][0], groups[last][1]
+            i = max(i, last) + 1
+
+
+def _card_at(text: str, groups: list[tuple[int, int]], first: int) -> int:
+    """The last of the digit groups that are a card from ``first`` on; -1 where none are."""
+    found, digits = -1, ""
+    if text[groups[first][0]] in "23456":
+        for place in range(first, min(len(groups), first + _MOST_GROUPS)):
+            digits += text[slice(*groups[place])]
+            if len(digits) > 19:
+                break
+            if card_valid(digits):
+                found = place
+    return found
 
 
 def _id_numbers(text: str) -> Iterator[tuple[int, int]]:

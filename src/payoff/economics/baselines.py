@@ -121,6 +121,15 @@ def llm_api(
 
     Raises:
         EconomicsError: PF614 where the accuracy is not between 0 and 1.
+
+    Example:
+        >>> from payoff.economics.traffic import Traffic
+        >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(100, 100, 100), seed=0)
+        >>> worth, labels = Payoff(3, -7, -4, currency="USD"), ("a", "b")
+        >>> api = llm_hosting("gpt-4o-mini", labels=labels, currency="USD",
+        ...                   on=date(2026, 11, 22), characters_per_text=200)
+        >>> llm_api(worth, labels, worlds, hosting=api, accuracy=None).forecast is None
+        True
     """
     costs = PlanCosts(hosting=hosting)
     if accuracy is None:
@@ -166,44 +175,43 @@ def llm_hosting(
         >>> [charge.what for charge in api.charges]
         ['gpt-4o-mini, 71 tokens read', 'gpt-4o-mini, 2 tokens written']
     """
-    figures = {"characters_per_text": characters_per_text, "retry_share": retry_share}
-    for name, figure in (figures | {"tokens_per_text": tokens_per_text or 0.0}).items():
+    figures = {
+        "characters_per_text": characters_per_text,
+        "retry_share": retry_share,
+        "tokens_per_text": tokens_per_text or 0.0,
+    }
+    for name, figure in figures.items():
         if not (math.isfinite(figure) and figure >= 0):
             raise EconomicsError("PF604", name, f"it is {figure}", expected="0 or more")
     count = count_tokens or _assumed_tokens
-    prompt = _INSTRUCTION.format(labels=", ".join(labels))
     assumed = characters_per_text / CHARACTERS_PER_TOKEN
-    read = count(prompt) + math.ceil(assumed if tokens_per_text is None else tokens_per_text)
+    text = math.ceil(assumed if tokens_per_text is None else tokens_per_text)
+    read = count(_INSTRUCTION.format(labels=", ".join(labels))) + text
     written = max(count(label) for label in labels)
     priced = price_llm_call(model, provider, input_tokens=read, output_tokens=written, on=on)
     measured = count_tokens is not None and tokens_per_text is not None
-    note = "" if measured else f"assumed: {CHARACTERS_PER_TOKEN:g} characters a token"
-    charges = []
-    for tokens, what, cost in (
-        (read, "read", priced.input_cost),
-        (written, "written", priced.output_cost),
-    ):
-        price = exchange(cost, currency, rates=rates, on=on)
-        charges.append(
-            Charge(
-                Step.API,
-                f"{priced.model}, {tokens} tokens {what}",
-                PerRequest(1.0 + retry_share),
-                "request",
-                price,
-                as_of=priced.on,
-                source=priced.source,
-                measured=measured,
-                note=note,
-            )
+    parts = ((read, "read", priced.input_cost), (written, "written", priced.output_cost))
+    charges = tuple(
+        Charge(
+            Step.API,
+            f"{priced.model}, {tokens} tokens {what}",
+            PerRequest(1.0 + retry_share),
+            "request",
+            exchange(cost, currency, rates=rates, on=on),
+            as_of=priced.on,
+            source=priced.source,
+            measured=measured,
+            note="" if measured else f"assumed: {CHARACTERS_PER_TOKEN:g} characters a token",
         )
+        for tokens, what, cost in parts
+    )
     return Hosting(
         f"LLM API {priced.model}",
         priced.provider,
         priced.model,
         "",
         currency=currency,
-        charges=tuple(charges),
+        charges=charges,
         notes=("its latency and rate limits are not checked",),
     )
 

@@ -26,6 +26,11 @@ class Driver:
         low: 5 % quantile of the profit where this input alone varies.
         high: 95 % quantile.
         how: How it was varied.
+
+    Example:
+        >>> low, high = Money.of(80, "USD"), Money.of(120, "USD")
+        >>> Driver("traffic", low, high, "5 % and 95 %").swing
+        Money(40 USD)
     """
 
     name: str
@@ -74,6 +79,14 @@ def drivers_of(
 
     Returns:
         Drivers, the largest swing first; inputs that change nothing are left out.
+
+    Example:
+        >>> one, no = np.ones(2), np.zeros(2)
+        >>> met = Conditions(one, no, no, no, np.array([[90.0], [110.0]]), one, one)
+        >>> found = drivers_of(met, PlanCosts(), mix_effects=np.tile([1.0, 0, 0, 0], (2, 1)),
+        ...                    currency="EUR", nothing=0.0, horizon_months=1)
+        >>> [(driver.name, str(driver.low), str(driver.high)) for driver in found]
+        [('traffic', '91.00 EUR', '109.00 EUR')]
     """
     mean = conditions.mean()
     names = ("right", "wrong", "handed_over", "handed_share")

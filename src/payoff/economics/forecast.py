@@ -53,6 +53,16 @@ class Forecast:
         handed_share: Mean share of requests that are handed over.
         absent_share: Share of the expected mix whose labels no test row has.
         worlds_key: Which worlds it was computed in.
+
+    Example:
+        >>> from payoff.economics.traffic import Traffic
+        >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(100, 100, 100), seed=0)
+        >>> told = forecast("plan", gross_values=np.ones(2), handed_over=np.zeros(2, bool),
+        ...                 costs=PlanCosts(), worlds=worlds, currency="EUR")
+        >>> [(step.name, str(step.amount)) for step in told.waterfall]
+        [('right answers', '100.00 EUR'), ('wrong answers', '0.00 EUR'), ('profit', '100.00 EUR')]
+        >>> told.reconcile().holds
+        True
     """
 
     name: str
@@ -148,7 +158,7 @@ def forecast(
     if reference is not None:
         PlanCosts(hosting=reference).check_currency(currency)
     parts = _parts(gross_values, handed_over, right_values, n_rows=worlds.n_rows)
-    conditions = conditions_of(worlds.mean_values(parts), worlds)
+    conditions = _conditions_of(worlds.mean_values(parts), worlds)
     ledger = post(conditions, costs, nothing=nothing, horizon_months=worlds.months)
     profit = np.broadcast_to(ledger.profit, worlds.requests.shape).mean(axis=1)
     months = cash_by_month(ledger, costs, worlds.months)
@@ -184,6 +194,15 @@ def gap(first: Forecast, second: Forecast) -> UncertainMoney:
 
     Raises:
         EconomicsError: PF615 where the two were computed in different worlds.
+
+    Example:
+        >>> from payoff.economics.traffic import Traffic
+        >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(100, 80, 150), seed=0)
+        >>> plans = [forecast("plan", gross_values=np.full(2, worth), currency="EUR",
+        ...                   handed_over=np.zeros(2, bool), costs=PlanCosts(), worlds=worlds)
+        ...          for worth in (3.0, 2.0)]
+        >>> gap(*plans).probability_below(0)
+        0.0
     """
     if first.worlds_key != second.worlds_key:
         raise EconomicsError(
@@ -195,7 +214,7 @@ def gap(first: Forecast, second: Forecast) -> UncertainMoney:
     return first.profit - second.profit
 
 
-def conditions_of(means: Array, worlds: Worlds) -> Conditions:
+def _conditions_of(means: Array, worlds: Worlds) -> Conditions:
     """What a plan meets in each world, from the means of its four row values, ``(4, n_worlds)``."""
     right, wrong, handed_over, handed_share = means
     return Conditions(

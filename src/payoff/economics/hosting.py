@@ -189,6 +189,18 @@ def cheapest(options: Iterable[Hosting], requests: float | NDArray[np.float64]) 
 
     Raises:
         EconomicsError: PF616 where none holds all limits, with the reasons.
+
+    Example:
+        >>> from payoff.core.money import Money
+        >>> rent, each = (
+        ...     Charge(Step.INFERENCE, "x", quantity, "unit", Money.of(price, "USD"), as_of=None,
+        ...            source="stated", measured=True)
+        ...     for quantity, price in ((Fixed(1.0), 50), (PerRequest(1.0), "0.01"))
+        ... )
+        >>> offers = [Hosting(name, "p", "i", "", currency="USD", charges=(charge,))
+        ...           for name, charge in (("rented", rent), ("by request", each))]
+        >>> cheapest(offers, 1000.0).name, cheapest(offers, 9000.0).name
+        ('by request', 'rented')
     """
     listed = list(options)
     usable = [option for option in listed if option.meets_limits and option.priced]
@@ -239,7 +251,7 @@ class _Shared:
     on: date
 
     def hosting(self, provider: str, offer: Offer) -> Hosting:
-        notes: list[str] = []
+        notes = list(offer.notes)
         charges: list[Charge] = []
         if offer.charges:
             for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):

@@ -96,6 +96,15 @@ def rented(tariff: Tariff, need: Requirement) -> Offer:
 
     Returns:
         The offer; `Offer.why_not` says which limit it breaks, if any.
+
+    Example:
+        >>> from payoff.economics.prices.book import PriceBook
+        >>> price = PriceBook.builtin().get(kind="instance", provider="aws", item="c7i.large",
+        ...                                 region="eu-central-1")
+        >>> need = Requirement(100.0, 5.0, 2e8, 9e7, 0.5, peak_factor=4.0)
+        >>> (charge,) = rented(Tariff(price, price.money), need).charges
+        >>> charge.line(1000.0).quantity, charge.unit
+        (730.0, 'hour')
     """
     price = tariff.price
     if price.vcpu is None or price.memory_gib is None or price.vcpu <= 0:

@@ -84,6 +84,11 @@ class Ledger:
 
     Args:
         entries: What is earned (positive where it is worth something) and paid (negative).
+
+    Example:
+        >>> books = Ledger({Earning.RIGHT: np.array([[9.0, 5.0]]), Step.API: np.array([[-1.0]])})
+        >>> books.profit, books.mean(Earning.RIGHT)
+        (array([[8., 4.]]), 7.0)
     """
 
     entries: dict[Earning | Step, Array]

@@ -25,6 +25,7 @@ class Offer:
         region: Where it runs.
         charges: What it costs; empty where it is refused before it could be priced.
         why_not: The limit that it breaks; empty where it breaks none.
+        notes: What was left out of the price or could not be checked.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Offer:
     region: str
     charges: tuple[Charge, ...]
     why_not: str = ""
+    notes: tuple[str, ...] = ()
 
     def because(self, why_not: str) -> Offer:
         """The same, refused for this reason.
@@ -68,6 +70,14 @@ class Tariff:
         price: The fact.
         unit_price: Its price in the plan's currency.
         note: How it was exchanged; empty where it was not.
+
+    Example:
+        >>> from payoff.economics.prices import ExchangeRates, PriceBook
+        >>> price = PriceBook.builtin().get(kind="instance", provider="hetzner", item="cx33")
+        >>> day = date(2026, 11, 22)
+        >>> rates = ExchangeRates.of("USD", {"EUR": 2}, as_of=day, source="an example")
+        >>> Tariff.of(price, "USD", rates=rates, on=day).unit_price.amount == 2 * price.price
+        True
     """
 
     price: Price

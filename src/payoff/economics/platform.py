@@ -83,7 +83,12 @@ class Platform:
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[tuple[str, str], Platform]:
-    """All platforms that payoff knows, by provider and service."""
+    """All platforms that payoff knows, by provider and service.
+
+    Example:
+        >>> sorted(platforms())
+        [('aws', 'lambda'), ('azure', 'functions'), ('gcp', 'cloud-run')]
+    """
     file = resources.files("payoff.economics") / "platforms.toml"
     tables = tomllib.loads(file.read_text(encoding="utf-8"))["platform"]
     return {(table["provider"], table["service"]): Platform(**table) for table in tables}

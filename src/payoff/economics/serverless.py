@@ -16,6 +16,10 @@ from payoff.economics.requirement import Requirement
 
 ASSUMED_KEEP_ALIVE_MINUTES: Final = 5.0
 _TAIL: Final = 0.05
+_LEFT_OUT: Final = (
+    "the journal needs a database outside the function, which is not priced",
+    "the platform's own time before the process starts is not in the cold start",
+)
 _MIB_PER_GB: Final = 1024.0
 
 
@@ -27,6 +31,14 @@ class Rates:
         request: Price of one request.
         gb_second: Price of memory.
         vcpu_second: Price of processors; None where they come with the memory.
+
+    Example:
+        >>> from payoff.economics.prices import PriceBook
+        >>> found = [Tariff(price, price.money) for price in PriceBook.builtin().find(
+        ...     provider="aws", service="lambda") if price.item in ("request", "x86")]
+        >>> memory, request = found
+        >>> Rates(request, memory).vcpu_second is None
+        True
     """
 
     request: Tariff
@@ -43,6 +55,10 @@ class Function:
         vcpu: Processors that come with it.
         duration_ms: One request on a warm instance.
         start_s: A cold start.
+
+    Example:
+        >>> Function(memory_mib=400, vcpu=0.23, duration_ms=44.2, start_s=4.4).memory_mib
+        400
     """
 
     memory_mib: int
@@ -100,6 +116,17 @@ def serverless(
         need: What was measured.
         requests_per_month: Likely traffic, at which the latency limit is checked.
         keep_alive_minutes: Minutes for which an idle instance is kept; None assumes 5.
+
+    Example:
+        >>> from payoff.economics.platform import platforms
+        >>> from payoff.economics.prices import PriceBook
+        >>> memory, request = (Tariff(price, price.money) for price in PriceBook.builtin().find(
+        ...     provider="aws", service="lambda") if price.item in ("request", "x86"))
+        >>> offer = serverless(platforms()["aws", "lambda"], Rates(request, memory),
+        ...                    Requirement(200.0, 5.0, 2e8, 9e7, 0.5, 4.0),
+        ...                    requests_per_month=40_000)
+        >>> offer.name, len(offer.charges)
+        ('aws lambda x86 us-east-1, 191 MiB', 3)
     """
     price = rates.gb_second.price
     function = ordered(platform, need)
@@ -129,7 +156,7 @@ def serverless(
         for what, quantity, unit, tariff in parts
     )
     name = f"{rates.gb_second.name}, {function.memory_mib} MiB"
-    offer = Offer(name, price.provider, price.item, price.region, charges)
+    offer = Offer(name, price.provider, price.item, price.region, charges, notes=_LEFT_OUT)
     return offer.because(_too_slow(need, function, requests_per_month, keep_alive_minutes=keep))
 
 

@@ -21,7 +21,12 @@ _CLOUD: Final = (Step.INFERENCE, Step.API, Step.TRANSFER, Step.STORAGE)
 
 @dataclass(frozen=True, slots=True)
 class WaterfallStep:
-    """One step of the waterfall: its name and its mean amount a month."""
+    """One step of the waterfall: its name and its mean amount a month.
+
+    Example:
+        >>> WaterfallStep("people", Money.of(-3, "EUR")).as_dict()
+        {'name': 'people', 'amount': -3.0, 'currency': 'EUR'}
+    """
 
     name: str
     amount: Money
@@ -33,7 +38,12 @@ class WaterfallStep:
 
 @dataclass(frozen=True, slots=True)
 class MonthCash:
-    """Cumulative cash at the end of a month, counted from 1: mean, 5 % and 95 %."""
+    """Cumulative cash at the end of a month, counted from 1: mean, 5 % and 95 %.
+
+    Example:
+        >>> MonthCash(1, 10.0, 8.0, 12.5).as_dict()
+        {'month': 1, 'mean': 10.0, 'low': 8.0, 'high': 12.5}
+    """
 
     month: int
     mean: float
@@ -58,6 +68,12 @@ class Reconciliation:
         reference: What the reference hosting would cost; the chosen one's where none is given.
         other_costs: People, training, labels and build.
         profit: The forecast's mean profit.
+
+    Example:
+        >>> one = [Money.of(amount, "EUR") for amount in (100, 10, 30, 50, 40)]
+        >>> both = Reconciliation(*one)
+        >>> both.e_cloud, both.holds
+        (Money(20 EUR), True)
     """
 
     e_model: Money
@@ -120,7 +136,13 @@ def waterfall_of(ledger: Ledger, currency: str) -> tuple[WaterfallStep, ...]:
 
 
 def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tuple[MonthCash, ...]:
-    """Cumulative cash: the running entries, and single payments in the month they are made in."""
+    """Cumulative cash: the running entries, and single payments in the month they are made in.
+
+    Example:
+        >>> books = Ledger({Earning.RIGHT: np.array([[5.0, 7.0]])})
+        >>> [cash.mean for cash in cash_by_month(books, PlanCosts(), 2)]
+        [5.0, 12.0]
+    """
     spread = PlanCosts(
         once=costs.once, months_until_retraining=costs.months_until_retraining
     ).fixed_per_month(horizon_months)
@@ -149,7 +171,21 @@ def payback(months: tuple[MonthCash, ...]) -> int | None:
 def reconciled(
     ledger: Ledger, conditions: Conditions, reference: Hosting | None, *, currency: str
 ) -> Reconciliation:
-    """Read the mission's formula both ways from the ledger."""
+    """Read the mission's formula both ways from the ledger.
+
+    Args:
+        ledger: What the plan earns and pays.
+        conditions: What it meets; the reference is priced at the same traffic and price factors.
+        reference: The hosting to compare with; None compares the chosen one with itself.
+        currency: Currency of the amounts.
+
+    Example:
+        >>> one, no = np.ones(1), np.zeros(1)
+        >>> met = Conditions(one, no, no, no, np.array([[10.0]]), one, one)
+        >>> books = Ledger({entry: np.zeros((1, 1)) for entry in ENTRIES})
+        >>> reconciled(books, met, None, currency="EUR").holds
+        True
+    """
 
     def money(amount: float) -> Money:
         return Money.of(amount, currency)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import DataError
+from payoff.core.extras import require
 from payoff.economics.desk import Desk
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
@@ -129,11 +130,10 @@ class PayoffClassifier:
         return self
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
-
-        return Tags(
+        tags = require("sklearn.utils", "tune", "scikit-learn's tools")
+        return tags.Tags(
             estimator_type="classifier",
-            target_tags=TargetTags(required=True),
-            classifier_tags=ClassifierTags(),
-            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
+            target_tags=tags.TargetTags(required=True),
+            classifier_tags=tags.ClassifierTags(),
+            input_tags=tags.InputTags(one_d_array=True, two_d_array=False, string=True),
         )

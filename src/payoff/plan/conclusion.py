@@ -44,6 +44,8 @@ class Reported:
         forecast: From test rows.
         actions: What was decided on each test row, ``(n_test,)``.
         n_trained_on: Rows that the reported model learnt from.
+        value: Mean worth of a decision, per test row.
+        argmax_value: The same if the most probable label were always acted on.
     """
 
     option: Option
@@ -52,6 +54,8 @@ class Reported:
     forecast: Forecast
     actions: np.ndarray[tuple[int], np.dtype[np.int64]]
     n_trained_on: int
+    value: float
+    argmax_value: float
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,8 @@ def _report(
         ),
         judge.policy.decide(probabilities).actions,
         n_rows,
+        float(judge.worths(probabilities).mean()),
+        judge.argmax_value(probabilities),
     )
 
 

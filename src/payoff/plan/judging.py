@@ -39,6 +39,11 @@ class Judge:
         actions = self.policy.decide(probabilities).actions
         return realised(self.policy.values, self.truth, actions)
 
+    def argmax_value(self, probabilities: NDArray[np.float64]) -> float:
+        """Mean worth of a request if the most probable label were always acted on."""
+        actions = self.policy.argmax(probabilities).actions
+        return float(realised(self.policy.values, self.truth, actions).mean())
+
     def outcome(self, probabilities: NDArray[np.float64]) -> Outcome:
         """What a forecast needs to know of the decisions."""
         actions = self.policy.decide(probabilities).actions

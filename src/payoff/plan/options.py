@@ -195,12 +195,14 @@ class Workshop:
         latency, footprint = evidence.latency, evidence.footprint
         assert latency is not None
         assert footprint is not None
+        assert footprint.peak_rss_bytes is not None
+        assert footprint.start_s is not None
         requirement = Requirement(
             texts_per_s=latency.texts_per_s,
             single_latency_ms=latency.p95_ms,
-            memory_bytes=footprint.peak_rss_bytes or 0,
+            memory_bytes=footprint.peak_rss_bytes,
             package_bytes=footprint.artifact_bytes,
-            start_s=footprint.start_s or 0.0,
+            start_s=footprint.start_s,
             peak_factor=self.terms.traffic.peak_factor,
             latency_limit_ms=self.terms.latency_limit_ms,
             request_bytes=float(np.mean([len(text.encode()) for text in texts])) + 200,

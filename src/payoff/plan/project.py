@@ -23,10 +23,7 @@ FILE = "payoff.toml"
 _TEXT, _NUMBER, _WHOLE, _TABLE, _LIST = str, float, int, dict, list
 SCHEMA: dict[str, dict[str, type]] = {
     "": {"name": _TEXT},
-    "data": {
-        key: _TEXT
-        for key in ("path", "text", "label", "group", "time", "segment", "out_of_scope", "test")
-    },
+    "data": dict.fromkeys(("path", "text", "label", "group", "time", "segment", "out_of_scope", "test"), _TEXT),
     "value": {
         "currency": _TEXT,
         "correct": _NUMBER,

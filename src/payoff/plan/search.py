@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-import payoff
 from payoff.adapt.recipes import recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
@@ -37,6 +36,7 @@ from payoff.plan.parts import Parts, parts_of
 from payoff.plan.plan import Plan
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
+from payoff.plan.versions import versions
 
 _OPTION_SECONDS = 8.0  # exporting and measuring one option, seen here for 23M weights
 
@@ -247,17 +247,10 @@ def _learning(
     dataset: Dataset, test: Dataset | None, seed: int, backbones: tuple[str, ...]
 ) -> dict[str, Any]:
     """What determines what is learnt, whatever it is worth."""
-    import onnxruntime
-    import torch
-
     return {
         "data": dataset.fingerprint,
         "test": test.fingerprint if test is not None else None,
         "seed": seed,
         "backbones": list(backbones),
-        "versions": {
-            "payoff": payoff.__version__,
-            "torch": torch.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        },
+        "versions": versions(),
     }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import payoff
 from payoff.core.money import format_money
 from payoff.economics.baselines import Baseline
 from payoff.economics.forecast import Forecast, gap
@@ -17,6 +15,7 @@ from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
+from payoff.plan.versions import versions
 
 if TYPE_CHECKING:
     from payoff.plan.conclusion import Conclusion, Reported
@@ -180,12 +179,30 @@ def _plans(conclusion: Conclusion) -> list[dict[str, Any]]:
     return sorted(rows, key=order)
 
 
-_EMPTY = dict.fromkeys(
-    (
-        "recipe backbone precision split accuracy macro_f1 log_loss ece automated_share "
-        "accuracy_automated latency_p50_ms latency_p95_ms texts_per_s size_bytes training_s "
-        "cost_month value_month profit_month hosting"
-    ).split()
+_EMPTY: dict[str, Any] = dict.fromkeys(
+    [
+        "recipe",
+        "backbone",
+        "precision",
+        "split",
+        "accuracy",
+        "macro_f1",
+        "log_loss",
+        "ece",
+        "automated_share",
+        "accuracy_automated",
+        "latency_p50_ms",
+        "latency_p95_ms",
+        "texts_per_s",
+        "size_bytes",
+        "training_s",
+        "cost_month",
+        "value_month",
+        "profit_month",
+        "hosting",
+        "value_each",
+        "argmax_value_each",
+    ]
 )
 
 
@@ -218,16 +235,18 @@ def _option_row(reported: Reported, conclusion: Conclusion) -> dict[str, Any]:
         "texts_per_s": latency and latency.texts_per_s,
         "size_bytes": footprint and footprint.artifact_bytes,
         "training_s": evidence.training_s,
-        "cost_month": value - profit["mean"],
+        "cost_month": _difference(value, profit["mean"]),
         "value_month": value,
         "profit_month": profit,
-        "hosting": f"{option.hosting.provider} {option.hosting.item}",
+        "hosting": option.hosting.name,
+        "value_each": reported.value,
+        "argmax_value_each": reported.argmax_value,
     }
 
 
 def _why_lost(option: Option, chosen: Option) -> str:
     if option is chosen:
-        return ""
+        return "the highest expected profit on validation"
     difference = gap(chosen.forecast, option.forecast)
     low, high = difference.interval(0.9)
     return (
@@ -288,10 +307,15 @@ def _baseline_row(baseline: Baseline, conclusion: Conclusion) -> dict[str, Any]:
         "split": "test",
         "automated_share": None if forecast.handed_share else 0.0,
         "value_month": value,
-        "cost_month": value - profit["mean"],
+        "cost_month": _difference(value, profit["mean"]),
         "profit_month": profit,
-        "why": f"earns {better} a month {'less' if difference >= 0 else 'MORE'} than the best model",
+        "why": f"earns {better} a month {'less' if difference >= 0 else 'MORE'} than the model",
     }
+
+
+def _difference(value: float, profit: float) -> float:
+    """What lies between value and profit; amounts that are equal to rounding differ by nothing."""
+    return 0.0 if np.isclose(value, profit, rtol=1e-9, atol=1e-6) else value - profit
 
 
 def _waterfall(forecast: Forecast) -> list[dict[str, Any]]:
@@ -332,20 +356,11 @@ def _accounts(forecast: Forecast) -> dict[str, Any]:
 
 
 def _reproduce(conclusion: Conclusion, workshop: Workshop) -> dict[str, Any]:
-    import onnxruntime
-    import torch
-
     machine = conclusion.chosen.evidence.machine
     return {
         "command": f"payoff run … --seed {workshop.bench.seed}",
         "seed": workshop.bench.seed,
-        "versions": {
-            "payoff": payoff.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
         "data_fingerprint": conclusion.cut.train.fingerprint,
         "machine": machine and f"{machine.cpu}, {machine.cores} cores, {machine.system}",
         "seconds": round(conclusion.seconds, 1),

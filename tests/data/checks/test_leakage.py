@@ -42,14 +42,16 @@ def test_groups_on_both_sides() -> None:
     finding = leakage.shared_groups(pair("group", ["1", "2", "1", ""], ["1", "3", ""]))
     assert finding.detail == "1 group (2 rows) are in both"
     assert leakage.shared_groups(pair("group", ["1"], ["2"])).status is Status.PASSED
-    assert leakage.shared_groups(Subject.of(["a"])).status is Status.NOT_APPLICABLE
+    for subject in (Subject.of(["a"]), Subject.of(["a"], test=["b"])):
+        assert leakage.shared_groups(subject).status is Status.NOT_APPLICABLE
 
 
 def test_rows_that_are_not_earlier() -> None:
     finding = leakage.later_rows(pair("time", ["1", "5", "7"], ["5", "9"]))
     assert [row["row"] for row in finding.rows] == [2, 3]
     assert leakage.later_rows(pair("time", ["1"], ["2"])).status is Status.PASSED
-    assert leakage.later_rows(Subject.of(["a"])).status is Status.NOT_APPLICABLE
+    for subject in (Subject.of(["a"]), Subject.of(["a"], test=["b"])):
+        assert leakage.later_rows(subject).status is Status.NOT_APPLICABLE
     with pytest.raises(DataError, match="PF109"):
         leakage.later_rows(pair("time", ["soon"], ["2"]))
 

@@ -79,6 +79,12 @@ def test_wanted_columns_decide_where_rows_would_agree_on_another_delimiter(tmp_p
     assert Dataset.from_csv(path, text="text").texts == ["a, b", "c, d"]
 
 
+@pytest.mark.parametrize("n_blank", [60, 70_000])
+def test_many_blank_lines_before_the_header(tmp_path: Path, n_blank: int) -> None:
+    path = laid(tmp_path, "\n" * n_blank + "text,label\na,x\n")
+    assert Dataset.from_csv(path, text="text", label="label").texts == ["a"]
+
+
 def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
     assert Dataset.from_csv(laid(tmp_path, "text\nhi there\nbye\n"), text="text").texts == [
         "hi there",

@@ -27,7 +27,10 @@ class Int8:
 
     def compress(self, spec: TierSpec, folder: Path, target: Path) -> TierSpec:
         """Quantise ``model.onnx``."""
-        from onnxruntime.quantization import QuantType, quantize_dynamic
+        from onnxruntime.quantization import (  # type: ignore[import-untyped]
+            QuantType,
+            quantize_dynamic,
+        )
 
         if not self.applies(spec):
             raise AdaptError(

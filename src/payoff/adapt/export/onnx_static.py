@@ -6,6 +6,7 @@ The token table is stored in float16 and read as float32.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,7 +28,7 @@ def write_static_onnx(
         bias: Head, ``(n_labels,)``.
         target: File to write.
     """
-    weights = {
+    weights: dict[str, NDArray[Any]] = {
         "table": table.astype(np.float16),
         "head.weight": weight.astype(np.float32),
         "head.bias": bias.astype(np.float32),

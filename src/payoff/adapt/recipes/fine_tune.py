@@ -51,7 +51,7 @@ class FineTune:
         layers = opened.encoder.shape.layers
         share = (layers - candidate["depth"]) / layers
         forward = opened.forward_seconds() * len(bench.train) / len(bench.texts)
-        return forward * (share * _FORWARD_AND_BACKWARD * candidate["epochs"] + 1.0)
+        return float(forward * (share * _FORWARD_AND_BACKWARD * candidate["epochs"] + 1.0))
 
     def start(self, candidate: Candidate, bench: Workbench) -> TuneAttempt:
         """Prepare the activations below the lowest trained layer."""

@@ -166,4 +166,5 @@ def out_of_scope(subject: Subject) -> Finding:
         f"no row has the label '{dataset.out_of_scope}'",
         did_you_mean(dataset.out_of_scope, dataset.labels)
         or "Label some requests that belong to no class with it.",
+        n_affected=1,
     )

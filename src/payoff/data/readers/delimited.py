@@ -107,7 +107,8 @@ def _find_delimiter(file: io.TextIOWrapper, wanted: Sequence[str], source: str) 
     with _long_fields():
         for candidate in DELIMITERS:
             lines = io.StringIO(sample, newline="")
-            rows = [r for r in islice(csv.reader(lines, delimiter=candidate), _SAMPLE_ROWS) if r]
+            reader = csv.reader(lines, delimiter=candidate)
+            rows = list(islice((cells for cells in reader if cells), _SAMPLE_ROWS))
             if len(sample) == _SAMPLE_BYTES and 1 < len(rows) < _SAMPLE_ROWS:
                 rows.pop()
             if not rows:

@@ -24,7 +24,7 @@ def finite(value: Any) -> float | None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    return float(value) + 0.0 if math.isfinite(value) else None  # + 0.0: no minus zero
 
 
 def pick(summary: Any, *keys: str) -> Any:
@@ -126,7 +126,7 @@ def interval(value: Any, currency: str = "") -> str:
 
 
 def percent(value: Any, places: int = 1) -> str:
-    r"""A share as per cent; a positive share too small to show is "under", not zero.
+    r"""A share as per cent; some is never shown as none, nor almost all as all.
 
     Example:
         >>> percent(0.923), percent(0.00001), percent(1), percent(None)
@@ -137,6 +137,8 @@ def percent(value: Any, places: int = 1) -> str:
         return NOT_MEASURED
     if 0 < share < 0.5 * 10 ** -(places + 2):
         return f"under {10**-places:g}{_THIN}%"
+    if 1 - 0.5 * 10 ** -(places + 2) <= share < 1:
+        return f"over {100 - 10**-places:g}{_THIN}%"
     text = f"{share * 100:.{places}f}"
     return _signed((text.rstrip("0").rstrip(".") if "." in text else text) + f"{_THIN}%")
 
@@ -162,7 +164,6 @@ def quantity(value: Any) -> str:
     figure = finite(value)
     if figure is None:
         return NOT_MEASURED
-    figure = figure or 0.0  # no minus zero
     size = abs(figure)
     if size >= 100 or figure == int(figure):
         return _signed(f"{figure:,.0f}")
@@ -180,13 +181,8 @@ def milliseconds(value: Any) -> str:
     ms = finite(value)
     if ms is None:
         return NOT_MEASURED
-    return (
-        f"{ms:,.0f}{_THIN}ms"
-        if ms >= 100
-        else f"{ms:.2g}{_THIN}ms"
-        if ms < 1
-        else (f"{ms:.1f}{_THIN}ms")
-    )
+    places = 0 if ms >= 100 else 1 if ms >= 1 else 2
+    return _signed(f"{ms:,.{places}f}{_THIN}ms")
 
 
 def size(value: Any) -> str:
@@ -202,7 +198,7 @@ def size(value: Any) -> str:
     for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if n_bytes >= limit:
             return f"{n_bytes / limit:.1f}{_THIN}{unit}"
-    return f"{n_bytes:.0f}{_THIN}B"
+    return _signed(f"{n_bytes:.0f}{_THIN}B")
 
 
 def duration(value: Any) -> str:
@@ -216,7 +212,7 @@ def duration(value: Any) -> str:
     if seconds is None:
         return NOT_MEASURED
     if seconds < 60:
-        return f"{seconds:.1f} s".replace(".0 ", " ")
+        return _signed(f"{seconds:.1f} s".replace(".0 ", " "))
     whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s".removesuffix(" 0 s")

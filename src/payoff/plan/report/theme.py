@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 N_SHADES = 4
-_STRENGTH = (0.16, 0.36, 0.62, 1.0)
+_STRENGTH = {"light": (0.16, 0.36, 0.62, 1.0), "dark": (0.16, 0.32, 0.5, 1.0)}
 
 _ROLES = {
     #             light      dark
@@ -34,16 +34,19 @@ def _mixed(colour: str, ground: str, strength: float) -> str:
     return "#" + "".join(f"{round(a * strength + b * (1 - strength)):02x}" for a, b in pairs)
 
 
-def _theme(column: int) -> Mapping[str, str]:
+def _theme(name: str) -> Mapping[str, str]:
+    column = 0 if name == "light" else 1
     roles = {role: colours[column] for role, colours in _ROLES.items()}
     ground = roles["paper"]
     for kind in ("gain", "loss"):
-        for step, strength in enumerate(_STRENGTH, start=1):
+        for step, strength in enumerate(_STRENGTH[name], start=1):
             roles[f"{kind}-{step}"] = _mixed(roles[kind], ground, strength)
     return MappingProxyType(roles)
 
 
-THEMES: Mapping[str, Mapping[str, str]] = MappingProxyType({"light": _theme(0), "dark": _theme(1)})
+THEMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {name: _theme(name) for name in ("light", "dark")}
+)
 
 
 def css_variables(theme: str) -> str:

@@ -54,7 +54,7 @@ def draw_cash(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
     if banded:
         values = [{"x": m.month, "y": m.low, "y2": m.high} for m in banded]
         area = alt.Chart(rows_data(values)).mark_area(color="var(--band)", line=False)
-        layers.append(area.encode(x=x, y=y, y2="y2:Q"))
+        layers.append(area.encode(x=x, y=y, y2=alt.Y2("y2:Q")))
     zero = alt.Chart(rows_data([{"y": 0}])).mark_rule(color="var(--quiet)", strokeWidth=1)
     layers.append(zero.encode(y=y))
     values = [{"x": m.month, "y": m.mean} for m in months]
@@ -87,7 +87,7 @@ def _end(last: Month, sheet: Sheet, x: Any, y: Any) -> list[Any]:
     text = base.mark_text(align="left", dx=10, fontWeight="bold", fontSize=15)
     layers = [
         base.mark_circle(size=60, color="var(--gain)", opacity=1).encode(x=x, y=y),
-        text.encode(x=x, y=y, text="text:N"),
+        text.encode(x=x, y=y, text=alt.Text("text:N")),
     ]
     if last.low is not None and last.high is not None:
         ends = [
@@ -96,7 +96,7 @@ def _end(last: Month, sheet: Sheet, x: Any, y: Any) -> list[Any]:
             if abs(end - last.mean) > 0
         ]
         mark = alt.Chart(rows_data(ends)).mark_text(align="left", dx=10, color="var(--soft)")
-        layers.append(mark.encode(x=x, y=y, text="text:N"))
+        layers.append(mark.encode(x=x, y=y, text=alt.Text("text:N")))
     return layers
 
 
@@ -121,5 +121,5 @@ def _turn(months: list[Month], sheet: Sheet, x: Any, y: Any) -> list[Any]:
         base.mark_point(
             size=70, fill="var(--card)", stroke="var(--gain)", strokeWidth=2, opacity=1
         ).encode(x=x, y=y),
-        label.encode(x=x, y=y, text="text:N"),
+        label.encode(x=x, y=y, text=alt.Text("text:N")),
     ]

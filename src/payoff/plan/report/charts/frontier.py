@@ -116,7 +116,7 @@ def cost_axis(points: Sequence[Point]) -> CostAxis:
     positive = [c for c in costs if c > 0]
     high = max(costs, default=0.0) or 1.0
     if positive and high / min(positive) > _LOG_FROM:
-        constant = min(positive)
+        constant = max(min(positive), high * 1e-6)
         return CostAxis(0.0, high * 1.6, constant)
     return CostAxis(0.0, high * 1.12, None)
 
@@ -191,7 +191,7 @@ def _intervals(points: list[Point], domain: list[float], x: Any, y: Any) -> list
     ]
     mark = alt.Chart(rows_data(values)).mark_rule(strokeWidth=3, strokeCap="round")
     colour = alt.Stroke("colour:N", scale=None)
-    return [mark.encode(x=x, y=y, y2="y2:Q", stroke=colour)] if values else []
+    return [mark.encode(x=x, y=y, y2=alt.Y2("y2:Q"), stroke=colour)] if values else []
 
 
 def _steps(points: list[Point], axis: CostAxis, x: Any, y: Any) -> list[Any]:
@@ -293,7 +293,7 @@ def _names(
             stroke="var(--paper)",
             strokeWidth=4,
         )
-        layers += [mark.encode(x=x, y=y, text="text:N")] if shown else []
+        layers += [mark.encode(x=x, y=y, text=alt.Text("text:N"))] if shown else []
     return layers
 
 

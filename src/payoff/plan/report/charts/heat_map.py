@@ -60,6 +60,8 @@ def folded(
     others = (f"{n_folded} others",) if n_folded and with_others else ()
     rows = (*kept, *others)
     columns = (*(k for k in kept if k in actions), *others, *((HANDOFF,) * (HANDOFF in actions)))
+    if not columns:
+        return None
     return Matrix(rows, columns, _summed(cells, rows, columns, others), n_folded)
 
 
@@ -147,7 +149,7 @@ def _cells(matrix: Matrix) -> Any:
     ]
     mark = alt.Chart(rows_data(values)).mark_rect(stroke="var(--paper)", strokeWidth=2)
     fill = alt.Fill("colour:N", scale=None)
-    return mark.encode(x=_x(matrix), x2="x2:Q", y=_y(matrix), y2="y2:Q", fill=fill)
+    return mark.encode(x=_x(matrix), x2=alt.X2("x2:Q"), y=_y(matrix), y2=alt.Y2("y2:Q"), fill=fill)
 
 
 def _figures(matrix: Matrix, sheet: Sheet, cell_px: float) -> list[Any]:
@@ -175,7 +177,7 @@ def _figures(matrix: Matrix, sheet: Sheet, cell_px: float) -> list[Any]:
     ]
     mark = alt.Chart(rows_data(values)).mark_text(fontSize=font_px, baseline="middle")
     colour = alt.Color("colour:N", scale=None)
-    return [mark.encode(x=_x(matrix), y=_y(matrix), text="text:N", color=colour)]
+    return [mark.encode(x=_x(matrix), y=_y(matrix), text=alt.Text("text:N"), color=colour)]
 
 
 def _names(matrix: Matrix, sheet: Sheet, limit: float, cell_px: float) -> list[Any]:
@@ -192,6 +194,6 @@ def _names(matrix: Matrix, sheet: Sheet, limit: float, cell_px: float) -> list[A
         yOffset=10,
     )
     return [
-        left.encode(x=alt.value(-10), y=_y(matrix), text="text:N"),
-        below.encode(x=_x(matrix), y=alt.value("height"), text="text:N"),
+        left.encode(x=alt.value(-10), y=_y(matrix), text=alt.Text("text:N")),
+        below.encode(x=_x(matrix), y=alt.value("height"), text=alt.Text("text:N")),
     ]

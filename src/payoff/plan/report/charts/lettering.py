@@ -62,7 +62,7 @@ def clean(text: str) -> str:
         >>> clean("a\x00b\nc")
         'a b c'
     """
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cn", "Cs") else c for c in text)
     return " ".join(kept.split())
 
 

@@ -62,7 +62,7 @@ def draw_rows(sheet: Sheet, rows: Sequence[Row], *, base: float = 0.0, base_text
         mark = alt.Chart(rows_data(values)).mark_text(
             color="var(--soft)", dy=-16 if sheet.narrow else -10
         )
-        layers.append(mark.encode(x=x, y=alt.value(0), text="text:N"))
+        layers.append(mark.encode(x=x, y=alt.value(0), text=alt.Text("text:N")))
     step = 46 if sheet.narrow else 33
     return sheet.svg(alt.layer(*layers).properties(width=plot_px, height=step * len(rows)))
 
@@ -102,7 +102,7 @@ def _ground(rows: Sequence[Row], sheet: Sheet, base: float, x: Any, y: Any) -> l
         ends = [_extent(sheet, index) for index in range(len(rows))]
     values = [{"x": base, "y": top, "y2": bottom} for top, bottom in ends]
     mark = alt.Chart(rows_data(values)).mark_rule(color="var(--quiet)", strokeWidth=1)
-    return [mark.encode(x=x, y=y, y2="y2:Q")]
+    return [mark.encode(x=x, y=y, y2=alt.Y2("y2:Q"))]
 
 
 def _bars(rows: Sequence[Row], sheet: Sheet, x: Any, y: Any) -> Any:
@@ -119,9 +119,9 @@ def _bars(rows: Sequence[Row], sheet: Sheet, x: Any, y: Any) -> Any:
         .mark_rect(strokeWidth=1)
         .encode(
             x=x,
-            x2="x2:Q",
+            x2=alt.X2("x2:Q"),
             y=y,
-            y2="y2:Q",
+            y2=alt.Y2("y2:Q"),
             fill=alt.Fill("colour:N", scale=None),
             stroke=alt.Stroke("colour:N", scale=None),
         )
@@ -139,7 +139,7 @@ def _links(rows: Sequence[Row], sheet: Sheet, x: Any, y: Any) -> list[Any]:
     if not values or sheet.narrow:
         return []
     links = alt.Chart(rows_data(values)).mark_rule(color="var(--quiet)", strokeWidth=1)
-    return [links.encode(x=x, y=y, y2="y2:Q")]
+    return [links.encode(x=x, y=y, y2=alt.Y2("y2:Q"))]
 
 
 def _labels(rows: Sequence[Row], sheet: Sheet, label_px: float, y: Any) -> list[Any]:
@@ -161,7 +161,7 @@ def _labels(rows: Sequence[Row], sheet: Sheet, label_px: float, y: Any) -> list[
                 color="var(--ink)",
             )
             x = alt.value(0 if sheet.narrow else -14)
-            layers.append(mark.encode(x=x, y=y, text="text:N"))
+            layers.append(mark.encode(x=x, y=y, text=alt.Text("text:N")))
     return layers
 
 
@@ -185,5 +185,5 @@ def _texts(rows: Sequence[Row], sheet: Sheet, x: Any, y: Any) -> list[Any]:
                     fontWeight="bold" if strong else "normal",
                     color="var(--ink)" if strong else "var(--soft)",
                 )
-                layers.append(mark.encode(x=x, y=y, text="text:N"))
+                layers.append(mark.encode(x=x, y=y, text=alt.Text("text:N")))
     return layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,10 @@ class Sheet:
 
 
 def rows_data(rows: list[dict[str, Any]]) -> alt.InlineData:
-    """Rows as the data of a chart, written into it."""
+    """Rows as the data of a chart, written into it.
+
+    They go in as one JSON text, since altair copies and compares lists value by value.
+    """
     import altair as alt
 
-    return alt.InlineData(values=rows)
+    return alt.InlineData(values=json.dumps(rows), format={"type": "json"})
