@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COVERAGE := .pytest_cache/coverage.json
+# Not ".": the examples in Markdown are laid out for readers.
+CODE := $(wildcard src tests tools examples benchmarks)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: check test lint types imports docs docs-pages demo format clean constraints
@@ -21,8 +23,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 check: lint types imports docs test
 
 lint: $(INSTALLED)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
@@ -49,8 +51,8 @@ demo: $(INSTALLED)
 	$(BIN)/payoff predict examples/questions/questions.payoff --text "How far is it from Denver to Aspen?"
 
 format: $(INSTALLED)
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 # After changing pyproject.toml: install, test, then write down what was tested.
 constraints: $(INSTALLED)

@@ -38,7 +38,6 @@ REASONS = {
     "jinja2": "The report's page.",
     "markupsafe": "Keeps user text in the report's page from becoming markup; jinja2 needs it.",
     "onnx": "The format in which training and serving meet.",
-    "onnxscript": "torch's exporter to ONNX needs it.",
     "peft": "LoRA, for backbones too large to train whole.",
     "safetensors": "Reads weights without running code, unlike pickle.",
     "scikit-learn": "Linear heads and cross-validation.",

@@ -60,3 +60,13 @@ def test_a_folder_that_cannot_be_written_fails(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
     assert found("PF855").failed
+
+
+def test_the_memory_of_a_container_counts(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    machine = doctor._memory_bytes(limit)
+    assert machine > 0
+    limit.write_text("max\n", "ascii")
+    assert doctor._memory_bytes(limit) == machine
+    limit.write_text("1000000\n", "ascii")
+    assert doctor._memory_bytes(limit) == 1_000_000

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from payoff.core.errors import DataError
-from payoff.core.findings import Finding
+from payoff.core.findings import Finding, Status
 from payoff.data.dataset import Dataset
 from payoff.data.duplicates import normalise
 from payoff.data.splits import Split, split
@@ -117,6 +117,19 @@ def test_classes_of_three_reach_every_part_and_smaller_ones_are_trained_on() -> 
     assert parts.train.targets.count("one") == 1
     assert found(parts, "PF176").detail == "too few rows of 'one', 'three'"
     assert found(parts, "PF177").detail.startswith("'one', 'two' are missing")
+
+
+def test_what_was_not_compared_has_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payoff.data.duplicates._MAX_MEMBERS", 1)
+    texts = [f"a beginning that all of the texts have {word}" for word in sentences(60)]
+    dataset = made(texts, ["x", "y"] * 30)
+    parts = split(dataset, test_set=made(["a beginning that all have", "new"], ["x", "y"]))
+    for code in ("PF172", "PF175"):
+        assert found(parts, code).status is Status.NOT_CHECKED
+        assert "not all texts were compared" in found(parts, code).detail
+    parts = split(made([*texts, texts[0] + "!"], ["x", "y"] * 30 + ["x"]))
+    assert found(parts, "PF175").failed
+    assert "were not followed" in found(parts, "PF175").detail
 
 
 # --- a test set of its own -------------------------------------------------------------------

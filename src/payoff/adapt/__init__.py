@@ -1,1 +1,1 @@
-
+"""Adapting pretrained models: everything that needs torch, and nothing that serving needs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -125,11 +126,13 @@ class Opened:
         """Activations of all texts."""
         from payoff.adapt.engine.trunk import Trunk
 
+        # Two folders of the user's may have one name.
+        place = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:8]
         return Trunk(
             self.encoder,
             self.tokens,
             self.bench.progress,
-            folder=self.bench.folder / self.folder.name,
+            folder=self.bench.folder / f"{self.folder.name}-{place}",
         )
 
     @cached_property

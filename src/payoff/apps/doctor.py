@@ -108,12 +108,16 @@ def _memory() -> Finding:
     return _finding("PF853", memory_bytes >= _MEMORY_BYTES, f"{memory_bytes / _GB:.1f} GB in all.")
 
 
-def _memory_bytes() -> int:
-    """Physical memory; 0 where the system does not tell."""
+def _memory_bytes(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """Memory that this process may use: the machine's, or its container's; 0 where untold."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 0
+    try:
+        return min(physical, int(limit.read_text("ascii")))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return physical
 
 
 def _cache() -> list[Finding]:

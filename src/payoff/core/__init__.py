@@ -1,1 +1,1 @@
-
+"""The vocabulary that all rooms share: errors, money, findings, files, progress, registry."""

@@ -117,6 +117,9 @@ class Problems(PayoffError):
             first.code, first.where, first.found, expected=first.expected, mend=first.mend
         )
 
+    def __reduce__(self) -> tuple[type[Problems], tuple[tuple[PayoffError, ...]]]:
+        return Problems, (self.problems,)  # to pass from process to process
+
     def __str__(self) -> str:
         lines = [f"{len(self.problems)} problems:"]
         lines += [f"  {problem}" for problem in self.problems]
@@ -128,7 +131,11 @@ class Problems(PayoffError):
 
 
 def raise_all(problems: Iterable[PayoffError]) -> None:
-    """Raise what was collected: nothing, the one problem, or `Problems` of all."""
+    """Raise what was collected: nothing, the one problem, or `Problems` of all.
+
+    Example:
+        >>> raise_all([])
+    """
     collected = tuple(problems)
     if len(collected) == 1:
         raise collected[0]

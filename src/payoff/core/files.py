@@ -20,7 +20,16 @@ _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def disk_errors(where: Path | str) -> Iterator[None]:
-    """Translate a full, read-only or forbidden disk into PF801 or PF802."""
+    r"""Translate a full, read-only or forbidden disk into PF801 or PF802.
+
+    Example:
+        >>> with disk_errors("report.html"):
+        ...     raise OSError(errno.ENOSPC, "No space left on device")
+        Traceback (most recent call last):
+        ...
+        payoff.core.errors.MachineError: PF801 report.html: the disk is full; nothing was left\
+ half-written. Free some space, then run the same command again.
+    """
     try:
         yield
     except OSError as error:
@@ -46,6 +55,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     Raises:
         MachineError: PF801 on a full disk, PF802 where writing is forbidden.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     write_bytes(Path(place) / "new" / "file", b"whole")
+        ...     (Path(place) / "new" / "file").read_bytes()
+        b'whole'
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,21 +78,35 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """`write_bytes` in UTF-8."""
+    """`write_bytes` in UTF-8.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     write_text(Path(place) / "note", "退款")
+        ...     (Path(place) / "note").stat().st_size
+        6
+    """
     write_bytes(path, content.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON that is stable, readable and ends with a newline."""
+    """Write JSON that is stable, readable and ends with a newline.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     write_json(Path(place) / "facts.json", {"n": 3})
+        ...     json.loads((Path(place) / "facts.json").read_text("utf-8"))
+        {'n': 3}
+    """
     write_text(path, to_json(content))
 
 
 def to_json(content: Any) -> str:
-    """JSON with two spaces and sorted keys; NaN is refused rather than written.
+    r"""JSON with two spaces and sorted keys; NaN is refused rather than written.
 
     Example:
         >>> to_json({"b": 1, "a": "退款"})
-        '{\\n  "a": "退款",\\n  "b": 1\\n}\\n'
+        '{\n  "a": "退款",\n  "b": 1\n}\n'
     """
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -89,6 +118,13 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Yields:
         An empty folder beside ``target`` to fill. On success it replaces ``target``;
         on any error, also Ctrl-C, it is removed.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     with whole_folder(Path(place) / "made") as draft:
+        ...         _ = (draft / "a").write_text("1", "utf-8")
+        ...     [path.name for path in (Path(place) / "made").iterdir()]
+        ['a']
     """
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,8 +135,13 @@ def whole_folder(target: Path) -> Iterator[Path]:
             if target.exists():
                 old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
                 os.replace(target, old / "old")
-                os.replace(draft, target)
-                shutil.rmtree(old, ignore_errors=True)
+                try:
+                    os.replace(draft, target)
+                except BaseException:
+                    os.replace(old / "old", target)
+                    raise
+                finally:
+                    shutil.rmtree(old, ignore_errors=True)
             else:
                 os.replace(draft, target)
         except BaseException:

@@ -31,7 +31,7 @@ class Finding:
         n_affected: How many rows, labels or prices are concerned.
 
     Example:
-        >>> Finding("PF151", "No text is empty", Status.FAILED, "2 of 90 texts", n_affected=2).failed
+        >>> Finding("PF151", "No text is empty", Status.FAILED, "2 of 90 texts").failed
         True
     """
 

@@ -51,7 +51,8 @@ class NearPairs:
 
     Attributes:
         pairs: Positions, shape ``(n_pairs, 2)``, the smaller first, sorted.
-        note: What was not compared; empty where everything was.
+        note: What was not compared in full; empty where everything was.
+        complete: False where some 5-grams were not followed, so that pairs may be missing.
 
     Example:
         >>> NearPairs(np.array([[0, 1]])).note
@@ -60,6 +61,7 @@ class NearPairs:
 
     pairs: Ints
     note: str = ""
+    complete: bool = True
 
 
 @cache
@@ -131,7 +133,7 @@ def near_pairs(keys: Sequence[str], *, threshold: float = NEAR) -> NearPairs:
         notes.append(f"{n_sketched} long texts were compared by a sample of {limit} 5-grams")
     if groups.n_skipped:
         notes.append(f"{groups.n_skipped} 5-grams that many texts share were not followed")
-    return NearPairs(pairs, "; ".join(notes))
+    return NearPairs(pairs, "; ".join(notes), complete=not groups.n_skipped)
 
 
 def clusters(n: int, pairs: Ints) -> Ints:

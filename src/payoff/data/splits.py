@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -12,9 +12,9 @@ import numpy as np
 from payoff.core.errors import DataError
 from payoff.core.findings import Finding, Status
 from payoff.data.allotment import TEST, TRAIN, VALIDATION, allot_by_class, allot_groups, allot_times
-from payoff.data.checks.subject import counted, shown_rows
+from payoff.data.checks.subject import counted, searched, shown_rows
 from payoff.data.dataset import Dataset
-from payoff.data.duplicates import alike, clusters, near_pairs, touching
+from payoff.data.duplicates import NearPairs, alike, clusters, near_pairs, touching
 from payoff.data.times import order_values
 
 if TYPE_CHECKING:
@@ -111,11 +111,12 @@ def split(
         kept = kept.take(fresh)
         _require_classes(kept)
     keys, place = alike(kept.texts)
-    alike_rows = clusters(len(keys), near_pairs(keys).pairs)[place]
+    near = near_pairs(keys)
+    alike_rows = clusters(len(keys), near.pairs)[place]
     part, repeats = _without_repeats(
         kept, _WAYS[way](kept, alike_rows, fractions, seed), alike_rows, way
     )
-    findings.append(repeats)
+    findings.append(_with_note(repeats, near))
     parts = [kept.take(np.flatnonzero(part == number)) for number in (TRAIN, VALIDATION, TEST)]
     if test_set is not None:
         parts[TEST] = test_set
@@ -184,9 +185,11 @@ def _without_test_rows(kept: Dataset, test_set: Dataset, way: str) -> tuple[Ints
     """Positions of rows that a given test set does not hold, and what was dropped."""
     keys, place = alike(kept.texts + test_set.texts)
     tested = np.isin(np.arange(len(keys)), place[len(kept) :])
-    repeated = touching(tested, near_pairs(keys).pairs)[place[: len(kept)]]
+    near = near_pairs(keys)
+    repeated = touching(tested, near.pairs)[place[: len(kept)]]
     title = "No row had to be dropped because the test set has its text"
-    findings = [_dropped(kept, "PF172", title, repeated, "repeat a test text, exactly or nearly,")]
+    dropped = _dropped(kept, "PF172", title, repeated, "repeat a test text, exactly or nearly,")
+    findings = [_with_note(dropped, near)]
     if way == "group" and test_set.group is not None:
         groups = {group for group in test_set.column("group") if group.strip()}
         shared = np.array([group in groups for group in kept.column("group")], dtype=bool)
@@ -196,6 +199,13 @@ def _without_test_rows(kept: Dataset, test_set: Dataset, way: str) -> tuple[Ints
     if way == "time" and test_set.time is not None:
         findings.append(_late_finding(kept, test_set))
     return np.flatnonzero(~repeated), findings
+
+
+def _with_note(finding: Finding, near: NearPairs) -> Finding:
+    """The finding with what was not compared; it has not passed where that may hide something."""
+    if not finding.failed:
+        return searched(finding.code, finding.title, near)
+    return replace(finding, detail="; ".join(filter(None, [finding.detail, near.note])))
 
 
 def _dropped(kept: Dataset, code: str, title: str, rows: NDArray[np.bool_], why: str) -> Finding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,7 @@ class PayoffClassifier:
             y: Their labels, ``(n_texts,)``.
 
         Raises:
-            DataError: PF111 where the two are not of one length; PF104 or PF106 where the rows
+            DataError: PF112 where the two are not of one length; PF104 or PF106 where the rows
                 cannot be learnt from.
         """
         import polars as pl
@@ -80,9 +82,10 @@ class PayoffClassifier:
 
         texts, labels = list(X), [str(label) for label in y]
         if len(texts) != len(labels):
-            raise DataError("PF111", "fit(X, y)", f"{len(texts)} texts and {len(labels)} labels")
+            raise DataError("PF112", "fit(X, y)", f"{len(texts)} texts and {len(labels)} labels")
         table = pl.DataFrame({"text": texts, "label": labels})
-        self._folder = tempfile.TemporaryDirectory(prefix="payoff-")
+        folder = tempfile.mkdtemp(prefix="payoff-")  # as long as this estimator is used
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.plan_ = search(
             Dataset.from_frame(table, text="text", label="label"),
             self.worth,
@@ -91,7 +94,7 @@ class PayoffClassifier:
             seed=self.seed,
             only=self.recipes,
             backbones=self.backbones,
-            runs=Path(self._folder.name),
+            runs=Path(folder),
         )
         self.classes_ = np.array(self._desk.labels)
         self.n_features_in_ = 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
+from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 from payoff.plan.clock import Clock
@@ -92,11 +92,15 @@ class Ladder:
             if share >= 1.0 or not good:
                 break
             good.sort(key=lambda c: latest[c].value, reverse=True)
-            climbing = good[: math.ceil(len(good) / _KEEP_ONE_OF)]
-            for loser in good[len(climbing) :]:
+            # The best of those that can be finished: work that is broken off is of no use.
+            able = [c for c in good if not self._too_long(c, latest[c])] or good
+            climbing = able[: math.ceil(len(good) / _KEEP_ONE_OF)]
+            for loser in (c for c in good if c not in climbing):
                 gap = latest[climbing[-1]].value - latest[loser].value
                 why = (
                     f"behind {climbing[-1].name} by {gap:.4f} a request at {share:.0%} of the work"
+                    if loser in able
+                    else f"at {share:.0%} of the work, {self._too_long(loser, latest[loser])}"
                 )
                 latest[loser] = replace(latest[loser], status="stopped", why=why)
         return list(latest.values())
@@ -126,7 +130,9 @@ class Ladder:
         self, candidate: Candidate, share: float, started: float, sofar: Tried | None
     ) -> Tried:
         begun = time.perf_counter()
-        attempt = self._attempt(candidate)
+        attempt = self._recipe(candidate).start(candidate, self.bench)
+        if sofar is not None and sofar.share > 0:
+            attempt.restore(self.run.attempt(_rung(candidate, sofar.share)))
         attempt.advance(share)
         logits = attempt.logits(self.bench.validation)
         seconds = time.perf_counter() - begun + (sofar.seconds if sofar else 0.0)
@@ -142,20 +148,14 @@ class Ladder:
             started_s=sofar.started_s if sofar else started,
         )
         result = {"share": share, "seconds": seconds, "started_s": tried.started_s}
-        self.run.record(candidate.key, result, logits, attempt.save)
+        self.run.record(_rung(candidate, share), result, logits, attempt.save)
         self.run.note_spent(self.clock.spent())
         return tried
 
-    def _attempt(self, candidate: Candidate) -> Attempt:
-        attempt = self._recipe(candidate).start(candidate, self.bench)
-        if self.run.recorded(candidate.key) is not None:
-            attempt.restore(self.run.attempt(candidate.key))
-        return attempt
-
     def _kept(self, candidate: Candidate, share: float) -> Tried | None:
-        """The result of an earlier process, where it got as far."""
-        kept = self.run.recorded(candidate.key)
-        if kept is None or kept[0]["share"] < share:
+        """The result of an earlier process at just this rung."""
+        kept = self.run.recorded(_rung(candidate, share))
+        if kept is None:
             return None
         result, logits = kept
         return Tried(
@@ -172,11 +172,10 @@ class Ladder:
         self, candidate: Candidate, share: float, others: list[Tried], sofar: Tried | None
     ) -> str:
         """Why it should not be begun; empty if it should."""
-        whole = self._seconds(candidate)
-        seconds = whole * (share - (sofar.share if sofar else 0.0))
-        left = self.clock.left()
-        if whole * (1.0 - (sofar.share if sofar else 0.0)) > left:
-            return f"it would take about {whole:.0f} s and {max(left, 0):.0f} s are left"
+        too_long = self._too_long(candidate, sofar)
+        if too_long:
+            return too_long
+        seconds = self._seconds(candidate) * (share - (sofar.share if sofar else 0.0))
         values = [t.value for t in others if t.status == "trained"]
         if values:
             gain = (self.worth_of_perfection - max(values)) / 2
@@ -187,8 +186,21 @@ class Ladder:
                 )
         return ""
 
+    def _too_long(self, candidate: Candidate, sofar: Tried | None) -> str:
+        """Why it cannot be finished in the time left; empty if it can."""
+        rest = self._seconds(candidate) * (1.0 - (sofar.share if sofar else 0.0))
+        left = self.clock.left()
+        if rest <= left:
+            return ""
+        return f"it would take about {rest:.0f} s and {max(left, 0):.0f} s are left"
+
     def _seconds(self, candidate: Candidate) -> float:
         return self._recipe(candidate).seconds(candidate, self.bench)
 
     def _recipe(self, candidate: Candidate) -> Recipe:
         return self.recipes[candidate.recipe]
+
+
+def _rung(candidate: Candidate, share: float) -> str:
+    """Where a rung is kept: each apart, so that whoever goes on judges by the same scores."""
+    return candidate.key if share >= 1.0 else f"{candidate.key}-at-{share:g}"

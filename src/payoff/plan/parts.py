@@ -51,7 +51,7 @@ class Parts:
 
 
 def parts_of(cut: Split) -> Parts:
-    """Turn a split into arrays; rows whose class never occurs in training are left out, and said."""
+    """Turn a split into arrays; rows of a class that training lacks are left out, and said."""
     labels = cut.train.labels
     validation, lost_validation = _known(cut.validation, labels)
     test, lost_test = _known(cut.test, labels)

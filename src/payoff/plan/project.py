@@ -23,7 +23,9 @@ FILE = "payoff.toml"
 _TEXT, _NUMBER, _WHOLE, _TABLE, _LIST = str, float, int, dict, list
 SCHEMA: dict[str, dict[str, type]] = {
     "": {"name": _TEXT},
-    "data": dict.fromkeys(("path", "text", "label", "group", "time", "segment", "out_of_scope", "test"), _TEXT),
+    "data": dict.fromkeys(
+        ("path", "text", "label", "group", "time", "segment", "out_of_scope", "test"), _TEXT
+    ),
     "value": {
         "currency": _TEXT,
         "correct": _NUMBER,
@@ -295,8 +297,8 @@ def _rates(content: Mapping[str, Any]) -> ExchangeRates | None:
 
 
 def _search_problems(search: Mapping[str, Any]) -> list[PayoffError]:
-    problems: list[PayoffError] = []
-    for key in ("minutes", "horizon_months", "months_until_retraining"):
-        if key in search and search[key] <= 0:
-            problems.append(_wrong("search", key, search[key], "more than 0"))
-    return problems
+    return [
+        _wrong("search", key, search[key], "more than 0")
+        for key in ("minutes", "horizon_months", "months_until_retraining")
+        if key in search and search[key] <= 0
+    ]

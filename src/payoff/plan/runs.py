@@ -8,6 +8,7 @@ nothing again. What is chosen depends on the terms too, and lies in the run's fo
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.core.files import disk_errors, to_json, whole_folder, write_json
+from payoff.core.files import disk_errors, to_json, whole_folder, write_bytes, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,9 @@ class Run:
         """
         with whole_folder(self.attempt(key)) as draft, disk_errors(draft):
             save(draft)
-            np.save(draft / "validation.npy", logits)
+            array = io.BytesIO()  # `np.save` to a file does not say that a disk is full
+            np.save(array, logits)
+            write_bytes(draft / "validation.npy", array.getvalue())
             write_json(draft / "result.json", dict(result))
 
     def recorded(self, key: str) -> tuple[dict[str, Any], NDArray[np.float32]] | None:

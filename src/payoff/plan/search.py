@@ -9,13 +9,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from payoff.adapt.backbones.find import find
 from payoff.adapt.recipes import recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
@@ -67,7 +70,7 @@ def search(
             is listed as not run.
         seed: Seed of everything random.
         test: Rows to report on; cut from ``dataset`` where not given.
-        terms: All other terms; ``worth`` and ``traffic`` alone where not given.
+        terms: All other terms; those that nobody stated where not given.
         name: Name of the artifact.
         runs: Folder of runs; a killed run with the same inputs goes on where it stopped.
         backbones: Backbones to try; chosen by the script of the texts where empty.
@@ -89,7 +92,7 @@ def search(
         (Money(91210 USD), Money(104870 USD))
     """
     listener = progress or Silent()
-    terms = terms or Terms(worth, traffic)
+    terms = replace(terms, payoff=worth, traffic=traffic) if terms else Terms(worth, traffic)
     cut = split(dataset, test_set=test, seed=seed, validation=_validation_share(dataset, test))
     parts = parts_of(cut)
     chosen = tuple(backbones) or suited_backbones(parts.train_texts)
@@ -251,6 +254,15 @@ def _learning(
         "data": dataset.fingerprint,
         "test": test.fingerprint if test is not None else None,
         "seed": seed,
-        "backbones": list(backbones),
+        "backbones": {name: _weights(name) for name in backbones},
         "versions": versions(),
     }
+
+
+def _weights(name: str) -> str:
+    """SHA-256 of the weights in a user's own folder, where they may change under one name."""
+    backbone = find(name)
+    if backbone.folder is None:
+        return ""
+    with (backbone.folder / backbone.laid_file).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,1 +1,1 @@
-
+"""The engine: tokens, batches, the encoder, the trunk cache and fine-tuning."""

@@ -77,16 +77,29 @@ def load(folder: Path) -> Encoder:
             f"model_type '{config.get('model_type')}' cannot be adapted",
             expected=f"one of {', '.join(sorted(ARCHITECTURES))}",
         )
-    shape = _shape(config, architecture)
+    _refuse_variants(config, folder)
     weights = load_file(folder / "model.safetensors")
-    encoder = Encoder(shape)
     try:
+        shape = _shape(config, architecture)
+        encoder = Encoder(shape)
         encoder.load_state_dict(_translate(weights, architecture, shape))
     except (KeyError, RuntimeError) as error:
         raise BackboneError(
             "PF304", str(folder / "model.safetensors"), f"a weight does not fit: {error}"
         ) from error
     return encoder.eval().requires_grad_(False)
+
+
+def _refuse_variants(config: dict[str, Any], folder: Path) -> None:
+    """What the same ``model_type`` may also mean, and would be computed wrongly here."""
+    for key, known in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+        if config.get(key, known) != known:
+            raise BackboneError(
+                "PF304",
+                str(folder / "config.json"),
+                f"{key} '{config[key]}' cannot be adapted",
+                expected=known,
+            )
 
 
 def _shape(config: dict[str, Any], architecture: Architecture) -> EncoderShape:
@@ -108,9 +121,8 @@ def _shape(config: dict[str, Any], architecture: Architecture) -> EncoderShape:
 def _translate(
     weights: dict[str, torch.Tensor], architecture: Architecture, shape: EncoderShape
 ) -> dict[str, torch.Tensor]:
-    prefix = next(
-        p for p in architecture.prefixes if f"{p}embeddings.word_embeddings.weight" in weights
-    )
+    words = "embeddings.word_embeddings.weight"
+    prefix = next((p for p in architecture.prefixes if f"{p}{words}" in weights), "")
 
     def get(name: str) -> torch.Tensor:
         return weights[prefix + name].float()

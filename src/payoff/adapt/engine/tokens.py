@@ -57,7 +57,8 @@ def tokenise(
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     encodings = tokenizer.encode_batch([prefix + text for text in texts] if prefix else list(texts))
-    ids = [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+    # A text without any token shows the model token 0, as `payoff.artifact.runtime` serves it.
+    ids = [np.asarray(encoding.ids or [0], dtype=np.int64) for encoding in encodings]
     offsets = np.zeros(len(ids) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in ids], out=offsets[1:])
     flat = np.concatenate(ids) if ids else np.zeros(0, dtype=np.int64)

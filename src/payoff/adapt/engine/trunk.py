@@ -8,6 +8,7 @@ killed process finds them again.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -63,35 +64,60 @@ class Trunk:
         width = self.encoder.shape.width
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            pooled = self._draft("pooled", (len(self.tokens), width))
-            below = {d: self._draft(f"below-{d}", (len(self.tokens.ids), width)) for d in wanted}
-            self._fill(pooled, below)
-            for name in ["pooled", *(f"below-{d}" for d in wanted)]:
-                (self._folder / f"{name}.draft").replace(self._folder / f"{name}.npy")
+            names = [f"below-{d}" for d in wanted] + ["pooled"] * (not self._find("pooled"))
+            try:
+                below = {d: self._draft(f"below-{d}", len(self.tokens.ids), width) for d in wanted}
+                pooled = (
+                    self._draft("pooled", len(self.tokens), width) if "pooled" in names else None
+                )
+                self._fill(pooled, below)
+                for name in names:
+                    (self._folder / f"{name}.draft").replace(self._folder / f"{name}.npy")
+            finally:
+                for name in names:
+                    (self._folder / f"{name}.draft").unlink(missing_ok=True)
 
-    def _fill(self, pooled: NDArray[np.float32], below: dict[int, NDArray[np.float32]]) -> None:
+    def _fill(
+        self, pooled: NDArray[np.float32] | None, below: dict[int, NDArray[np.float32]]
+    ) -> None:
         started = time.perf_counter()
         done = 0
         with torch.inference_mode():
             for rows in by_tokens(self.tokens.lengths, BATCH_TOKENS):
                 batch = pack(self.tokens, rows)
-                pooled[batch.rows] = self._one(batch, below).numpy()
+                if pooled is None:
+                    self._climb(batch, below, max(below))
+                else:
+                    pooled[batch.rows] = self._one(batch, below).numpy()
                 done += batch.n_tokens
                 self._progress.step("encoding texts", done, len(self.tokens.ids))
         self.n_passes += 1
-        self.forward_seconds = time.perf_counter() - started
+        if pooled is not None:
+            self.forward_seconds = time.perf_counter() - started
 
     def _one(self, batch: Packed, below: dict[int, NDArray[np.float32]]) -> torch.Tensor:
-        hidden = self.encoder.embed(batch)
-        for depth in range(self.encoder.shape.layers):
-            if depth in below:
-                below[depth][self._places(batch)] = hidden.numpy()
-            hidden = self.encoder.run(hidden, batch, first=depth, last=depth + 1)
+        hidden = self._climb(batch, below, self.encoder.shape.layers)
         return functional.normalize(mean_of_tokens(hidden, batch.groups), dim=1)
 
-    def _draft(self, name: str, shape: tuple[int, int]) -> NDArray[np.float32]:
+    def _climb(
+        self, batch: Packed, below: dict[int, NDArray[np.float32]], last: int
+    ) -> torch.Tensor:
+        """Activations below layer ``last``, keeping those of the depths in ``below``."""
+        hidden = self.encoder.embed(batch)
+        for depth in range(last + 1):
+            if depth in below:
+                below[depth][self._places(batch)] = hidden.numpy()
+            if depth < last:
+                hidden = self.encoder.run(hidden, batch, first=depth, last=depth + 1)
+        return hidden
+
+    def _draft(self, name: str, n_rows: int, width: int) -> NDArray[np.float32]:
         path = self._folder / f"{name}.draft"
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_rows, width))
+        if hasattr(os, "posix_fallocate"):  # else a full disk would end the process at a write
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return array
 
     def _find(self, name: str) -> bool:
         if name not in self._open:
@@ -122,7 +148,7 @@ class Trunk:
         return torch.from_numpy(self._open[f"below-{depth}"][self._places(batch)])
 
     def measure(self, *, seconds: float, clock: Callable[[], float]) -> None:
-        """Estimate `forward_seconds` from batches spread over all lengths, for about ``seconds``."""
+        """Estimate `forward_seconds` from batches of all lengths, for about ``seconds``."""
         batches = by_tokens(self.tokens.lengths, BATCH_TOKENS)
         order = np.random.default_rng(0).permutation(len(batches))
         started, done = clock(), 0

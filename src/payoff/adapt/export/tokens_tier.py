@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from payoff.adapt.export.onnx_encoder import write_onnx
 from payoff.adapt.export.onnx_static import write_static_onnx
 from payoff.artifact.tier import TierSpec
-from payoff.core.files import whole_folder
+from payoff.core.files import whole_folder, write_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,8 +39,7 @@ def write_encoder_tier(
         write_onnx(
             opened.encoder, list(layers), head, draft / "model.onnx", max_tokens=opened.max_tokens
         )
-        opened.tokenizer.no_truncation()
-        opened.tokenizer.save(str(draft / "tokenizer.json"))
+        _write_tokenizer(opened, draft)
     return TierSpec(name, "tokens", settings=_settings(opened))
 
 
@@ -51,9 +50,14 @@ def write_static_tier(opened: Opened, head: LinearHead, target: Path, *, name: s
     with whole_folder(target) as draft:
         table = load_static_table(opened.folder)
         write_static_onnx(table, head.weight, head.bias, draft / "model.onnx")
-        opened.tokenizer.no_truncation()
-        opened.tokenizer.save(str(draft / "tokenizer.json"))
+        _write_tokenizer(opened, draft)
     return TierSpec(name, "tokens", settings={**_settings(opened), "static": True})
+
+
+def _write_tokenizer(opened: Opened, draft: Path) -> None:
+    opened.tokenizer.no_truncation()
+    # Not by its own `save`, which tells a full disk as a bare Exception.
+    write_text(draft / "tokenizer.json", opened.tokenizer.to_str(pretty=True))
 
 
 def _settings(opened: Opened) -> dict[str, Any]:

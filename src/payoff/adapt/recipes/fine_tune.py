@@ -43,7 +43,7 @@ class FineTune:
             half = bench.opened(name).encoder.shape.layers // 2
             for depth, passes in ((half, epochs), (0, epochs), (half, epochs / 2)):
                 found.append(Candidate(self.name, name, (("depth", depth), ("epochs", passes))))
-        return found
+        return list(dict.fromkeys(found))  # half of one layer is none
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """From the measured forward pass, the share of layers trained, and the epochs."""
@@ -82,8 +82,6 @@ class TuneAttempt:
     @cached_property
     def training(self) -> FineTuning:
         """The training, from the logistic regression on frozen vectors."""
-        import torch
-
         bench = self.bench
         opened = bench.opened(self.candidate.backbone)
         opened.trunk.prepare((self.candidate["depth"],))
@@ -93,7 +91,6 @@ class TuneAttempt:
             n_labels=len(bench.labels),
             strength=_START_STRENGTH,
         )
-        torch.manual_seed(bench.seed)
         classifier = Classifier(opened.encoder, self.candidate["depth"], head.weight, head.bias)
         return FineTuning(
             classifier,
@@ -118,7 +115,13 @@ class TuneAttempt:
         """Write layers, head and optimiser."""
         import torch
 
-        torch.save(self.training.state(), folder / "training.pt")
+        with (folder / "training.pt").open("wb") as file:
+            try:
+                torch.save(self.training.state(), file)
+            except RuntimeError as error:  # it hides what the disk said
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from error
+                raise
 
     def restore(self, folder: Path) -> None:
         """Go on exactly where `save` was called."""

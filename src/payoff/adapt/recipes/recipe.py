@@ -7,6 +7,7 @@ exporting needs; an attempt of a killed process is restored from there.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,8 +45,14 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """The same as the name of a folder."""
-        return "".join(c if c.isalnum() or c in "-=." else "_" for c in self.name)
+        """The same as the name of a folder; a hash tells apart what that makes alike."""
+
+        def kept(text: str) -> str:
+            return "".join(c if c.isascii() and (c.isalnum() or c in "-=.") else "_" for c in text)
+
+        if kept(self.backbone) == self.backbone:
+            return kept(self.name)
+        return f"{kept(self.name)[:100]}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
     def __getitem__(self, setting: str) -> Any:
         return dict(self.settings)[setting]

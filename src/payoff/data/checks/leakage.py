@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from payoff.core.findings import Finding, Status
-from payoff.data.checks.subject import N_SHOWN, Subject, counted, not_applicable, passed
+from payoff.data.checks.subject import N_SHOWN, Subject, counted, not_applicable, passed, searched
 from payoff.data.duplicates import touching
 from payoff.data.times import order_values
 
@@ -41,6 +41,8 @@ def near_test_texts(subject: Subject) -> Finding:
     tested[subject.test_place] = True
     near_a_test = touching(tested, subject.near.pairs)
     near = np.flatnonzero(near_a_test[subject.place] & ~tested[subject.place])
+    if not len(near):
+        return searched(code, title, subject.near)
     return _shared(subject, code, title, near, "nearly repeat", subject.near.note)
 
 
@@ -48,7 +50,7 @@ def _shared(
     subject: Subject, code: str, title: str, rows: np.ndarray, verb: str, note: str
 ) -> Finding:
     if not len(rows):
-        return passed(code, title, note)
+        return passed(code, title)
     return Finding(
         code,
         title,

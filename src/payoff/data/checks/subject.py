@@ -147,6 +147,25 @@ def not_applicable(code: str, title: str, detail: str) -> Finding:
     return Finding(code, title, Status.NOT_APPLICABLE, detail)
 
 
+def searched(code: str, title: str, near: NearPairs) -> Finding:
+    """The finding where no near text was seen: passed only if all were compared.
+
+    Example:
+        >>> near = NearPairs(np.empty((0, 2), np.int64), "9 were not followed", complete=False)
+        >>> searched("PF154", "No text nearly repeats another", near).status.value
+        'not checked'
+    """
+    if near.complete:
+        return passed(code, title, near.note)
+    return Finding(
+        code,
+        title,
+        Status.NOT_CHECKED,
+        f"none was seen, but not all texts were compared: {near.note}",
+        "Inspect a part of the rows.",
+    )
+
+
 def counted(n: int, noun: str) -> str:
     """A number with its noun.
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from payoff.core.findings import Finding, Status
-from payoff.data.checks.subject import N_SHOWN, Subject, counted, not_applicable, passed
+from payoff.data.checks.subject import N_SHOWN, Subject, counted, not_applicable, passed, searched
 
 MAX_MODEL_TOKENS = 512
 """What most pretrained models read of a text; the rest is cut off."""
@@ -123,7 +123,7 @@ def near_texts(subject: Subject) -> Finding:
     ]
     note = f"; {subject.near.note}" if subject.near.note else ""
     if not pairs:
-        return passed(code, title, subject.near.note)
+        return searched(code, title, subject.near)
     return Finding(
         code,
         title,

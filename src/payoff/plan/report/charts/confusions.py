@@ -36,11 +36,11 @@ def cells_of(summary: Mapping[str, Any]) -> list[Cell]:
     money, counts = pick(summary, "confusion", "money"), pick(summary, "confusion", "counts")
     if not labels or not actions or not isinstance(money, list | tuple):
         return []
-    return [
-        Cell(truth, action, _at(counts, row, column), _at(money, row, column))
-        for row, truth in enumerate(labels)
-        for column, action in enumerate(actions)
-    ]
+    cells = []
+    for row, truth in enumerate(labels):
+        figures = (_row(matrix, row, len(actions)) for matrix in (counts, money))
+        cells += [Cell(truth, *held) for held in zip(actions, *figures, strict=True)]
+    return cells
 
 
 def dearest(summary: Mapping[str, Any], n: int = MOST) -> list[Cell]:
@@ -68,8 +68,9 @@ def _names(summary: Mapping[str, Any], key: str) -> list[str]:
     return [str(name) for name in found] if isinstance(found, list | tuple) else []
 
 
-def _at(matrix: Any, row: int, column: int) -> float | None:
+def _row(matrix: Any, row: int, n: int) -> list[float | None]:
     try:
-        return finite(matrix[row][column])
+        held = list(matrix[row])
     except (IndexError, TypeError, KeyError):
-        return None
+        held = []
+    return [finite(value) for value in (held + [None] * n)[:n]]

@@ -118,7 +118,9 @@ def _free(
     for align, dx, dy in _PLACES:
         box = _label_box(spot, align, dx, dy)
         own = box.distance(spot.x, spot.y)
-        nearest = all(box.distance(o.x, o.y) > own for o in others)
+        # Beside or above a point a label is plainly its own; aslant it must stand well apart.
+        apart = own + 6 if dx and dy else own
+        nearest = all(box.distance(o.x, o.y) > apart for o in others)
         if frame.holds(box) and nearest and not any(box.meets(other) for other in kept_clear):
             return Place(align, dx, dy), box
     return None
