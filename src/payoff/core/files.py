@@ -20,7 +20,7 @@ _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def disk_errors(where: Path | str) -> Iterator[None]:
-    r"""Translate a full, read-only or forbidden disk into PF801 or PF802.
+    """Translate a full, read-only or forbidden disk into PF801 or PF802.
 
     Example:
         >>> with disk_errors("report.html"):

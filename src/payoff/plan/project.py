@@ -5,16 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from payoff.core.errors import PayoffError, Problems, ProjectError, did_you_mean, raise_all
 from payoff.data.dataset import Dataset
-from payoff.economics.class_value import ClassValue
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
 from payoff.economics.prices.exchange import ExchangeRates
+from payoff.economics.stated import Stated
 from payoff.economics.traffic import Traffic
 from payoff.plan.terms import Terms
 
@@ -73,6 +73,21 @@ _REQUIRED = {
     "value": ("currency",),
     "traffic": ("per_month",),
 }
+
+_RANGES: dict[str, dict[str, dict[str, float]]] = {
+    "search": {
+        "minutes": {"above": 0},
+        "seed": {"at_least": 0},
+        "horizon_months": {"at_least": 1},
+        "months_until_retraining": {"at_least": 1},
+        "risk_aversion": {"at_least": 0},
+        "hour_of_waiting": {"at_least": 0},
+    },
+    "labels": {"price_each": {"at_least": 0}},
+    "llm": {"accuracy": {"at_least": 0, "at_most": 1}},
+    "hosting": {"latency_limit_ms": {"above": 0}},
+}
+"""What no other room checks; TOML also has nan and inf."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +171,8 @@ def _shape_problems(content: Mapping[str, Any]) -> list[PayoffError]:
         else:
             problems += _section_problems(section, value)
     for section, keys in _REQUIRED.items():
-        missing = [key for key in keys if key not in content.get(section, {})]
+        given = content.get(section, {})
+        missing = [key for key in keys if key not in given] if isinstance(given, dict) else ()
         if missing:
             problems.append(
                 ProjectError(
@@ -195,7 +211,7 @@ def _unknown(where: str, key: str, known: Any) -> ProjectError:
 
 def _type_problem(section: str, key: str, value: Any, kind: type) -> list[PayoffError]:
     accepted = (int, float) if kind is float else (kind,)
-    if isinstance(value, accepted) and not isinstance(value, bool):
+    if isinstance(value, accepted) and not isinstance(value, bool | datetime):
         return []
     words = {
         str: "text in quotes",
@@ -226,10 +242,11 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
         return None
 
     search = content.get("search", {})
+    name = content.get("name", path.parent.resolve().name)
     payoff = attempt(lambda: _payoff(content, path.parent))
     traffic = attempt(lambda: Traffic(**content["traffic"]))
     rates = attempt(lambda: _rates(content))
-    problems += _search_problems(search)
+    problems += [*_name_problems(name), *_range_problems(content), *_list_problems(content)]
     raise_all(problems)
     hosting = content.get("hosting", {})
     terms = Terms(
@@ -249,7 +266,7 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
         hour_of_waiting=search.get("hour_of_waiting", 0.0),
     )
     return Project(
-        name=content.get("name", path.parent.resolve().name),
+        name=name,
         folder=path.parent,
         data=content["data"],
         terms=terms,
@@ -262,20 +279,24 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
 
 def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
     value = dict(content["value"])
-    person = Person(**content["person"]) if "person" in content else None
-    if "matrix" in value:
-        return Payoff.from_csv(folder / value["matrix"], currency=value["currency"])
-    missing = [key for key in ("correct", "wrong") if key not in value]
-    if missing:
+    if "matrix" not in value:
+        return Payoff.from_dict(
+            {key: content[key] for key in ("person",) if key in content} | value
+        )
+    beside = sorted(set(value) - {"matrix", "currency", "nothing"})
+    if beside:
         raise ProjectError(
             "PF203",
             f"{FILE} [value]",
-            f"{' and '.join(missing)} missing",
-            expected='correct and wrong, or matrix = "FILE.csv"',
+            f"beside matrix, {', '.join(beside)} would not count",
+            mend="Remove them, or remove matrix.",
         )
-    classes = {name: ClassValue(**entry) for name, entry in value.pop("classes", {}).items()}
-    pairs = [(p["truth"], p["action"], p["value"]) for p in value.pop("pairs", [])]
-    return Payoff(**value, classes=classes, pairs=pairs, person=person)
+    return Payoff.from_csv(
+        folder / value["matrix"],
+        currency=value["currency"],
+        person=Person.from_dict(content["person"]) if "person" in content else None,
+        nothing=value.get("nothing", 0.0),
+    )
 
 
 def _rates(content: Mapping[str, Any]) -> ExchangeRates | None:
@@ -296,9 +317,31 @@ def _rates(content: Mapping[str, Any]) -> ExchangeRates | None:
     )
 
 
-def _search_problems(search: Mapping[str, Any]) -> list[PayoffError]:
+def _name_problems(name: str) -> list[PayoffError]:
+    """The name is that of a file and of folders."""
+    if name.strip() and not name.startswith(".") and not set(name) & set('/\\\0<>:"|?*\n'):
+        return []
+    return [_wrong("", "name", name, "a name for a file, without / and the like")]
+
+
+def _range_problems(content: Mapping[str, Any]) -> list[PayoffError]:
+    problems: list[PayoffError] = []
+    for section, ranges in _RANGES.items():
+        stated = Stated(f"{FILE} [{section}]")
+        for key, limits in ranges.items():
+            if key in content.get(section, {}):
+                stated.number(key, content[section][key], **limits)
+        problems += stated.problems
+    mix = Stated(f"{FILE} [mix]")
+    for label, share in content.get("mix", {}).items():
+        mix.number(label, share, above=0)
+    return problems + mix.problems
+
+
+def _list_problems(content: Mapping[str, Any]) -> list[PayoffError]:
     return [
-        _wrong("search", key, search[key], "more than 0")
-        for key in ("minutes", "horizon_months", "months_until_retraining")
-        if key in search and search[key] <= 0
+        _wrong(section, key, entry, "a list of names in quotes")
+        for section, key in (("hosting", "providers"), ("search", "backbones"))
+        for entry in content.get(section, {}).get(key, ())
+        if not isinstance(entry, str)
     ]
