@@ -19,7 +19,12 @@ import pytest
 MAY_ASK = {
     "tune": ("adapt/", "plan/", "cli/run.py", "data/checks/label_errors.py"),
     "excel": ("data/readers/tables.py",),
+    "data": ("data/readers/source.py",),
 }
+
+
+TABLES = {"data": {"polars"}, "apps": {"polars"}}
+"""Rooms that read tables, behind the door that asks for the extra ``data``."""
 
 
 def canonical(name: str) -> str:
@@ -72,7 +77,7 @@ def imported(modules: Any) -> Iterator[tuple[str, str]]:
 def test_every_import_is_of_a_declared_dependency(
     modules: Any, declared: dict[str, set[str]], distributions: dict[str, set[str]]
 ) -> None:
-    known = set().union(*(declared[extra] for extra in ("", "tune", "excel", "pandas")))
+    known = set().union(*(declared[extra] for extra in ("", "data", "tune", "excel", "pandas")))
     asked = [(file, module.split(".")[0]) for file, module, _ in required(modules)]
     undeclared = {
         (file, top)
@@ -89,7 +94,8 @@ def test_rooms_that_serve_import_only_what_the_base_brings(
     beyond = {
         (file, top)
         for file, top in imported(m for m in modules if m.room in rooms)
-        if not distributions.get(top, {top}) & declared[""]
+        if not distributions.get(top, {top})
+        & (declared[""] | TABLES.get(file.split("/")[0], set()))
     }
     assert not beyond
 
@@ -129,7 +135,7 @@ def without(blocked: set[str], code: str, folder: Path) -> str:
 
 
 TUNE = {
-    "altair", "cleanlab", "jinja2", "onnx", "onnxscript", "peft", "safetensors", "scipy",
+    "altair", "cleanlab", "jinja2", "onnx", "peft", "safetensors", "scipy",
     "sklearn", "torch", "transformers", "vl_convert",
 }  # fmt: skip
 
@@ -140,6 +146,15 @@ def test_excel_files_without_the_extra_tell_its_pip_line(tmp_path: Path) -> None
     told = without({"fastexcel"}, code, tmp_path)
     assert "PF803" in told
     assert "pip install 'payoff[excel]'" in told
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet", "t.xlsx"])
+def test_tables_without_the_extra_tell_its_pip_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a\nb\n", "utf-8")
+    code = f"import payoff; payoff.Dataset.from_file({name!r}, text='a')"
+    told = without({"polars", "_polars_runtime_32"}, code, tmp_path)
+    assert "PF803 polars" in told
+    assert "pip install 'payoff[data]'" in told
 
 
 def test_each_library_of_tune_tells_its_pip_line(tmp_path: Path) -> None:

@@ -85,6 +85,13 @@ def read_directory(file: BinaryIO, path: Path) -> list[Packed]:
     Raises:
         ArtifactError: PF501 where it is no zip or was cut short; PF502 where it is one of
             another layout.
+
+    Example:
+        >>> import io
+        >>> entry = Packed("a", 2, 0, 0)
+        >>> packed = local_header(entry) + b"hi" + directory([entry])
+        >>> [found.name for found in read_directory(io.BytesIO(packed), Path("a.payoff"))]
+        ['a']
     """
     total = file.seek(0, 2)
     file.seek(max(0, total - _END.size))

@@ -65,6 +65,13 @@ class Manifest:
     Raises:
         ArtifactError: PF504 where labels are fewer than two or repeated, or there is no tier.
         DataError: PF105 where a label is no valid text of at most 1,000 bytes.
+
+    Example:
+        >>> tier = TierSpec("words", "ngrams")
+        >>> members = {name: Member("0" * 64, 1) for name in tier.members}
+        >>> one = Manifest("m", ("no", "yes"), (tier,), members, {}, 0, "", input_schema())
+        >>> Manifest.from_json(one.to_json().encode()) == one
+        True
     """
 
     name: str
@@ -176,7 +183,12 @@ def _check_digest(content: bytes) -> None:
 
 
 def input_schema() -> dict[str, Any]:
-    """What format 1 says of its input."""
+    """What format 1 says of its input.
+
+    Example:
+        >>> input_schema()["text"]["max_bytes"]
+        1000000
+    """
     return {"text": {"type": "string", "max_bytes": MAX_TEXT_BYTES}}
 
 

@@ -35,7 +35,15 @@ class Store(Protocol):
 
 
 class FolderStore:
-    """An artifact as a folder."""
+    """An artifact as a folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "a.txt").write_bytes(b"abc")
+        ...     FolderStore(Path(folder)).sizes
+        {'a.txt': 3}
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,7 +72,12 @@ class FolderStore:
 
 
 class ZipStore:
-    """An artifact as a zip of the layout in `payoff.artifact.container`."""
+    """An artifact as a zip of the layout in `payoff.artifact.container`.
+
+    Example:
+        >>> sorted(ZipStore(Path("support.payoff")).sizes)[0]  # doctest: +SKIP
+        'calibration.json'
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -94,6 +107,10 @@ def open_store(path: Path) -> Store:
 
     Raises:
         ArtifactError: PF501 where there is none; PF502 where its names or sizes are unsafe.
+
+    Example:
+        >>> open_store(Path("support.payoff")).sizes["manifest.json"]  # doctest: +SKIP
+        1653
     """
     with _readable(path):
         if not path.exists():
@@ -116,6 +133,13 @@ def read_member(store: Store, name: str) -> bytes:
 
     Raises:
         ArtifactError: PF501 where the file cannot be read; PF502 where it ends too early.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "a.txt").write_bytes(b"abc")
+        ...     read_member(FolderStore(Path(folder)), "a.txt")
+        b'abc'
     """
     with _readable(store.path):
         return b"".join(store.chunks(name))

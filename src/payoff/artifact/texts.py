@@ -57,6 +57,9 @@ def check_texts(texts: Sequence[str], *, max_bytes: int = MAX_TEXT_BYTES) -> Non
 
     Raises:
         DataError: PF105, for the first text that is unusable or where ``texts`` is one string.
+
+    Example:
+        >>> check_texts(["where is my card?", "退款"])
     """
     if isinstance(texts, (str, bytes)):
         raise DataError(

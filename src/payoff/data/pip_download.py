@@ -38,6 +38,11 @@ def download(
 
     Raises:
         MachineError: PF801 on a full disk, PF804 where pip or the wheel cannot be had.
+
+    Example:
+        >>> download(WheelSource("six", "1.17.0", {}), Path("new"), progress=Silent()).name
+        ... # doctest: +SKIP
+        'six-1.17.0-py2.py3-none-any.whl'
     """
     given = wheels or (Path(os.environ["PAYOFF_WHEELS"]) if "PAYOFF_WHEELS" in os.environ else None)
     if given is not None and not given.is_dir():
@@ -92,7 +97,12 @@ def _pip(
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes under a folder in which another process adds and removes files meanwhile."""
+    """Bytes under a folder in which another process adds and removes files meanwhile.
+
+    Example:
+        >>> folder_bytes(Path("a folder that is gone"))
+        0
+    """
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

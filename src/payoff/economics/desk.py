@@ -196,6 +196,10 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
     Raises:
         ArtifactError: PF501 where there is none, PF502 where it was altered, PF503 where it is of
             a newer format, PF504 where a part of it does not work or it holds no policy.
+
+    Example:
+        >>> load("support.payoff").decide("where is my card?").action  # doctest: +SKIP
+        'card_arrival'
     """
     artifact = Artifact.open(path, threads=threads)
     try:

@@ -100,7 +100,7 @@ class Payoff:
     def _check_handoff(self, stated: Stated) -> None:
         if self.handoff is not None and self.person is not None:
             stated.wrong(
-                "both 'handoff' and [value.person] say what handing over is worth",
+                "both 'handoff' and [person] say what handing over is worth",
                 expected="one of them",
                 mend="Remove 'handoff' to have it computed from the person's time.",
             )
@@ -108,7 +108,7 @@ class Payoff:
         by_class = any(value.handoff is not None for value in self.classes.values())
         if not known and not by_class and self.matrix_values is None:
             stated.wrong(
-                "neither 'handoff' nor [value.person] is given",
+                "neither 'handoff' nor [person] is given",
                 expected="what handing a request to a person is worth",
                 mend="Write handoff = -4.10, or the person's minutes and wage_per_hour.",
             )
@@ -223,7 +223,7 @@ class Payoff:
             if math.isnan(value):
                 stated.wrong(
                     f"nothing says what handing over a request of '{label}' is worth",
-                    expected="'handoff', [value.person], or 'handoff' in this label's section",
+                    expected="'handoff', [person], or 'handoff' in this label's section",
                     where=f"payoff.toml [value.classes.{label}]",
                 )
         stated.raise_all()

@@ -8,7 +8,7 @@ from typing import Any
 
 from payoff.economics.stated import Stated
 
-_WHERE = "payoff.toml [value.person]"
+_WHERE = "payoff.toml [person]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Person:
         return self.minutes / 60.0 * self.wage_per_hour
 
     def as_dict(self) -> dict[str, float | None]:
-        """The same figures under the keys of ``[value.person]``.
+        """The same figures under the keys of ``[person]``.
 
         Example:
             >>> Person(4, 30).as_dict()["minutes"]
@@ -61,7 +61,7 @@ class Person:
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Person:
-        """Read ``[value.person]``; the inverse of `as_dict`.
+        """Read ``[person]``; the inverse of `as_dict`.
 
         Raises:
             ProjectError: PF202 for unknown keys, PF203 for missing or wrong figures.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from payoff.artifact.runtime import open_tier
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.tier import TierSpec
 from payoff.artifact.write import write_artifact
+from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, PlanCosts, labels_line, training_line
 from payoff.economics.desk import policy_document
@@ -91,6 +92,7 @@ class Workshop:
         terms: Value, traffic, prices.
         worlds: Drawn over the validation rows.
         n_labelled: Labelled rows, which cost what a label costs.
+        refused: Options that no host can run within the limits, by name, and why.
     """
 
     recipes: dict[str, Recipe]
@@ -100,6 +102,7 @@ class Workshop:
     terms: Terms
     worlds: Worlds
     n_labelled: int
+    refused: dict[str, EconomicsError] = field(default_factory=dict)
 
     def options(self, tried: Sequence[Tried]) -> Iterator[Option]:
         """Every precision of the best trained candidate of each recipe."""
@@ -111,11 +114,24 @@ class Workshop:
     def precisions(self, tried: Tried) -> Iterator[Option]:
         """The candidate as trained, and compressed in every way that applies."""
         spec, folder = self.export(tried.candidate, self.bench)
-        yield self.measure(tried, "fp32", spec, folder)
+        yield from self._hosted(tried, "fp32", spec, folder)
         for compressor in compressors():
             if compressor.applies(spec):
                 small, place = self.compress(compressor.name, spec, folder)
-                yield self.measure(tried, compressor.name, small, place)
+                yield from self._hosted(tried, compressor.name, small, place)
+
+    def _hosted(
+        self, tried: Tried, precision: str, spec: TierSpec, folder: Path
+    ) -> Iterator[Option]:
+        """The measured option; none, and said, where no host holds the limits."""
+        try:
+            yield self.measure(tried, precision, spec, folder)
+        except EconomicsError as error:
+            if error.code != "PF616":
+                raise
+            name = f"{tried.candidate.name} {precision}"
+            self.bench.progress.say(f"{name}: {error}")
+            self.refused[name] = error
 
     def export(
         self, candidate: Candidate, bench: Workbench, suffix: str = ""

@@ -135,6 +135,8 @@ def search(
         n_labelled=len(parts.learnt_texts),
     )
     options = list(workshop.options(tried))
+    if not options and workshop.refused:
+        raise next(iter(workshop.refused.values()))
     if not options:
         raise AdaptError(
             "PF403",

@@ -34,7 +34,7 @@ def summarise(
     """
     chosen = conclusion.chosen
     terms = workshop.terms
-    plans = _plans(conclusion)
+    plans = _plans(conclusion, workshop)
     return {
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -166,10 +166,14 @@ def _runner_up(conclusion: Conclusion) -> tuple[str, UncertainMoney] | None:
     return rival.option.name, gap(conclusion.chosen.forecast, rival.forecast)
 
 
-def _plans(conclusion: Conclusion) -> list[dict[str, Any]]:
+def _plans(conclusion: Conclusion, workshop: Workshop) -> list[dict[str, Any]]:
     rows = [_option_row(r, conclusion) for r in conclusion.reported]
     exported = {r.option.candidate for r in conclusion.reported}
     rows += [_tried_row(t, conclusion) for t in conclusion.tried if t.candidate not in exported]
+    rows += [
+        _EMPTY | {"name": name, "kind": "model", "status": "not run", "why": str(error)}
+        for name, error in workshop.refused.items()
+    ]
     rows += [_baseline_row(b, conclusion) for b in conclusion.baselines]
 
     def order(row: dict[str, Any]) -> tuple[bool, float]:
@@ -268,6 +272,8 @@ def _tried_row(tried: Tried, conclusion: Conclusion) -> dict[str, Any]:
     if tried.status == "trained" and winner is not None:
         gap_each = winner.tried.value - tried.value
         why = f"behind {winner.candidate.name} by {gap_each:.4f} a request on validation"
+    elif tried.status == "trained":
+        why = "no host holds the limits"
     accuracy = None
     if tried.logits is not None:
         truth = conclusion.parts.learnt_targets[conclusion.parts.validation]

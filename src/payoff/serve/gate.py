@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from fastapi.concurrency import run_in_threadpool
 
 from payoff.core.errors import ServiceError
 
@@ -27,7 +28,7 @@ class Gate:
         self.max_running = max_running
         self.max_waiting = max_waiting
         self._inside = 0
-        self._limiter: CapacityLimiter | None = None
+        self._turn = asyncio.Semaphore(max_running)
 
     @property
     def inside(self) -> int:
@@ -48,10 +49,9 @@ class Gate:
                 expected=f"at most {self.max_running + self.max_waiting}",
                 mend="Try again after the seconds in Retry-After.",
             )
-        if self._limiter is None:
-            self._limiter = CapacityLimiter(self.max_running)
         self._inside += 1
         try:
-            return await to_thread.run_sync(work, limiter=self._limiter)
+            async with self._turn:
+                return await run_in_threadpool(work)
         finally:
             self._inside -= 1

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from payoff.plan.report.charts import cash, confusions, frontier, heat_map, tornado
 from payoff.plan.report.charts.lettering import Lettering, clean, cut, width_em
 from payoff.plan.report.charts.placing import Box, Spot, place_labels
+from payoff.plan.report.charts.points import Point, cost_axis, points_of
 from payoff.plan.report.charts.sheet import Sheet
 from payoff.plan.report.pictures import PICTURES, picture, save
 from payoff.plan.report.theme import THEMES
@@ -69,9 +70,9 @@ def test_hostile_and_repeated_names_are_drawn_as_words(summaries: Make) -> None:
     shown = words_in(drawn.wide)
     assert "退款" in shown
     assert cut(evil, 13.0) in shown
-    points = picture("frontier", summary)
-    assert points is not None
-    assert "<b>&twice" in words_in(points.wide)
+    plans = picture("frontier", summary)
+    assert plans is not None
+    assert "<b>&twice" in words_in(plans.wide)
 
 
 @given(st.text())
@@ -121,7 +122,7 @@ def test_the_chosen_plan_is_named_even_in_a_crowd(summaries: Make) -> None:
 
 
 def test_the_frontier_holds_what_no_other_plan_beats(summaries: Make) -> None:
-    points = frontier.points_of(summaries(4))
+    points = points_of(summaries(4))
     best = {p.name for p in points if p.best}
     assert best == {"do nothing", "fine-tune minilm-l6 int8"}
     assert len(points) == 9  # the failed plan and the one not run have no place
@@ -135,8 +136,8 @@ def test_a_plan_far_below_is_named_with_its_profit(summaries: Make) -> None:
 
 @given(st.lists(st.floats(0, 1e7), min_size=1, max_size=9))
 def test_cost_ticks_stay_apart_and_on_the_axis(costs: list[float]) -> None:
-    points = [frontier.Point("p", c, 1.0, None, None, False, False) for c in costs]
-    axis = frontier.cost_axis(points)
+    points = [Point("p", c, 1.0, None, None, False, False) for c in costs]
+    axis = cost_axis(points)
     assert all(0 <= axis.at(cost) <= 1 for cost in costs)
     for width in (290.0, 710.0):
         places = [axis.at(tick) * width for tick in axis.ticks(width)]

@@ -32,6 +32,12 @@ def open_tier(
 
     Raises:
         ArtifactError: PF504 where a member cannot be used or the number of labels differs.
+
+    Example:
+        >>> folder = Path("draft")
+        >>> spec = TierSpec("bag of words", "ngrams")
+        >>> open_tier(spec, lambda m: (folder / m).read_bytes()).logits(["hi"])  # doctest: +SKIP
+        array([[0.2, 1.3]], dtype=float32)
     """
     if spec.kind == "ngrams":
         from payoff.artifact.runtime.ngrams import NgramRuntime

@@ -37,9 +37,9 @@ def read_json_lines(path: Path) -> Reading:
         ...     read_json_lines(path).frame.rows()
         [('hi', '1')]
     """
+    content = read_source(path)
     import polars as pl
 
-    content = read_source(path)
     refuse_binary(content, str(path))
     frames: list[pl.DataFrame] = []
     rows = _rows(content, str(path))

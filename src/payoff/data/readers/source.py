@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from payoff.core.errors import DataError
+from payoff.core.extras import require
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,6 +41,7 @@ def read_source(path: Path) -> bytes:
 
     Raises:
         DataError: PF101 where there is no such file, PF102 where it is empty.
+        MachineError: PF803 where the extra ``data`` is not installed.
 
     Example:
         >>> read_source(Path("nowhere.csv"))
@@ -48,6 +50,7 @@ def read_source(path: Path) -> bytes:
         payoff.core.errors.DataError: PF101 nowhere.csv: there is no such file. Check the path; \
 relative paths start where you stand.
     """
+    require("polars", "data", "reading tables")
     where = str(path)
     if not path.is_file():
         found = (

@@ -29,9 +29,9 @@ def read_parquet(path: Path) -> Reading:
         ...     read_parquet(path).frame.rows()
         [('hi',)]
     """
+    content = read_source(path)
     import polars as pl
 
-    content = read_source(path)
     try:
         return Reading(pl.read_parquet(io.BytesIO(content)), ())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

@@ -47,7 +47,12 @@ def read_prices(text: str, name: str) -> list[Price]:
 
 
 def write_prices(prices: Iterable[Price]) -> str:
-    """The text of a price file that `read_prices` reads."""
+    """The text of a price file that `read_prices` reads.
+
+    Example:
+        >>> write_prices([]).startswith("provider,service,kind,item")
+        True
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()

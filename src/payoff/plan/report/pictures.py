@@ -45,6 +45,10 @@ class Picture:
     Args:
         wide: SVG for a desk.
         narrow: SVG for a phone, 350 pixels wide.
+
+    Example:
+        >>> Picture("<svg/>", "<svg/>").wide
+        '<svg/>'
     """
 
     wide: str
@@ -83,6 +87,12 @@ def save(
         ValueError: Where the ending is another one or the summary lacks the picture's figures.
         MachineError: PF803 where altair or vl-convert is not installed, PF801 or PF802 where the
             file cannot be written.
+
+    Example:
+        >>> save("cash", {}, Path("cash.gif"))
+        Traceback (most recent call last):
+        ...
+        ValueError: cash.gif: the ending must be .svg or .png
     """
     if path.suffix not in (".svg", ".png"):
         raise ValueError(f"{path.name}: the ending must be .svg or .png")

@@ -8,7 +8,7 @@ from typing import Any
 
 from payoff.plan.report.charts.cash import months_of, turning_month
 from payoff.plan.report.charts.confusions import HANDOFF, Cell, cells_of, dearest
-from payoff.plan.report.charts.frontier import points_of
+from payoff.plan.report.charts.points import points_of
 from payoff.plan.report.charts.timeline import spans_of
 from payoff.plan.report.charts.tornado import drivers_of, input_text
 from payoff.plan.report.figures import (
@@ -27,12 +27,23 @@ Summary = Mapping[str, Any]
 
 
 def currency_of(summary: Summary) -> str:
-    """The run's currency, empty where it is not stated."""
+    """The run's currency, empty where it is not stated.
+
+    Example:
+        >>> currency_of({"currency": "USD"}), currency_of({})
+        ('USD', '')
+    """
     return words(summary.get("currency"), missing="")
 
 
 def read_waterfall(summary: Summary) -> str:
-    """Value, the costs, the largest of them, and what is left."""
+    """Value, the costs, the largest of them, and what is left.
+
+    Example:
+        >>> steps = [{"step": "value", "amount": 9}, {"step": "profit", "amount": 9, "total": True}]
+        >>> read_waterfall({"currency": "USD", "waterfall": steps})
+        'Nothing is taken from 9.00 USD of value: 9.00 USD a month is left.'
+    """
     steps = entries(summary, "waterfall")
     amounts = [(words(s.get("step")), finite(s.get("amount")) or 0.0) for s in steps]
     parts = [part for part, step in zip(amounts, steps, strict=True) if not step.get("total")]
@@ -55,7 +66,12 @@ def read_waterfall(summary: Summary) -> str:
 
 
 def read_frontier(summary: Summary) -> str:
-    """The chosen plan, its lead, and how many others both cost more and earn less."""
+    """The chosen plan, its lead, and how many others both cost more and earn less.
+
+    Example:
+        >>> read_frontier({})
+        'No plan with a measured cost and profit was chosen.'
+    """
     points = points_of(summary)
     chosen = next((p for p in points if p.chosen), None)
     if chosen is None:
@@ -72,7 +88,12 @@ def read_frontier(summary: Summary) -> str:
 
 
 def read_runner_up(summary: Summary) -> str:
-    """The lead over the second best, and whether it is more than chance."""
+    """The lead over the second best, and whether it is more than chance.
+
+    Example:
+        >>> read_runner_up({"decision": {"runner_up": None}})
+        'No runner-up was measured.'
+    """
     rival = pick(summary, "decision", "runner_up")
     if not isinstance(rival, Mapping):
         return "No runner-up was measured."
@@ -93,7 +114,12 @@ def read_runner_up(summary: Summary) -> str:
 
 
 def read_cash(summary: Summary) -> str:
-    """When the cash turns, and where it ends."""
+    """When the cash turns, and where it ends.
+
+    Example:
+        >>> read_cash({})
+        'Cash month by month was not measured.'
+    """
     months = months_of(summary)
     if not months:
         return "Cash month by month was not measured."
@@ -111,7 +137,13 @@ def read_cash(summary: Summary) -> str:
 
 
 def read_dearest(summary: Summary) -> str:
-    """The dearest confusion and its share of all that wrong answers cost."""
+    """The dearest confusion and its share of all that wrong answers cost.
+
+    Example:
+        >>> held = {"labels": ["a"], "actions": ["a", "b"], "money": [[3, 0]]}
+        >>> read_dearest({"confusion": held})
+        'No confusion costs money.'
+    """
     if not cells_of(summary):
         return "What each confusion costs was not measured."
     worst = dearest(summary, n=10**6)
@@ -131,7 +163,12 @@ def read_dearest(summary: Summary) -> str:
 
 
 def read_heat_map(summary: Summary) -> str:
-    """What right answers, wrong answers and handoffs come to."""
+    """What right answers, wrong answers and handoffs come to.
+
+    Example:
+        >>> read_heat_map({})
+        'What each kind of answer is worth was not measured.'
+    """
     cells = [cell for cell in cells_of(summary) if cell.money is not None]
     if not cells:
         return "What each kind of answer is worth was not measured."
@@ -146,7 +183,12 @@ def read_heat_map(summary: Summary) -> str:
 
 
 def read_reliability(summary: Summary) -> str:
-    """How far confidence was off before and after calibration."""
+    """How far confidence was off before and after calibration.
+
+    Example:
+        >>> read_reliability({"calibration": {"ece_before": 0.06, "ece_after": 0.01}})
+        'Stated confidence is off by 1.0 points on average, down from 6.0 before calibration.'
+    """
     before = finite(pick(summary, "calibration", "ece_before"))
     after = finite(pick(summary, "calibration", "ece_after"))
     if after is None:
@@ -162,7 +204,12 @@ def read_reliability(summary: Summary) -> str:
 
 
 def read_tornado(summary: Summary) -> str:
-    """The widest driver, and whether any driver alone turns the profit into a loss."""
+    """The widest driver, and whether any driver alone turns the profit into a loss.
+
+    Example:
+        >>> read_tornado({})
+        'What moves the profit was not measured.'
+    """
     drivers = drivers_of(summary)
     if not drivers:
         return "What moves the profit was not measured."
@@ -179,7 +226,12 @@ def read_tornado(summary: Summary) -> str:
 
 
 def read_cost_lines(summary: Summary) -> str:
-    """How many lines were measured, and the largest."""
+    """How many lines were measured, and the largest.
+
+    Example:
+        >>> read_cost_lines({"cost_lines": [{"what": "server", "measured": True}]})
+        '1 of 1 lines are measured, the others assumed.'
+    """
     lines = entries(summary, "cost_lines")
     if not lines:
         return "Costs were not measured line by line."
@@ -194,7 +246,12 @@ def read_cost_lines(summary: Summary) -> str:
 
 
 def read_findings(summary: Summary) -> str:
-    """How the checks of the data ended."""
+    """How the checks of the data ended.
+
+    Example:
+        >>> read_findings({"findings": [{"status": "failed"}, {"status": "passed"}]})
+        'Of 2 checks: 1 failed and 1 passed.'
+    """
     found = entries(summary, "findings")
     if not found:
         return "The data were not checked."
@@ -207,7 +264,12 @@ def read_findings(summary: Summary) -> str:
 
 
 def read_timeline(summary: Summary) -> str:
-    """How long the search took, and what took longest."""
+    """How long the search took, and what took longest.
+
+    Example:
+        >>> read_timeline({"reproduce": {"seconds": 61}})
+        'The run took 1 min 1 s; how the search spent its time was not measured.'
+    """
     spans = spans_of(summary)
     total = finite(pick(summary, "reproduce", "seconds"))
     if not spans:

@@ -15,6 +15,7 @@ from payoff.plan.report.charts.heat_map import MOST_WIDE, folded
 from payoff.plan.report.charts.sheet import FONT
 from payoff.plan.report.figures import number, pick, words
 from payoff.plan.report.pictures import PICTURES, Picture, picture
+from payoff.plan.report.tables import tables_of
 from payoff.plan.report.theme import css_variables
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _context(summary: Mapping[str, Any], language: str) -> dict[str, Any]:
         "split": views.split(summary),
         "closing": views.closing(summary),
         "reproduction": views.reproduction(summary),
-        "tables": views.tables(summary),
+        "tables": tables_of(summary),
         "matrix": folded(summary, MOST_WIDE),
     }
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from payoff.plan.report.charts.confusions import dearest
-from payoff.plan.report.charts.tornado import drivers_of, input_text
 from payoff.plan.report.figures import (
     NOT_MEASURED,
     amount,
@@ -33,7 +31,12 @@ _RECONCILED = 0.005
 
 
 def hero(summary: Summary) -> View:
-    """The decision: its sentence, its money, its interval as a strip, and the key figures."""
+    """The decision: its sentence, its money, its interval as a strip, and the key figures.
+
+    Example:
+        >>> hero({})["profit"], hero({})["risk"]
+        ('not measured', 'not measured')
+    """
     decision = pick(summary, "decision")
     unit = currency_of(summary)
     profit = pick(decision, "profit_month")
@@ -71,7 +74,12 @@ def _strip(profit: Any) -> dict[str, float] | None:
 
 
 def facts(summary: Summary) -> list[tuple[str, str]]:
-    """Break-even volume, payback and horizon."""
+    """Break-even volume, payback and horizon.
+
+    Example:
+        >>> facts({"decision": {"payback_months": 1.5}})[1]
+        ('Payback', '1.5 months')
+    """
     decision = pick(summary, "decision")
     volume = finite(pick(decision, "break_even_per_month"))
     payback = finite(pick(decision, "payback_months"))
@@ -88,7 +96,13 @@ _STATUS_ORDER = {"chosen": 0, "lost": 1, "failed": 2, "not run": 3}
 
 
 def plans(summary: Summary) -> list[View]:
-    """A row a plan: the chosen one, then by profit, then what failed and what was not run."""
+    """A row a plan: the chosen one, then by profit, then what failed and what was not run.
+
+    Example:
+        >>> held = [{"status": "lost"}, {"status": "chosen"}]
+        >>> [plan["status"] for plan in plans({"plans": held})]
+        ['chosen', 'lost']
+    """
 
     def order(plan: Mapping[str, Any]) -> tuple[int, float]:
         profit = finite(pick(plan, "profit_month", "mean"))
@@ -157,7 +171,12 @@ def _training(plan: Mapping[str, Any]) -> str:
 
 
 def closing(summary: Summary) -> str:
-    """Which rows the chosen plan's figures come from, and what that means for them."""
+    """Which rows the chosen plan's figures come from, and what that means for them.
+
+    Example:
+        >>> closing({})
+        'Which rows report the chosen plan is not stated.'
+    """
     chosen = next((p for p in entries(summary, "plans") if p.get("status") == "chosen"), None)
     on = None if chosen is None else chosen.get("split")
     if on == "test":
@@ -171,7 +190,12 @@ def closing(summary: Summary) -> str:
 
 
 def accounts(summary: Summary) -> View | None:
-    """The mission's two sums, each with what it should come to and whether it does."""
+    """The mission's two sums, each with what it should come to and whether it does.
+
+    Example:
+        >>> accounts({"accounts": {"e_model": 5, "e_cloud": 1, "e": 6}})["e_adds_up"]["text"]
+        'adds up'
+    """
     held = pick(summary, "accounts")
     if not isinstance(held, Mapping):
         return None
@@ -203,7 +227,12 @@ def _adds_up(total: float | None, first: float | None, second: float | None, sig
 
 
 def cost_lines(summary: Summary) -> list[View]:
-    """A row a cost line, dearest first within the order of the steps."""
+    """A row a cost line, dearest first within the order of the steps.
+
+    Example:
+        >>> cost_lines({"cost_lines": [{"what": "server"}]})[0]["basis"]
+        'not stated'
+    """
     found = []
     for line in entries(summary, "cost_lines"):
         source = words(line.get("source"), missing="not stated")
@@ -233,7 +262,12 @@ _SIGNS = {"failed": "✕", "not checked": "?", "not applicable": "–", "passed"
 
 
 def findings(summary: Summary) -> list[View]:
-    """The checks, failed ones first, each with the rows to look at as a table."""
+    """The checks, failed ones first, each with the rows to look at as a table.
+
+    Example:
+        >>> findings({"findings": [{"title": "t", "status": "unheard of"}]})[0]["status"]
+        'not checked'
+    """
     found = []
     for entry in entries(summary, "findings"):
         rows = entries(entry, "rows")
@@ -264,7 +298,12 @@ def _shown(value: Any) -> str:
 
 
 def split(summary: Summary) -> list[tuple[str, str]]:
-    """Rows in each part, and how they were parted."""
+    """Rows in each part, and how they were parted.
+
+    Example:
+        >>> split({"split": {"train": 900}})[0]
+        ('train', '900 rows')
+    """
     held = pick(summary, "split")
     parts = [(part, pick(held, part)) for part in ("train", "validation", "test")]
     sizes = [
@@ -275,7 +314,12 @@ def split(summary: Summary) -> list[tuple[str, str]]:
 
 
 def reproduction(summary: Summary) -> View:
-    """The command and all that has to be the same to get the same run."""
+    """The command and all that has to be the same to get the same run.
+
+    Example:
+        >>> reproduction({"seed": 0})["facts"][0]
+        ('Seed', '0')
+    """
     held = pick(summary, "reproduce")
     seed = pick(held, "seed")
     versions = pick(held, "versions")
@@ -296,55 +340,3 @@ def reproduction(summary: Summary) -> View:
             ),
         ],
     }
-
-
-def tables(summary: Summary) -> dict[str, View]:
-    """The figures behind each picture, for readers who do not see it or want to copy them."""
-    unit = currency_of(summary)
-    months = [
-        (words(m.get("month")), *(amount(m.get(f"cash_{end}")) for end in ("mean", "low", "high")))
-        for m in entries(summary, "months")
-    ]
-    calibration = [
-        (
-            when,
-            f"{percent(b.get('low'), 0)} to {percent(b.get('high'), 0)}",
-            percent(b.get("confidence")),
-            percent(b.get("accuracy")),
-            quantity(b.get("n")),
-        )
-        for when in ("before", "after")
-        for b in entries(summary, "calibration", when)
-    ]
-    return {
-        "waterfall": _table(
-            ("Step", f"{unit} a month"),
-            [
-                (words(s.get("step")), amount(s.get("amount")))
-                for s in entries(summary, "waterfall")
-            ],
-        ),
-        "cash": _table(("Month", f"Cash, {unit}", "5 % end", "95 % end"), months),
-        "dearest": _table(
-            ("Truth", "Answered as", "Test rows", f"{unit} a month"),
-            [(c.truth, c.action, quantity(c.count), amount(c.money)) for c in dearest(summary)],
-        ),
-        "reliability": _table(("Calibration", "Bin", "Confidence", "Right", "Rows"), calibration),
-        "tornado": _table(
-            ("Input", "From", "To", f"Profit from, {unit}", f"Profit to, {unit}"),
-            [
-                (
-                    d.name,
-                    input_text(d.low_input),
-                    input_text(d.high_input),
-                    amount(d.low_profit),
-                    amount(d.high_profit),
-                )
-                for d in drivers_of(summary)
-            ],
-        ),
-    }
-
-
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> View:
-    return {"columns": columns, "rows": rows}

@@ -12,7 +12,12 @@ from payoff.plan.report.figures import compact, entries, finite
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Cumulative cash at the end of a month: expected, and the ends of its interval."""
+    """Cumulative cash at the end of a month: expected, and the ends of its interval.
+
+    Example:
+        >>> Month(1, -20.0, None, None).mean
+        -20.0
+    """
 
     month: int
     mean: float
@@ -21,7 +26,12 @@ class Month:
 
 
 def months_of(summary: Mapping[str, Any]) -> list[Month]:
-    """The months whose expected cash is known, in order."""
+    """The months whose expected cash is known, in order.
+
+    Example:
+        >>> months_of({"months": [{"month": 1, "cash_mean": 5}, {"month": 2}]})
+        [Month(month=1, mean=5.0, low=None, high=None)]
+    """
     found = []
     for entry in entries(summary, "months"):
         number, mean = finite(entry.get("month")), finite(entry.get("cash_mean"))
@@ -32,7 +42,12 @@ def months_of(summary: Mapping[str, Any]) -> list[Month]:
 
 
 def turning_month(months: list[Month]) -> int | None:
-    """The first month from which the expected cash stays at or above zero."""
+    """The first month from which the expected cash stays at or above zero.
+
+    Example:
+        >>> turning_month([Month(1, -2, None, None), Month(2, 3, None, None)])
+        2
+    """
     turning = None
     for month in reversed(months):
         if month.mean < 0:
@@ -42,7 +57,12 @@ def turning_month(months: list[Month]) -> int | None:
 
 
 def draw_cash(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
-    """A line with its band over the months, and its last value beside it."""
+    """A line with its band over the months, and its last value beside it.
+
+    Example:
+        >>> draw_cash({}, Sheet()) is None
+        True
+    """
     import altair as alt
 
     months = months_of(summary)

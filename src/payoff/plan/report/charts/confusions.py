@@ -17,7 +17,12 @@ MOST = 12
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One kind of answer: the truth, what was done, how often, and the money a month."""
+    """One kind of answer: the truth, what was done, how often, and the money a month.
+
+    Example:
+        >>> Cell("card", "refund", 2, -9.0).wrong, Cell("card", "handoff", 1, -2.0).wrong
+        (True, False)
+    """
 
     truth: str
     action: str
@@ -31,7 +36,12 @@ class Cell:
 
 
 def cells_of(summary: Mapping[str, Any]) -> list[Cell]:
-    """Every cell of the confusion matrix; empty where there is none or it is misshapen."""
+    """Every cell of the confusion matrix; empty where there is none or it is misshapen.
+
+    Example:
+        >>> cells_of({"confusion": {"labels": ["a"], "actions": ["a"], "money": [[3]]}})
+        [Cell(truth='a', action='a', count=None, money=3.0)]
+    """
     labels, actions = (_names(summary, key) for key in ("labels", "actions"))
     money, counts = pick(summary, "confusion", "money"), pick(summary, "confusion", "counts")
     if not labels or not actions or not isinstance(money, list | tuple):
@@ -44,13 +54,24 @@ def cells_of(summary: Mapping[str, Any]) -> list[Cell]:
 
 
 def dearest(summary: Mapping[str, Any], n: int = MOST) -> list[Cell]:
-    """The ``n`` wrong answers that lose most money, dearest first."""
+    """The ``n`` wrong answers that lose most money, dearest first.
+
+    Example:
+        >>> held = {"labels": ["a"], "actions": ["a", "b"], "money": [[3, -2]]}
+        >>> [cell.action for cell in dearest({"confusion": held})]
+        ['b']
+    """
     losing = [c for c in cells_of(summary) if c.wrong and c.money is not None and c.money < 0]
     return sorted(losing, key=lambda cell: cell.money or 0.0)[:n]
 
 
 def draw_dearest(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
-    """The dearest confusions as ranked bars; None where none costs money."""
+    """The dearest confusions as ranked bars; None where none costs money.
+
+    Example:
+        >>> draw_dearest({}, Sheet()) is None
+        True
+    """
     cells = dearest(summary)
     limit = 12.0 if sheet.narrow else 14.0
     rows = [

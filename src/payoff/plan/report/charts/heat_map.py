@@ -22,7 +22,12 @@ MOST_WIDE, MOST_NARROW = 16, 7
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """What is shown: names of rows and columns, the money between them, and what was folded."""
+    """What is shown: names of rows and columns, the money between them, and what was folded.
+
+    Example:
+        >>> Matrix(("a",), ("a", "handoff"), {(0, 0): 3.0, (0, 1): -4.0}, 0).largest
+        4.0
+    """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -49,7 +54,13 @@ class Matrix:
 def folded(
     summary: Mapping[str, Any], most: int = MOST_WIDE, *, with_others: bool = True
 ) -> Matrix | None:
-    """The matrix with all but the ``most`` classes that lose most folded into one, or left out."""
+    """The matrix with all but the ``most`` classes that lose most folded into one, or left out.
+
+    Example:
+        >>> held = {"labels": ["a"], "actions": ["a"], "money": [[3]]}
+        >>> folded({"confusion": held}).money
+        {(0, 0): 3.0}
+    """
     cells = cells_of(summary)
     labels = [str(label) for label in pick(summary, "confusion", "labels") or ()]
     actions = [str(action) for action in pick(summary, "confusion", "actions") or ()]
@@ -108,7 +119,12 @@ def shade(money: float | None, largest: float) -> str:
 
 
 def draw_heat_map(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
-    """Truth in rows, actions in columns, money in colour and, where it fits, in figures."""
+    """Truth in rows, actions in columns, money in colour and, where it fits, in figures.
+
+    Example:
+        >>> draw_heat_map({}, Sheet()) is None
+        True
+    """
     import altair as alt
 
     most = MOST_NARROW if sheet.narrow else MOST_WIDE

@@ -23,7 +23,12 @@ _PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A point in pixels from the top left, and how wide its label is."""
+    """A point in pixels from the top left, and how wide its label is.
+
+    Example:
+        >>> Spot(10.0, 20.0, 55.0).text_px
+        55.0
+    """
 
     x: float
     y: float
@@ -32,7 +37,12 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a label stands: how it is aligned, and its shift in pixels from its point."""
+    """Where a label stands: how it is aligned, and its shift in pixels from its point.
+
+    Example:
+        >>> Place("left", 10, 0).dx
+        10
+    """
 
     align: str
     dx: int
@@ -41,7 +51,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels."""
+    """A rectangle in pixels.
+
+    Example:
+        >>> Box(0, 0, 10, 10).meets(Box(5, 5, 20, 20)), Box(0, 0, 10, 10).distance(13, 14)
+        (True, 5.0)
+    """
 
     left: float
     top: float

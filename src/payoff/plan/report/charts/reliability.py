@@ -12,7 +12,13 @@ _STYLES = {"before": ("var(--quiet)", "square"), "after": ("var(--gain)", "circl
 
 
 def bins_of(summary: Mapping[str, Any], when: str) -> list[dict[str, float]]:
-    """The non-empty bins ``before`` or ``after``: confidence, accuracy, count and its share."""
+    """The non-empty bins ``before`` or ``after``: confidence, accuracy, count and its share.
+
+    Example:
+        >>> held = {"confidence": 0.9, "accuracy": 0.8, "n": 5}
+        >>> bins_of({"calibration": {"after": [held]}}, "after")
+        [{'confidence': 0.9, 'accuracy': 0.8, 'n': 5.0, 'share': 1.0}]
+    """
     found = []
     for entry in entries(summary, "calibration", when):
         figures = {key: finite(entry.get(key)) for key in ("confidence", "accuracy", "n")}
@@ -24,7 +30,12 @@ def bins_of(summary: Mapping[str, Any], when: str) -> list[dict[str, float]]:
 
 
 def draw_reliability(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
-    """Accuracy against confidence; dots as large as their share of the answers."""
+    """Accuracy against confidence; dots as large as their share of the answers.
+
+    Example:
+        >>> draw_reliability({}, Sheet()) is None
+        True
+    """
     import altair as alt
 
     drawn = {when: bins_of(summary, when) for when in _STYLES}

@@ -22,6 +22,10 @@ class Bar:
         colour: A role of the theme.
         text: What stands at its end.
         to_right: Whether the text stands right of the bar rather than left.
+
+    Example:
+        >>> Bar(0.0, 3.0, "var(--gain)", "3").to_right
+        True
     """
 
     start: float
@@ -33,7 +37,12 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A named row of bars; ``strong`` sets its words in bold, ``link`` ties it to the next."""
+    """A named row of bars; ``strong`` sets its words in bold, ``link`` ties it to the next.
+
+    Example:
+        >>> Row("profit", (Bar(0.0, 3.0, "var(--gain)", "3"),)).strong
+        False
+    """
 
     label: str
     bars: tuple[Bar, ...]
@@ -45,6 +54,10 @@ def draw_rows(sheet: Sheet, rows: Sequence[Row], *, base: float = 0.0, base_text
     """Draw rows of bars around a vertical line at ``base``, named ``base_text`` where given.
 
     On a wide sheet the names stand left of the bars, on a narrow one above them.
+
+    Example:
+        >>> draw_rows(Sheet(), [Row("a", (Bar(0.0, 3.0, "var(--gain)", "three"),))]).count("three")
+        1
     """
     import altair as alt
 

@@ -50,6 +50,10 @@ class Sheet:
 
     Args:
         narrow: Drawn for a phone rather than for a desk.
+
+    Example:
+        >>> Sheet().width, Sheet(narrow=True).width
+        (780, 350)
     """
 
     def __init__(self, *, narrow: bool = False) -> None:
@@ -87,6 +91,10 @@ def rows_data(rows: list[dict[str, Any]]) -> alt.InlineData:
     """Rows as the data of a chart, written into it.
 
     They go in as one JSON text, since altair copies and compares lists value by value.
+
+    Example:
+        >>> rows_data([{"x": 1}]).to_dict()["values"]
+        '[{"x": 1}]'
     """
     import altair as alt
 

@@ -13,7 +13,12 @@ MOST = 30
 
 
 def spans_of(summary: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Candidate, start and end in seconds, in the order they began."""
+    """Candidate, start and end in seconds, in the order they began.
+
+    Example:
+        >>> spans_of({"timeline": [{"candidate": "a", "start_s": 0, "end_s": 2}]})
+        [('a', 0.0, 2.0)]
+    """
     found = []
     for entry in entries(summary, "timeline"):
         start, end = finite(entry.get("start_s")), finite(entry.get("end_s"))
@@ -23,7 +28,12 @@ def spans_of(summary: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 
 
 def draw_timeline(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
-    """Bars from start to end, the chosen plan's in the accent."""
+    """Bars from start to end, the chosen plan's in the accent.
+
+    Example:
+        >>> draw_timeline({}, Sheet()) is None
+        True
+    """
     spans: dict[str, list[tuple[float, float]]] = {}
     for name, start, end in spans_of(summary):
         spans.setdefault(name, []).append((start, end))

@@ -11,7 +11,12 @@ from payoff.plan.report.figures import entries, finite, quantity
 
 
 def draw_waterfall(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
-    """Bars that hang from one another, the last from zero; None where a step has no amount."""
+    """Bars that hang from one another, the last from zero; None where a step has no amount.
+
+    Example:
+        >>> draw_waterfall({}, Sheet()) is None
+        True
+    """
     steps = entries(summary, "waterfall")
     amounts = [finite(step.get("amount")) for step in steps]
     if not steps or None in amounts:

@@ -1,0 +1,98 @@
+"""The figures behind each picture, for readers who do not see it or want to copy them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from payoff.plan.report.charts.confusions import dearest
+from payoff.plan.report.charts.heat_map import folded
+from payoff.plan.report.charts.tornado import drivers_of, input_text
+from payoff.plan.report.figures import amount, entries, percent, quantity, words
+
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Names of columns, and rows whose first text names the row.
+
+    Example:
+        >>> Table(("Step", "USD"), [("profit", "3")]).rows[0][0]
+        'profit'
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def tables_of(summary: Summary) -> dict[str, Table]:
+    """A table a picture, by the picture's name; without rows where there are no figures.
+
+    Example:
+        >>> tables_of({"waterfall": [{"step": "profit", "amount": 3}]})["waterfall"].rows
+        [('profit', '3.00')]
+    """
+    unit = words(summary.get("currency"), missing="money")
+    return {
+        "waterfall": _waterfall(summary, unit),
+        "cash": _cash(summary, unit),
+        "dearest": _dearest(summary, unit),
+        "heat_map": _heat_map(summary),
+        "reliability": _reliability(summary),
+        "tornado": _tornado(summary, unit),
+    }
+
+
+def _waterfall(summary: Summary, unit: str) -> Table:
+    steps = entries(summary, "waterfall")
+    rows = [(words(step.get("step")), amount(step.get("amount"))) for step in steps]
+    return Table(("Step", f"{unit} a month"), rows)
+
+
+def _cash(summary: Summary, unit: str) -> Table:
+    ends = ("mean", "low", "high")
+    rows = [
+        (words(month.get("month")), *(amount(month.get(f"cash_{end}")) for end in ends))
+        for month in entries(summary, "months")
+    ]
+    return Table(("Month", f"Cash, {unit}", "5\u202f% end", "95\u202f% end"), rows)
+
+
+def _dearest(summary: Summary, unit: str) -> Table:
+    rows = [(c.truth, c.action, quantity(c.count), amount(c.money)) for c in dearest(summary)]
+    return Table(("Truth", "Answered as", "Rows", f"{unit} a month"), rows)
+
+
+def _heat_map(summary: Summary) -> Table:
+    matrix = folded(summary)
+    if matrix is None:
+        return Table((), ())
+    rows = [
+        (name, *(amount(matrix.money.get((row, column))) for column in range(len(matrix.columns))))
+        for row, name in enumerate(matrix.rows)
+    ]
+    return Table(("Truth", *matrix.columns), rows)
+
+
+def _reliability(summary: Summary) -> Table:
+    rows = [
+        (
+            when,
+            f"{percent(held.get('low'), 0)} to {percent(held.get('high'), 0)}",
+            percent(held.get("confidence")),
+            percent(held.get("accuracy")),
+            quantity(held.get("n")),
+        )
+        for when in ("before", "after")
+        for held in entries(summary, "calibration", when)
+    ]
+    return Table(("Calibration", "Bin", "Confidence", "Right", "Rows"), rows)
+
+
+def _tornado(summary: Summary, unit: str) -> Table:
+    rows = [
+        (d.name, *map(input_text, d.inputs), *map(amount, d.profits)) for d in drivers_of(summary)
+    ]
+    return Table(("Input", "From", "To", f"Profit from, {unit}", f"Profit to, {unit}"), rows)
