@@ -248,9 +248,6 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert refused(tmp_path / "text.payoff").code == "PF501"
     (tmp_path / "empty").mkdir()
     assert refused(tmp_path / "empty").code == "PF501"
-
-
-def test_unreadable_paths(write: Write, tmp_path: Path) -> None:
     assert refused(Path("x" * 5000)).code == "PF501"
 
 

@@ -13,6 +13,7 @@ from payoff.artifact.tier import TierSpec
 from payoff.artifact.write import write_artifact
 from payoff.core.errors import AdaptError, EconomicsError
 from payoff.core.files import write_json, write_text
+from payoff.core.findings import Finding
 from payoff.data.splits import Split
 from payoff.economics.baselines import Baseline, do_nothing, llm_api, llm_hosting, people_only
 from payoff.economics.desk import policy_document
@@ -69,6 +70,7 @@ class Conclusion:
         baselines: What it is compared with.
         parts: The rows.
         cut: How they were cut.
+        findings: On data, payoff and prices.
         seconds: The whole search took.
         mean_requests: Requests of the mean month.
     """
@@ -79,6 +81,7 @@ class Conclusion:
     baselines: tuple[Baseline, ...]
     parts: Parts
     cut: Split
+    findings: tuple[Finding, ...]
     seconds: float
     mean_requests: float
 
@@ -93,6 +96,7 @@ def conclude(
     cut: Split,
     clock: Clock,
     worlds: Worlds,
+    findings: tuple[Finding, ...],
     name: str,
     project: str,
 ) -> Plan:
@@ -107,6 +111,7 @@ def conclude(
         cut: How they were cut.
         clock: What is left of the budget.
         worlds: Drawn over the test rows.
+        findings: What the report tells of data, payoff and prices.
         name: Name of the artifact.
         project: Text of ``payoff.toml``, or empty.
     """
@@ -141,6 +146,7 @@ def conclude(
         baselines=_baselines(workshop, parts, worlds),
         parts=parts,
         cut=cut,
+        findings=findings,
         seconds=clock.spent(),
         mean_requests=float(worlds.requests.mean()),
     )

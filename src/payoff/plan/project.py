@@ -244,7 +244,7 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
     search = content.get("search", {})
     name = content.get("name", path.parent.resolve().name)
     payoff = attempt(lambda: _payoff(content, path.parent))
-    traffic = attempt(lambda: Traffic(**content["traffic"]))
+    traffic = attempt(lambda: Traffic.from_dict(content["traffic"]))
     rates = attempt(lambda: _rates(content))
     problems += [*_name_problems(name), *_range_problems(content), *_list_problems(content)]
     raise_all(problems)
@@ -278,25 +278,15 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
 
 
 def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
-    value = dict(content["value"])
-    if "matrix" not in value:
-        return Payoff.from_dict(
-            {key: content[key] for key in ("person",) if key in content} | value
+    value, person = content["value"], content.get("person")
+    if "matrix" in value:
+        return Payoff.from_csv(
+            folder / value["matrix"],
+            currency=value["currency"],
+            person=None if person is None else Person.from_dict(person),
+            nothing=value.get("nothing", 0.0),
         )
-    beside = sorted(set(value) - {"matrix", "currency", "nothing"})
-    if beside:
-        raise ProjectError(
-            "PF203",
-            f"{FILE} [value]",
-            f"beside matrix, {', '.join(beside)} would not count",
-            mend="Remove them, or remove matrix.",
-        )
-    return Payoff.from_csv(
-        folder / value["matrix"],
-        currency=value["currency"],
-        person=Person.from_dict(content["person"]) if "person" in content else None,
-        nothing=value.get("nothing", 0.0),
-    )
+    return Payoff.from_dict({**value, "person": person})
 
 
 def _rates(content: Mapping[str, Any]) -> ExchangeRates | None:

@@ -23,8 +23,10 @@ from payoff.adapt.recipes import recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
+from payoff.core.findings import Finding
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
+from payoff.data.inspection import inspect
 from payoff.data.splits import split
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
@@ -153,11 +155,24 @@ def search(
         cut=cut,
         clock=clock,
         worlds=_worlds(parts.test_targets, parts, terms, seed),
+        findings=_findings(dataset, test, parts, terms),
         name=name,
         project=project,
     )
     run.tidy()
     return plan
+
+
+def _findings(
+    dataset: Dataset, test: Dataset | None, parts: Parts, terms: Terms
+) -> tuple[Finding, ...]:
+    """What the report tells of the data, the payoff and the prices."""
+    return (
+        *inspect(dataset, test_set=test),
+        *parts.findings,
+        *terms.payoff.check(parts.labels, source=dataset.source),
+        *terms.prices.check(terms.on),
+    )
 
 
 def best(options: Sequence[Option], terms: Terms) -> Option:

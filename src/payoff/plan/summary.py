@@ -69,7 +69,7 @@ def summarise(
         "cost_lines": [
             line.as_dict() | {"currency": terms.currency} for line in chosen.forecast.lines
         ],
-        "findings": [finding.as_dict() for finding in conclusion.parts.findings],
+        "findings": [finding.as_dict() for finding in conclusion.findings],
         "split": {
             "train": conclusion.parts.n_train,
             "validation": len(conclusion.parts.validation),

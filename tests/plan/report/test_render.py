@@ -259,6 +259,12 @@ def test_readings_tell_bad_news(summaries: Make) -> None:
     for month in summary["months"]:
         month["cash_mean"] = -1.0
     assert "below zero over the whole horizon" in readings.read_cash(summary)
+    summary["decision"]["payback_months"] = None
+    assert views.facts(summary)[1] == ("Payback", "not within 12 months")
+    summary["plans"][0]["profit_month"]["mean"] = -7.0
+    assert readings.read_frontier(summary).startswith(
+        "fine-tune minilm-l6 int8 loses 7.00 USD a month for 8,120 USD"
+    )
     summary["decision"]["runner_up"]["gap"] = {"mean": -20.0, "low": -50.0, "high": 5.0}
     assert "would earn 20.00 USD a month more" in readings.read_runner_up(summary)
     summary["decision"]["profit_month"] = {"mean": -900.0, "low": -2000.0, "high": 100.0}

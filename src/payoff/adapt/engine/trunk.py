@@ -73,6 +73,7 @@ class Trunk:
                 self._fill(pooled, below)
                 for name in names:
                     (self._folder / f"{name}.draft").replace(self._folder / f"{name}.npy")
+                    self._find(name)
             finally:
                 for name in names:
                     (self._folder / f"{name}.draft").unlink(missing_ok=True)
@@ -139,7 +140,6 @@ class Trunk:
     def pooled(self) -> NDArray[np.float32]:
         """Normalised mean of the last layer, ``(n_texts, width)``."""
         self.prepare(())
-        self._find("pooled")
         return self._open["pooled"]
 
     def below(self, depth: int, batch: Packed) -> torch.Tensor:

@@ -79,9 +79,9 @@ def read_frontier(summary: Summary) -> str:
     unit = currency_of(summary)
     others = [p for p in points if p is not chosen]
     worse = sum(p.cost > chosen.cost and p.profit < chosen.profit for p in others)
-    text = (
-        f"{chosen.name} earns {money(chosen.profit, unit)} a month for {money(chosen.cost, unit)}"
-    )
+    does = "earns" if chosen.profit >= 0 else "loses"
+    made, spent = money(abs(chosen.profit), unit), money(chosen.cost, unit)
+    text = f"{chosen.name} {does} {made} a month for {spent}"
     if others:
         text += f"; {worse} of the {len(others)} other plans cost more and earn less"
     return f"{text}."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from payoff.plan.report.charts.cash import months_of, turning_month
 from payoff.plan.report.figures import (
     NOT_MEASURED,
     amount,
@@ -85,6 +86,9 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
     payback = finite(pick(decision, "payback_months"))
     horizon = finite(pick(summary, "horizon_months"))
     months = "under a month" if payback is not None and payback < 1 else None
+    cash = months_of(summary)
+    if payback is None and cash and turning_month(cash) is None:
+        months = f"not within {cash[-1].month} months"
     return [
         ("Break-even", NOT_MEASURED if volume is None else f"{number(volume, 0)} requests a month"),
         ("Payback", months or (NOT_MEASURED if payback is None else f"{quantity(payback)} months")),

@@ -195,6 +195,8 @@ def _texts(rows: Sequence[Row], sheet: Sheet, x: Any, y: Any) -> list[Any]:
                     align="left" if to_right else "right",
                     dx=_GAP_PX if to_right else -_GAP_PX,
                     baseline="middle",
+                    stroke="var(--paper)",
+                    strokeWidth=4,
                     fontWeight="bold" if strong else "normal",
                     color="var(--ink)" if strong else "var(--soft)",
                 )

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from payoff.adapt.engine.batches import pack
+from payoff.adapt.engine.encoder import Encoder
+from payoff.adapt.engine.finetuning import Classifier, FineTuning, Schedule, classifier_logits
+from payoff.adapt.engine.tokens import Tokens
+from payoff.adapt.engine.trunk import Trunk
+from payoff.core.errors import AdaptError
+from payoff.core.progress import Silent
+
+MakeTrunk = Callable[[], Trunk]
+Make = Callable[..., FineTuning]
+TRAIN = np.arange(50)
+
+
+@pytest.fixture
+def make(make_trunk: MakeTrunk, encoder: Encoder, some_targets: np.ndarray) -> Make:
+    def tuning(*, progress: Any = None, bias: float = 0.0, **plan: Any) -> FineTuning:
+        schedule = Schedule(**({"depth": 1, "epochs": 2.0, "batch_texts": 8} | plan))
+        weight = np.random.default_rng(0).normal(size=(3, 32)).astype(np.float32)
+        classifier = Classifier(encoder, schedule.depth, weight, np.full(3, bias, np.float32))
+        return FineTuning(
+            classifier,
+            make_trunk(),
+            some_targets,
+            rows=TRAIN,
+            schedule=schedule,
+            progress=progress or Silent(),
+        )
+
+    return tuning
+
+
+def weights(tuning: FineTuning) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in tuning.classifier.state_dict().items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    assert one.keys() == other.keys()
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    loaded: dict[str, Any] = torch.load(file, weights_only=True)
+    return loaded
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_going_on_from_a_file_gives_the_very_same_weights(make: Make, share: float) -> None:
+    whole = make()
+    whole.advance(1.0)
+    first = make()
+    first.advance(share)
+    assert 0 < first.step < first.n_steps
+    second = make()
+    second.resume(through_a_file(first.state()))
+    second.advance(1.0)
+    assert second.step == whole.step == whole.n_steps == 14
+    assert same(weights(whole), weights(second))
+
+
+def test_the_same_seed_gives_the_same_and_another_seed_does_not(make: Make) -> None:
+    tunings = [make(seed=seed) for seed in (0, 0, 1)]
+    for tuning in tunings:
+        tuning.advance(1.0)
+    assert same(weights(tunings[0]), weights(tunings[1]))
+    assert not same(weights(tunings[0]), weights(tunings[2]))
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_only_the_upper_layers_and_the_head_change(
+    make: Make, encoder: Encoder, depth: int
+) -> None:
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    tuning = make(depth=depth)
+    start = weights(tuning)
+    tuning.advance(1.0)
+    assert same(before, encoder.state_dict()), "the pretrained encoder is shared, and not touched"
+    after = weights(tuning)
+    assert not any("words" in name or "trunk" in name for name in after)
+    assert {name.split(".")[1] for name in after if name.startswith("layers.")} == {
+        str(i) for i in range(2 - depth)
+    }
+    unchanged = [name for name in after if torch.equal(start[name], after[name])]
+    assert unchanged == []
+    assert not any(p.requires_grad for p in encoder.parameters())
+
+
+def test_training_learns_what_it_is_shown(make: Make, some_targets: np.ndarray) -> None:
+    tuning = make(epochs=20.0, learning_rate=1e-3, head_learning_rate=2e-2)
+    before = classifier_logits(tuning.classifier, tuning.trunk, TRAIN).argmax(1)
+    tuning.advance(1.0)
+    after = classifier_logits(tuning.classifier, tuning.trunk, TRAIN).argmax(1)
+    truth = some_targets[TRAIN]
+    assert (before == truth).mean() < 0.7
+    assert (after == truth).mean() > 0.95
+
+
+class _Rates(Silent):
+    """Notes the rates of each step."""
+
+    def __init__(self) -> None:
+        self.tuning: FineTuning | None = None
+        self.seen: list[list[float]] = []
+
+    def step(self, what: str, done: float, total: float) -> None:
+        if what == "fine-tuning":
+            assert self.tuning is not None
+            groups = self.tuning._optimiser.param_groups
+            self.seen.append([group["lr"] for group in groups])
+
+
+def test_the_rate_rises_then_falls_to_zero_and_is_lower_for_lower_layers(make: Make) -> None:
+    notes = _Rates()
+    tuning = make(
+        depth=0,
+        epochs=20 / 7,
+        warmup=0.2,
+        decay=0.5,
+        learning_rate=0.008,
+        head_learning_rate=0.1,
+        progress=notes,
+    )
+    notes.tuning = tuning
+    assert tuning.n_steps == 20
+    tuning.advance(1.0)
+    # Four steps up, then 16 down: (step + 1) / 4, and (20 - step) / 16.
+    factors = [0.25, 0.5, 0.75, 1.0, 1.0] + [n / 16 for n in range(15, 0, -1)]
+    peaks = [0.004, 0.004, 0.008, 0.008, 0.1, 0.1]
+    np.testing.assert_allclose(notes.seen, np.outer(factors, peaks), rtol=1e-12)
+
+
+def test_matrices_alone_decay(make: Make) -> None:
+    tuning = make(weight_decay=0.3)
+    for group in tuning._optimiser.param_groups:
+        assert {parameter.ndim > 1 for parameter in group["params"]} == {
+            group["weight_decay"] == 0.3
+        }
+    trained = sum(len(group["params"]) for group in tuning._optimiser.param_groups)
+    assert trained == len(list(tuning.classifier.parameters()))
+
+
+def test_the_first_step_is_adamw_on_the_smoothed_loss(
+    make: Make, some_tokens: Tokens, some_targets: np.ndarray
+) -> None:
+    """AdamW's first step moves each weight by its rate, against the sign of its gradient."""
+    tuning = make(warmup=0.0, weight_decay=0.0, smoothing=0.1)
+    batch = pack(some_tokens, tuning._batches(0)[0])
+    hidden = tuning.trunk.below(1, batch)
+    logits = tuning.classifier(hidden, batch)
+    truth = torch.from_numpy(some_targets[batch.rows])
+    right = functional.one_hot(truth, 3).float()
+    loss = -((0.9 * right + 0.1 / 3) * logits.log_softmax(1)).sum(1).mean()
+    (gradient,) = torch.autograd.grad(loss, [tuning.classifier.head.bias])
+    before = tuning.classifier.head.bias.detach().clone()
+    tuning.advance(1 / tuning.n_steps)
+    assert tuning.step == 1
+    moved = tuning.classifier.head.bias.detach() - before
+    torch.testing.assert_close(moved, -2e-3 * gradient.sign(), atol=2e-6, rtol=0)
+
+
+def test_a_loss_that_is_no_number_is_told_with_its_step(make: Make) -> None:
+    tuning = make(bias=float("nan"))
+    with pytest.raises(AdaptError, match="PF402 step 0 of 14"):
+        tuning.advance(1.0)
+    assert tuning.step == 0
+
+
+def test_advancing_to_where_it_is_does_nothing(make: Make) -> None:
+    tuning = make()
+    tuning.advance(0.5)
+    step, before = tuning.step, weights(tuning)
+    tuning.advance(0.5)
+    tuning.advance(0.2)
+    assert tuning.step == step
+    assert same(before, weights(tuning))
+
+
+def test_logits_come_in_the_order_asked_for(make: Make) -> None:
+    tuning = make()
+    rows = np.array([59, 2, 31, 0, 7])
+    together = classifier_logits(tuning.classifier, tuning.trunk, rows)
+    alone = [classifier_logits(tuning.classifier, tuning.trunk, rows[i : i + 1])[0] for i in range(5)]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert classifier_logits(tuning.classifier, tuning.trunk, rows[:0]).shape == (0, 3)
