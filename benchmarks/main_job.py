@@ -462,15 +462,143 @@ def run_part(part: str, data: Path, name: str) -> None:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def show() -> None:
-    """The newest line of each part, as text."""
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
+def newest() -> dict[tuple[str, str], dict[str, Any]]:
+    """The last line of each part of each set."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for line in RESULTS.read_text("utf-8").splitlines():
         entry = json.loads(line)
-        newest[entry["set"], entry["part"]] = entry
-    for (name, part), entry in sorted(newest.items()):
+        found[entry["set"], entry["part"]] = entry
+    return found
+
+
+def show() -> None:
+    """The newest line of each part, as text."""
+    for (name, part), entry in sorted(newest().items()):
         print(f"\n{name} · {part}   commit {entry['commit']}, seed {entry['seed']}")
         print(json.dumps(entry["result"], indent=2))
+
+
+WORDS = {
+    "en": {
+        "model": "model, test rows",
+        "time": "time",
+        "accuracy": "accuracy",
+        "tfidf_lr": "TF-IDF + logistic regression",
+        "tfidf_svc": "word and character TF-IDF + SVM",
+        "frozen_lr": "frozen MiniLM + logistic regression",
+        "trainer_tuned": "transformers.Trainer, tuned, one model",
+        "payoff": "payoff, the whole search ({n} candidates)",
+        "payoff_row": "most accurate artifact",
+        "payoff_case": "payoff ({name})",
+        "chosen": "payoff's decisions",
+        "argmax": "most accurate model, arg max",
+        "each": "money a request, test rows",
+        "serving": "first answer in a new process",
+        "seconds": "seconds",
+        "memory": "peak MB",
+        "load": "payoff.load",
+        "pipeline": "transformers.pipeline",
+        "http": "payoff serve, over HTTP",
+        "note": "Measured with `{command}` at commit {commit}, seed {seed}, on {machine}.",
+    },
+    "zh": {
+        "model": "模型（测试集）",
+        "time": "时间",
+        "accuracy": "准确率",
+        "tfidf_lr": "TF-IDF + 逻辑回归",
+        "tfidf_svc": "词与字符 TF-IDF + SVM",
+        "frozen_lr": "冻结的 MiniLM + 逻辑回归",
+        "trainer_tuned": "调好的 transformers.Trainer，一个模型",
+        "payoff": "payoff 的整个搜索（{n} 个候选）",
+        "payoff_row": "最准的制品",
+        "payoff_case": "收益设定（{name}）",
+        "chosen": "payoff 的决定",
+        "argmax": "最准的模型取 arg max",
+        "each": "每个请求的金额（测试集）",
+        "serving": "新进程的第一个回答",
+        "seconds": "秒",
+        "memory": "内存峰值 MB",
+        "load": "payoff.load",
+        "pipeline": "transformers.pipeline",
+        "http": "payoff serve（HTTP）",
+        "note": "由 `{command}` 测得，提交 {commit}，种子 {seed}，机器：{machine}。",
+    },
+}
+
+
+def markdown(language: str) -> str:
+    """The figures of all sets as tables."""
+    words, lines, last = WORDS[language], [], None
+    entries = newest()
+    for name in sorted({key[0] for key in entries}):
+        parts = {part: entry["result"] for (of, part), entry in entries.items() if of == name}
+        lines += [
+            f"**{name}**",
+            "",
+            f"| {words['model']} | {words['time']} | {words['accuracy']} |",
+            "|---|---|---|",
+        ]
+        for part in ("tfidf", "frozen", "trainer"):
+            for key, value in parts.get(part, {}).items():
+                lines.append(
+                    f"| {words[key]} | {value['seconds']:.0f} s "
+                    f"| {100 * value['test_accuracy']:.1f} % |"
+                )
+        cases = parts.get("payoff", {}).get("payoff", {})
+        if cases:
+            first = next(iter(cases.values()))
+            lines.append(
+                f"| {words['payoff'].format(n=first['candidates'])}, {words['payoff_row']} "
+                f"| {first['seconds']:.0f} s | {100 * first['most_accurate_accuracy']:.1f} % |"
+            )
+            lines += [
+                "",
+                f"| {words['each']} | {words['chosen']} | {words['argmax']} |",
+                "|---|---|---|",
+            ]
+            for case, value in cases.items():
+                of_case = words["payoff_case"].format(name=case)
+                lines.append(
+                    f"| {of_case} | {value['chosen_value_each']:.3f} USD "
+                    f"| {value['argmax_value_each_of_most_accurate']:.3f} USD |"
+                )
+        if "serving" in parts:
+            value = parts["serving"]["serving"]
+            lines += [
+                "",
+                f"| {words['serving']} | {words['seconds']} | {words['memory']} |",
+                "|---|---|---|",
+            ]
+            for key, seconds, memory in (
+                ("load", "payoff_s", "payoff_peak_mb"),
+                ("pipeline", "pipeline_s", "pipeline_peak_mb"),
+                ("http", "http_first_answer_s", "http_peak_mb"),
+            ):
+                lines.append(f"| {words[key]} | {value[seconds]:.2f} | {value[memory]:.0f} |")
+        lines.append("")
+        last = next(entry for (of, _), entry in entries.items() if of == name)
+    assert last is not None
+    lines.append(
+        words["note"].format(
+            command="python benchmarks/main_job.py",
+            **{key: last[key] for key in ("commit", "seed", "machine")},
+        )
+    )
+    return "\n".join(lines)
+
+
+def write() -> None:
+    """Put the figures between the marks of both READMEs."""
+    for name, language in (("README.md", "en"), ("README.zh.md", "zh")):
+        path = HERE.parent / name
+        text = path.read_text("utf-8")
+        head, rest = text.split("<!-- figures:begin", 1)
+        mark, rest = rest.split("-->", 1)
+        tail = rest.split("<!-- figures:end -->", 1)[1]
+        path.write_text(
+            f"{head}<!-- figures:begin{mark}-->\n{markdown(language)}\n<!-- figures:end -->{tail}",
+            "utf-8",
+        )
 
 
 def main() -> None:
@@ -479,10 +607,11 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["banking77", "clinc150"])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--write", action="store_true", help="put the figures into the READMEs")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.show:
-        show()
+    if options.show or options.write:
+        (show if options.show else write)()
         return
     for name in options.sets:
         for part in options.only:

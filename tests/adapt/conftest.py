@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
 from tests.adapt.tiny_backbones import encoder_folder, messages, static_folder
 
 

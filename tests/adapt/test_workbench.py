@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.adapt.tiny_backbones import encoder_folder, messages
 
 from payoff.adapt.backbones.static_table import load_static_table
 from payoff.core.errors import BackboneError
-from tests.adapt.tiny_backbones import encoder_folder, messages
 
 Make = Callable[..., Any]
 

@@ -10,8 +10,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FILLER = "please could you tell me about the my a is it now today with thanks hello".split()
-SYLLABLES = "ba co du fe gi ho ju ka le mi no pu ra se ti vo wa xe yu zi".split()
+FILLER = [
+    "please",
+    "could",
+    "you",
+    "tell",
+    "me",
+    "about",
+    "the",
+    "my",
+    "a",
+    "is",
+    "it",
+    "now",
+    "today",
+    "with",
+    "thanks",
+    "hello",
+]
+SYLLABLES = [
+    "ba",
+    "co",
+    "du",
+    "fe",
+    "gi",
+    "ho",
+    "ju",
+    "ka",
+    "le",
+    "mi",
+    "no",
+    "pu",
+    "ra",
+    "se",
+    "ti",
+    "vo",
+    "wa",
+    "xe",
+    "yu",
+    "zi",
+]
 CHINESE = "我的卡在哪里退款没有到账密码忘了开户地址更改利率贷款还款日期手续费投诉电话积分"
 
 

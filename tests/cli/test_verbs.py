@@ -74,6 +74,48 @@ def test_inspect_tells_wrong_input(
     assert ran.json["error"]["code"] == code
 
 
+@pytest.mark.parametrize(("sign", "given"), [("^", "^"), ("\t", r"\t"), ("\t", "\t")])
+def test_a_csv_is_read_with_the_delimiter_and_encoding_given(
+    cli: Cli, tickets: Path, sign: str, given: str
+) -> None:
+    content = tickets.read_text("utf-8").replace(",", sign).replace("my card", "我的卡")
+    tickets.write_bytes(content.encode("gb18030"))
+    how = ("--delimiter", given, "--encoding", "gb18030")
+    ran = cli("inspect", tickets, *COLUMNS, *how, "--test", tickets, "--json")
+    assert ran.code == 0, ran.out
+    assert ran.json["n_rows"] == 90
+    texts = [row.get("text", "") for f in ran.json["findings"] for row in f["rows"]]
+    assert any("我的卡" in text for text in texts)
+    tickets.rename(tickets.with_suffix(".tsv"))
+    tabbed = cli("inspect", "tickets.tsv", *COLUMNS, "--encoding", "gb18030", "--json")
+    assert tabbed.code == (0 if sign == "\t" else 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("tickets.csv", *COLUMNS, "--delimiter", "ab"), "PF102"),
+        (("tickets.csv", *COLUMNS, "--encoding", "klingon"), "PF102"),
+        (("tickets.jsonl", *COLUMNS, "--delimiter", ";"), "PF290"),
+        (("tickets.jsonl", *COLUMNS, "--encoding", "utf-8"), "PF290"),
+        ((".", "--delimiter", ";"), "PF290"),
+    ],
+)
+def test_a_delimiter_or_encoding_that_cannot_be_used_is_told(
+    cli: Cli, tickets: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    tickets.with_suffix(".jsonl").write_text('{"message": "a", "intent": "b"}\n', "utf-8")
+    ran = cli("inspect", *arguments, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, code)
+
+
+def test_a_test_file_of_another_kind_is_read_by_its_ending(cli: Cli, tickets: Path) -> None:
+    tickets.write_text(tickets.read_text("utf-8").replace(",", "^"), "utf-8")
+    tickets.with_suffix(".jsonl").write_text('{"message": "a", "intent": "card"}\n', "utf-8")
+    ran = cli("inspect", tickets, *COLUMNS, "--delimiter", "^", "--test", "tickets.jsonl")
+    assert ran.code == 0, ran.err
+
+
 def test_init_writes_a_project_that_is_accepted(cli: Cli, tickets: Path) -> None:
     from payoff.plan.project import Project
 
@@ -196,15 +238,6 @@ def test_prices_check_fails_only_when_strict(cli: Cli) -> None:
     ran = cli("prices", "check", "--max-age-days", "1", "--strict", "--json")
     assert ran.code == 1
     assert ran.json["counts"]["failed"] >= 1
-
-
-def test_doctor_examines(cli: Cli) -> None:
-    ran = cli("doctor")
-    assert ran.code == 0
-    assert "✓ PF850 Python" in ran.out
-    assert "✗ PF856" in ran.out  # nothing is installed in this test's cache
-    assert cli("doctor", "--strict").code == 1
-    assert cli("doctor", "--json").json["machine"]["payoff"]
 
 
 def test_predict_texts(cli: Cli, artifact: Path) -> None:

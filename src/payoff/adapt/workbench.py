@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.adapt.backbones.backbone import Backbone
-from payoff.adapt.backbones.encoder import load_tokenizer
 from payoff.adapt.backbones.find import find
 from payoff.adapt.backbones.installation import ensure
+from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.adapt.engine.tokens import Tokens, tokenise
 from payoff.core.progress import Progress, Silent
 

@@ -48,9 +48,6 @@ def command(
     PATH is a project folder with a payoff.toml, or a data file with --text and --label. A run that
     was stopped goes on where it was when the same command is given again.
     """
-    from payoff.core.extras import require
-
-    require("torch", "tune", "training")
     from payoff.data.dataset import Dataset
     from payoff.plan.search import search
 
@@ -67,7 +64,10 @@ def command(
         kept = None
     if test is not None:
         kept = Source(
-            test, source.text or _role(source, "text"), source.label or _role(source, "label")
+            test,
+            source.text or _role(source, "text"),
+            source.label or _role(source, "label"),
+            reading=source.reading_of(test),
         ).dataset()
     if kept is not None and not isinstance(kept, Dataset):
         raise AssertionError

@@ -29,6 +29,8 @@ class Source:
         text: Column of the texts; empty for a project, which names it in its file.
         label: Column of the labels; empty for a project.
         columns: Other columns by their role: group, time, segment, out_of_scope.
+        reading: How delimited text is read, where it is not to be found out: ``delimiter`` and
+            ``encoding``.
 
     Example:
         >>> Source(Path("tickets.csv"), "message", "intent").is_project
@@ -39,6 +41,7 @@ class Source:
     text: str = ""
     label: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    reading: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def is_project(self) -> bool:
@@ -60,7 +63,8 @@ class Source:
 
         Raises:
             DataError: PF101 to PF108 where the file cannot be used.
-            ProjectError: PF290 where ``--text`` is missing, PF2xx as for `project`.
+            ProjectError: PF290 where ``--text`` is missing, or where it is said how to read
+                delimited text and the file is of another kind; PF2xx as for `project`.
         """
         if self.is_project:
             return self.project().dataset()
@@ -75,9 +79,29 @@ class Source:
                 "a data file needs the name of its text column",
                 mend="Add: --text COLUMN --label COLUMN",
             )
-        return Dataset.from_file(
-            self.path, text=self.text, label=self.label or None, **self.columns
-        )
+        roles: dict[str, Any] = {"text": self.text, "label": self.label or None, **self.columns}
+        if not self.reading:
+            return Dataset.from_file(self.path, **roles)
+        if not _is_delimited(self.path):
+            raise ProjectError(
+                "PF290",
+                str(self.path),
+                f"--{min(self.reading)} is for delimited text, and its ending says another kind",
+                expected="a file ending in .csv, .txt or .tsv",
+                mend=f"Leave --{min(self.reading)} out.",
+            )
+        known = {"delimiter": "\t"} if self.path.suffix.lower() == ".tsv" else {}
+        return Dataset.from_csv(self.path, **roles, **known | self.reading)
+
+    def reading_of(self, path: Path) -> dict[str, str]:
+        """How to read another file beside this one: alike, where it is delimited text too.
+
+        Example:
+            >>> tickets = Source(Path("a.csv"), "message", reading={"delimiter": "^"})
+            >>> tickets.reading_of(Path("b.csv")), tickets.reading_of(Path("b.parquet"))
+            ({'delimiter': '^'}, {})
+        """
+        return self.reading if _is_delimited(path) else {}
 
     def test_set(self) -> Dataset | None:
         """The test rows that a project names; ``None`` where it names none."""
@@ -85,7 +109,7 @@ class Source:
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb ``PATH --text --label --group --time --segment``, as one `Source`."""
+    """Give a verb ``PATH``, its columns and how to read it, as one `Source`."""
 
     @click.argument("path", type=click.Path(path_type=Path), default=".")
     @click.option("--text", default="", metavar="COLUMN", help="Column of the texts.")
@@ -93,11 +117,15 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--group", metavar="COLUMN", help="Column that says whose text it is.")
     @click.option("--time", metavar="COLUMN", help="Column of the time it was written.")
     @click.option("--segment", metavar="COLUMN", help="Column of the market segment.")
+    @click.option("--delimiter", metavar="SIGN", help="What stands between the cells of a CSV.")
+    @click.option("--encoding", metavar="NAME", help="Encoding of a CSV, such as gb18030.")
     @functools.wraps(function)
     def verb(*arguments: Any, path: Path, text: str, label: str, **options: Any) -> Any:
-        roles = {name: options.pop(name) for name in ("group", "time", "segment")}
-        columns = {role: column for role, column in roles.items() if column is not None}
-        source = Source(path, text, label, columns)
+        columns = _given(options, "group", "time", "segment")
+        reading = _given(options, "delimiter", "encoding")
+        if reading.get("delimiter") == r"\t":  # a tab is hard to type on some command lines
+            reading["delimiter"] = "\t"
+        source = Source(path, text, label, columns, reading=reading)
         if source.is_project and (text or label or columns):
             raise ProjectError(
                 "PF290",
@@ -105,6 +133,25 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "a project names its columns in payoff.toml, and columns were given here too",
                 mend="Leave the columns out, or give the data file instead of the folder.",
             )
+        if source.is_project and reading:
+            raise ProjectError(
+                "PF290",
+                str(path),
+                f"--{min(reading)} is for a data file, and a project was given",
+                mend=f"Leave --{min(reading)} out, or give the data file instead of the folder.",
+            )
         return function(*arguments, source=source, **options)
 
     return verb
+
+
+def _given(options: dict[str, Any], *names: str) -> dict[str, str]:
+    """Take options out of ``options``; those that were given come back."""
+    values = {name: options.pop(name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _is_delimited(path: Path) -> bool:
+    from payoff.data.dataset import ENDINGS
+
+    return ENDINGS.get(path.suffix.lower()) in ("csv", "tsv")

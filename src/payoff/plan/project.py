@@ -280,6 +280,14 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
 def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
     value, person = content["value"], content.get("person")
     if "matrix" in value:
+        beside = [key for key in value if key not in ("matrix", "currency", "nothing")]
+        if beside:
+            raise ProjectError(
+                "PF203",
+                f"{FILE} [value]",
+                f"beside matrix, {', '.join(beside)} would not count",
+                mend="Remove them, or remove matrix.",
+            )
         return Payoff.from_csv(
             folder / value["matrix"],
             currency=value["currency"],

@@ -23,6 +23,7 @@ from payoff.adapt.recipes import recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
+from payoff.core.extras import require
 from payoff.core.findings import Finding
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
@@ -87,12 +88,14 @@ def search(
         DataError: PF104 or PF106 where the rows cannot be learnt from.
         AdaptError: PF401 for an unknown recipe; PF403 where no candidate could be trained.
         EconomicsError: PF616 where no host holds the limits.
+        MachineError: PF803 where the extra ``tune`` is not installed.
 
     Example:
         >>> plan = search(tickets, worth, traffic=Traffic(40_000))  # doctest: +SKIP
         >>> plan.forecast.profit.interval(0.9)  # doctest: +SKIP
         (Money(91210 USD), Money(104870 USD))
     """
+    require("torch", "tune", "training")
     listener = progress or Silent()
     terms = replace(terms, payoff=worth, traffic=traffic) if terms else Terms(worth, traffic)
     cut = split(dataset, test_set=test, seed=seed, validation=_validation_share(dataset, test))

@@ -352,10 +352,10 @@ def _accounts(forecast: Forecast) -> dict[str, Any]:
         "e_cloud": float(reading.e_cloud),
         "e": float(reading.e_model) + float(reading.e_cloud),
         "costs": {
-            "reference hosting": float(reading.reference),
-            "hosting": float(reading.hosting),
-            "other": float(reading.other_costs),
+            "hosting, transfer and storage": float(reading.hosting),
+            "people, training, labels and build": float(reading.other_costs),
         },
+        "reference_hosting": float(reading.reference),
         "profit": float(reading.profit),
         "holds": reading.holds,
     }

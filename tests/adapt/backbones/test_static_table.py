@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from payoff.adapt.backbones.encoder import load_tokenizer
 from payoff.adapt.backbones.static_table import load_static_table
+from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.adapt.backbones.weights_file import write_weights
 from payoff.core.errors import BackboneError
 

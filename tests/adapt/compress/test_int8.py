@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.compress import compressors
 from payoff.adapt.compress.int8 import Int8
@@ -17,7 +18,6 @@ from payoff.adapt.recipes.linear import LinearHead, fit_logistic
 from payoff.artifact.runtime import open_tier
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError, MachineError
-from tests.adapt.tiny_backbones import messages
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.adapt.tiny_backbones import messages
 
-from payoff.adapt.backbones.encoder import load_tokenizer
+from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.adapt.engine.architectures import load
 from payoff.adapt.engine.encoder import Encoder
 from payoff.adapt.engine.tokens import Tokens, tokenise
 from payoff.adapt.engine.trunk import Trunk
 from payoff.core.progress import Silent
-from tests.adapt.tiny_backbones import messages
 
 
 @pytest.fixture(scope="session")

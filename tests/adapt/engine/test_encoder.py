@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.adapt.tiny_backbones import change_config, tiny_model
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from payoff.adapt.engine.architectures import ARCHITECTURES, load
@@ -15,7 +16,6 @@ from payoff.adapt.engine.batches import pack
 from payoff.adapt.engine.encoder import mean_of_tokens, relative_bucket
 from payoff.adapt.engine.tokens import Tokens
 from payoff.core.errors import BackboneError
-from tests.adapt.tiny_backbones import change_config, tiny_model
 
 LENGTHS = [3, 17, 3, 1, 40, 17, 9]
 

@@ -193,6 +193,8 @@ def test_logits_come_in_the_order_asked_for(make: Make) -> None:
     tuning = make()
     rows = np.array([59, 2, 31, 0, 7])
     together = classifier_logits(tuning.classifier, tuning.trunk, rows)
-    alone = [classifier_logits(tuning.classifier, tuning.trunk, rows[i : i + 1])[0] for i in range(5)]
+    alone = [
+        classifier_logits(tuning.classifier, tuning.trunk, rows[i : i + 1])[0] for i in range(5)
+    ]
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert classifier_logits(tuning.classifier, tuning.trunk, rows[:0]).shape == (0, 3)

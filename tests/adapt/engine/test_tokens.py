@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from payoff.adapt.backbones.encoder import load_tokenizer
+from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.adapt.engine.tokens import Tokens, tokenise
 
 

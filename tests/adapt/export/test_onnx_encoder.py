@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from tests.adapt.tiny_backbones import tiny_model
 
 from payoff.adapt.engine.architectures import load
 from payoff.adapt.engine.batches import pack
@@ -17,7 +18,6 @@ from payoff.adapt.engine.tokens import Tokens
 from payoff.adapt.export.onnx_encoder import write_onnx
 from payoff.adapt.export.onnx_static import write_static_onnx
 from payoff.adapt.recipes.linear import LinearHead
-from tests.adapt.tiny_backbones import tiny_model
 
 LENGTHS = [1, 30, 7, 2, 30, 12]
 KINDS = ["bert", "mpnet", "xlm-roberta"]

