@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from payoff.core.money import format_money
+from payoff.plan.comparison import Comparison
 from payoff.plan.options import Workshop
-
-if TYPE_CHECKING:
-    from payoff.plan.conclusion import Conclusion
 
 
 def artifact_documents(
-    conclusion: Conclusion, workshop: Workshop, summary: Mapping[str, Any], *, project: str
+    comparison: Comparison, workshop: Workshop, summary: Mapping[str, Any], *, project: str
 ) -> dict[str, Any]:
     """Members of the artifact by name.
 
     Args:
-        conclusion: What was found.
+        comparison: What was found.
         workshop: What made it.
         summary: What the report tells.
         project: Text of ``payoff.toml``, or empty.
     """
-    chosen = conclusion.chosen
+    chosen = comparison.chosen
     documents: dict[str, Any] = {
         "evidence.json": chosen.evidence.as_dict(),
         "costs.json": {

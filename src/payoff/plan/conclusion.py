@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,11 @@ from payoff.core.findings import Finding
 from payoff.data.splits import Split
 from payoff.economics.baselines import Baseline, do_nothing, llm_api, llm_hosting, people_only
 from payoff.economics.desk import policy_document
-from payoff.economics.forecast import Forecast
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.card import artifact_documents
 from payoff.plan.clock import Clock
+from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Logits, Option, Workshop, tier_logits
@@ -32,58 +31,6 @@ from payoff.plan.summary import summarise
 _SPARE_SECONDS = 5.0
 UNSTATED_LLM = "gpt-5-mini"
 """The API that is priced where the terms name none; its accuracy is then unknown."""
-
-
-@dataclass(frozen=True)
-class Reported:
-    """An option on the test rows.
-
-    Args:
-        option: Which.
-        logits: On test rows.
-        evidence: On test rows.
-        forecast: From test rows.
-        actions: What was decided on each test row, ``(n_test,)``.
-        n_trained_on: Rows that the reported model learnt from.
-        value: Mean worth of a decision, per test row.
-        argmax_value: The same if the most probable label were always acted on.
-    """
-
-    option: Option
-    logits: Logits
-    evidence: Evidence
-    forecast: Forecast
-    actions: np.ndarray[tuple[int], np.dtype[np.int64]]
-    n_trained_on: int
-    value: float
-    argmax_value: float
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """All that a report tells.
-
-    Args:
-        chosen: The chosen option on the test rows, trained on all other rows if time allowed.
-        reported: All options on the test rows, the chosen one first.
-        tried: All candidates.
-        baselines: What it is compared with.
-        parts: The rows.
-        cut: How they were cut.
-        findings: On data, payoff and prices.
-        seconds: The whole search took.
-        mean_requests: Requests of the mean month.
-    """
-
-    chosen: Reported
-    reported: tuple[Reported, ...]
-    tried: tuple[Tried, ...]
-    baselines: tuple[Baseline, ...]
-    parts: Parts
-    cut: Split
-    findings: tuple[Finding, ...]
-    seconds: float
-    mean_requests: float
 
 
 def conclude(
@@ -139,7 +86,7 @@ def conclude(
         for option in options
         if option is not chosen
     ]
-    conclusion = Conclusion(
+    comparison = Comparison(
         chosen=first,
         reported=(first, *others),
         tried=tuple(tried),
@@ -150,7 +97,7 @@ def conclude(
         seconds=clock.spent(),
         mean_requests=float(worlds.requests.mean()),
     )
-    summary = summarise(conclusion, workshop, name=name, worlds=worlds)
+    summary = summarise(comparison, workshop, name=name, worlds=worlds)
     artifact = write_artifact(
         workshop.run.folder / f"{name}.payoff",
         name=name,
@@ -159,7 +106,7 @@ def conclude(
         calibrations=[chosen.calibration],
         documents={
             "policy.json": policy_document(judge.policy, workshop.terms.currency),
-            **artifact_documents(conclusion, workshop, summary, project=project),
+            **artifact_documents(comparison, workshop, summary, project=project),
         },
         seed=workshop.bench.seed,
         data_fingerprint=cut.train.concat(cut.validation).fingerprint,

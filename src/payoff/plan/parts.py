@@ -11,6 +11,8 @@ from payoff.core.findings import Finding, Status
 from payoff.data.dataset import Dataset
 from payoff.data.splits import Split
 
+_FEW_TEST_ROWS = 100
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -73,7 +75,23 @@ def parts_of(cut: Split) -> Parts:
         len(cut.train),
         tuple(test.texts),
         test.codes(labels),
-        (*cut.findings, finding),
+        (*cut.findings, finding, _enough_to_report(len(test))),
+    )
+
+
+def _enough_to_report(n_test: int) -> Finding:
+    """A resampled row can show no error that no row shows; few rows show few of them."""
+    few = n_test < _FEW_TEST_ROWS
+    return Finding(
+        "PF471",
+        "There are enough test rows to trust the interval",
+        Status.FAILED if few else Status.PASSED,
+        f"{n_test} test rows",
+        mend=f"Label at least {_FEW_TEST_ROWS} rows to report on; until then, read the interval "
+        "as too narrow."
+        if few
+        else "",
+        n_affected=n_test if few else 0,
     )
 
 

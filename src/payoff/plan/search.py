@@ -100,6 +100,7 @@ def search(
     terms = replace(terms, payoff=worth, traffic=traffic) if terms else Terms(worth, traffic)
     cut = split(dataset, test_set=test, seed=seed, validation=_validation_share(dataset, test))
     parts = parts_of(cut)
+    worth.matrix(parts.labels, source=dataset.source)  # what does not fit is told before training
     chosen = tuple(backbones) or suited_backbones(parts.train_texts)
     known = {recipe.name: recipe for recipe in recipes()}
     tried_recipes = {name: _known(known, name) for name in (only or known)}

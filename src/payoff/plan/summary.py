@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,42 +13,40 @@ from payoff.economics.baselines import Baseline
 from payoff.economics.forecast import Forecast, gap
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
+from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
 from payoff.plan.versions import versions
 
-if TYPE_CHECKING:
-    from payoff.plan.conclusion import Conclusion, Reported
-
 
 def summarise(
-    conclusion: Conclusion, workshop: Workshop, *, name: str, worlds: Worlds
+    comparison: Comparison, workshop: Workshop, *, name: str, worlds: Worlds
 ) -> dict[str, Any]:
     """Every figure of the report.
 
     Args:
-        conclusion: What was found.
+        comparison: What was found.
         workshop: What made it.
         name: Name of the artifact.
         worlds: Drawn over the test rows.
     """
-    chosen = conclusion.chosen
+    chosen = comparison.chosen
     terms = workshop.terms
-    plans = _plans(conclusion, workshop)
+    plans = _plans(comparison, workshop)
     return {
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": workshop.bench.seed,
         "currency": terms.currency,
         "horizon_months": terms.horizon_months,
-        "decision": _decision(conclusion, plans, worlds),
+        "decision": _decision(comparison, plans, worlds),
         "plans": plans,
         "waterfall": _waterfall(chosen.forecast),
         "months": [
             {"month": m.month, "cash_mean": m.mean, "cash_low": m.low, "cash_high": m.high}
             for m in chosen.forecast.months
         ],
-        "confusion": _confusion(conclusion, workshop, worlds),
+        "confusion": _confusion(comparison, workshop, worlds),
         "calibration": {
             "before": [b.as_dict() for b in chosen.evidence.reliability_uncalibrated],
             "after": [b.as_dict() for b in chosen.evidence.reliability],
@@ -69,21 +67,21 @@ def summarise(
         "cost_lines": [
             line.as_dict() | {"currency": terms.currency} for line in chosen.forecast.lines
         ],
-        "findings": [finding.as_dict() for finding in conclusion.findings],
+        "findings": [finding.as_dict() for finding in comparison.findings],
         "split": {
-            "train": conclusion.parts.n_train,
-            "validation": len(conclusion.parts.validation),
-            "test": len(conclusion.parts.test_texts),
-            "how": conclusion.cut.how,
+            "train": comparison.parts.n_train,
+            "validation": len(comparison.parts.validation),
+            "test": len(comparison.parts.test_texts),
+            "how": comparison.cut.how,
         },
-        "reproduce": _reproduce(conclusion, workshop),
+        "reproduce": _reproduce(comparison, workshop),
         "timeline": [
             {
                 "candidate": t.candidate.name,
                 "start_s": t.started_s,
                 "end_s": t.started_s + t.seconds,
             }
-            for t in conclusion.tried
+            for t in comparison.tried
             if t.seconds > 0
         ],
     }
@@ -95,17 +93,17 @@ def _money(amount: UncertainMoney) -> dict[str, float]:
 
 
 def _decision(
-    conclusion: Conclusion, plans: list[dict[str, Any]], worlds: Worlds
+    comparison: Comparison, plans: list[dict[str, Any]], worlds: Worlds
 ) -> dict[str, Any]:
-    chosen = conclusion.chosen
+    chosen = comparison.chosen
     profit = _money(chosen.forecast.profit)
     best = plans[0] if plans[0]["kind"] == "model" else None
     row = next(p for p in plans if p["status"] == "chosen")
-    rival = _runner_up(conclusion)
+    rival = _runner_up(comparison)
     return {
-        "sentence": _sentence(conclusion, row),
+        "sentence": _sentence(comparison, row),
         "plan": chosen.option.name,
-        "recommended": "model" if _model_pays(conclusion) else _best_baseline(conclusion).name,
+        "recommended": "model" if _model_pays(comparison) else _best_baseline(comparison).name,
         "profit_month": profit,
         "probability_of_loss": chosen.forecast.probability_of_loss,
         "automated_share": row["automated_share"],
@@ -119,13 +117,13 @@ def _decision(
     }
 
 
-def _sentence(conclusion: Conclusion, row: Mapping[str, Any]) -> str:
-    forecast = conclusion.chosen.forecast
+def _sentence(comparison: Comparison, row: Mapping[str, Any]) -> str:
+    forecast = comparison.chosen.forecast
     currency = forecast.profit.currency
     low, high = (format_money(float(end), currency) for end in forecast.profit.interval(0.9))
     mean = format_money(float(forecast.profit.mean), currency)
-    if not _model_pays(conclusion):
-        rival = _best_baseline(conclusion)
+    if not _model_pays(comparison):
+        rival = _best_baseline(comparison)
         assert rival.forecast is not None
         other = format_money(float(rival.forecast.profit.mean), currency)
         return (
@@ -139,42 +137,42 @@ def _sentence(conclusion: Conclusion, row: Mapping[str, Any]) -> str:
     )
 
 
-def _with_forecast(conclusion: Conclusion) -> list[Baseline]:
-    return [b for b in conclusion.baselines if b.forecast is not None]
+def _with_forecast(comparison: Comparison) -> list[Baseline]:
+    return [b for b in comparison.baselines if b.forecast is not None]
 
 
-def _best_baseline(conclusion: Conclusion) -> Baseline:
+def _best_baseline(comparison: Comparison) -> Baseline:
     def mean(baseline: Baseline) -> float:
         assert baseline.forecast is not None
         return float(baseline.forecast.profit.mean)
 
-    return max(_with_forecast(conclusion), key=mean)
+    return max(_with_forecast(comparison), key=mean)
 
 
-def _model_pays(conclusion: Conclusion) -> bool:
-    rival = _best_baseline(conclusion).forecast
+def _model_pays(comparison: Comparison) -> bool:
+    rival = _best_baseline(comparison).forecast
     assert rival is not None
-    return float(conclusion.chosen.forecast.profit.mean) >= float(rival.profit.mean)
+    return float(comparison.chosen.forecast.profit.mean) >= float(rival.profit.mean)
 
 
-def _runner_up(conclusion: Conclusion) -> tuple[str, UncertainMoney] | None:
+def _runner_up(comparison: Comparison) -> tuple[str, UncertainMoney] | None:
     """The rival that came next in the choice, or the best baseline if it has no rival."""
-    rivals = conclusion.reported[1:]
+    rivals = comparison.reported[1:]
     if not rivals:
         return None
     rival = max(rivals, key=lambda r: float(r.option.forecast.profit.mean))
-    return rival.option.name, gap(conclusion.chosen.forecast, rival.forecast)
+    return rival.option.name, gap(comparison.chosen.forecast, rival.forecast)
 
 
-def _plans(conclusion: Conclusion, workshop: Workshop) -> list[dict[str, Any]]:
-    rows = [_option_row(r, conclusion) for r in conclusion.reported]
-    exported = {r.option.candidate for r in conclusion.reported}
-    rows += [_tried_row(t, conclusion) for t in conclusion.tried if t.candidate not in exported]
+def _plans(comparison: Comparison, workshop: Workshop) -> list[dict[str, Any]]:
+    rows = [_option_row(r, comparison) for r in comparison.reported]
+    exported = {r.option.candidate for r in comparison.reported}
+    rows += [_tried_row(t, comparison) for t in comparison.tried if t.candidate not in exported]
     rows += [
         _EMPTY | {"name": name, "kind": "model", "status": "not run", "why": str(error)}
         for name, error in workshop.refused.items()
     ]
-    rows += [_baseline_row(b, conclusion) for b in conclusion.baselines]
+    rows += [_baseline_row(b, comparison) for b in comparison.baselines]
 
     def order(row: dict[str, Any]) -> tuple[bool, float]:
         profit = row["profit_month"]
@@ -210,21 +208,21 @@ _EMPTY: dict[str, Any] = dict.fromkeys(
 )
 
 
-def _option_row(reported: Reported, conclusion: Conclusion) -> dict[str, Any]:
+def _option_row(reported: Reported, comparison: Comparison) -> dict[str, Any]:
     option, evidence = reported.option, reported.evidence
     profit = _money(reported.forecast.profit)
     value = float(reported.forecast.reconciliation.e_model)
     latency, footprint = evidence.latency, evidence.footprint
-    truth = conclusion.parts.test_targets
-    alone = reported.actions < len(conclusion.parts.labels)
+    truth = comparison.parts.test_targets
+    alone = reported.actions < len(comparison.parts.labels)
     return _EMPTY | {
         "name": option.name,
         "kind": "model",
         "recipe": option.candidate.recipe,
         "backbone": option.candidate.backbone or None,
         "precision": option.precision,
-        "status": "chosen" if reported is conclusion.chosen else "lost",
-        "why": _why_lost(option, conclusion.chosen.option),
+        "status": "chosen" if reported is comparison.chosen else "lost",
+        "why": _why_lost(option, comparison.chosen.option),
         "split": "test",
         "accuracy": evidence.quality.accuracy,
         "macro_f1": evidence.quality.macro_f1,
@@ -259,11 +257,11 @@ def _why_lost(option: Option, chosen: Option) -> str:
     )
 
 
-def _tried_row(tried: Tried, conclusion: Conclusion) -> dict[str, Any]:
+def _tried_row(tried: Tried, comparison: Comparison) -> dict[str, Any]:
     winner = next(
         (
             r.option
-            for r in conclusion.reported
+            for r in comparison.reported
             if r.option.candidate.recipe == tried.candidate.recipe
         ),
         None,
@@ -276,7 +274,7 @@ def _tried_row(tried: Tried, conclusion: Conclusion) -> dict[str, Any]:
         why = "no host holds the limits"
     accuracy = None
     if tried.logits is not None:
-        truth = conclusion.parts.learnt_targets[conclusion.parts.validation]
+        truth = comparison.parts.learnt_targets[comparison.parts.validation]
         accuracy = float((tried.logits.argmax(axis=1) == truth).mean())
     return _EMPTY | {
         "name": tried.candidate.name,
@@ -291,7 +289,7 @@ def _tried_row(tried: Tried, conclusion: Conclusion) -> dict[str, Any]:
     }
 
 
-def _baseline_row(baseline: Baseline, conclusion: Conclusion) -> dict[str, Any]:
+def _baseline_row(baseline: Baseline, comparison: Comparison) -> dict[str, Any]:
     forecast = baseline.forecast
     row = _EMPTY | {
         "name": baseline.name,
@@ -302,12 +300,12 @@ def _baseline_row(baseline: Baseline, conclusion: Conclusion) -> dict[str, Any]:
     if forecast is None:
         hosting = baseline.costs.hosting
         if hosting is not None:
-            requests = np.array([conclusion.mean_requests])
+            requests = np.array([comparison.mean_requests])
             row["cost_month"] = float(hosting.cost_per_month(requests)[0])
         return row | {"status": "not run"}
     profit = _money(forecast.profit)
     value = float(forecast.reconciliation.e_model)
-    difference = float(conclusion.chosen.forecast.profit.mean) - profit["mean"]
+    difference = float(comparison.chosen.forecast.profit.mean) - profit["mean"]
     better = format_money(abs(difference), forecast.profit.currency)
     return row | {
         "split": "test",
@@ -330,11 +328,11 @@ def _waterfall(forecast: Forecast) -> list[dict[str, Any]]:
     return steps
 
 
-def _confusion(conclusion: Conclusion, workshop: Workshop, worlds: Worlds) -> dict[str, Any]:
+def _confusion(comparison: Comparison, workshop: Workshop, worlds: Worlds) -> dict[str, Any]:
     """Counts on test rows, and what each cell earns or loses in the mean month."""
-    labels = conclusion.parts.labels
+    labels = comparison.parts.labels
     counts = np.zeros((len(labels), len(labels) + 1), np.int64)
-    np.add.at(counts, (conclusion.parts.test_targets, conclusion.chosen.actions), 1)
+    np.add.at(counts, (comparison.parts.test_targets, comparison.chosen.actions), 1)
     requests = float(worlds.requests.mean())
     money = counts / counts.sum() * requests * workshop.judge.policy.values
     return {
@@ -361,14 +359,14 @@ def _accounts(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def _reproduce(conclusion: Conclusion, workshop: Workshop) -> dict[str, Any]:
-    machine = conclusion.chosen.evidence.machine
+def _reproduce(comparison: Comparison, workshop: Workshop) -> dict[str, Any]:
+    machine = comparison.chosen.evidence.machine
     return {
         "command": f"payoff run … --seed {workshop.bench.seed}",
         "seed": workshop.bench.seed,
         "versions": versions(),
-        "data_fingerprint": conclusion.cut.train.fingerprint,
+        "data_fingerprint": comparison.cut.train.fingerprint,
         "machine": machine and f"{machine.cpu}, {machine.cores} cores, {machine.system}",
-        "seconds": round(conclusion.seconds, 1),
+        "seconds": round(comparison.seconds, 1),
         "prices": workshop.terms.prices.fingerprint(),
     }
