@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from payoff.adapt.engine.encoder import Encoder
     from payoff.adapt.engine.trunk import Trunk
 
+_LONGEST = 256  # tokens: what is served in a few milliseconds; a longer text is cut
+
 
 @dataclass(frozen=True)
 class Workbench:
@@ -102,7 +104,10 @@ class Opened:
     @property
     def window(self) -> int:
         """Longest text that the backbone takes, in tokens."""
-        return min(self.backbone.max_tokens, 256)
+        if self.backbone.family == "static":
+            return min(self.backbone.max_tokens, _LONGEST)
+        shape = self.encoder.shape
+        return min(self.backbone.max_tokens, shape.positions - shape.first_position, _LONGEST)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -119,7 +124,7 @@ class Opened:
         """The pretrained encoder, frozen."""
         from payoff.adapt.engine.architectures import load
 
-        return load(self.folder)
+        return load(self.folder, pooling=self.backbone.pooling)
 
     @cached_property
     def trunk(self) -> Trunk:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.core.errors import DataError
+from payoff.core.errors import DataError, ProjectError, did_you_mean
 from payoff.core.extras import require
 from payoff.economics.desk import Desk
 from payoff.economics.payoff import Payoff
@@ -127,7 +127,21 @@ class PayoffClassifier:
         return {name: getattr(self, name) for name in names}
 
     def set_params(self, **params: Any) -> PayoffClassifier:
-        """Change constructor's arguments, for scikit-learn's tools."""
+        """Change constructor's arguments, for scikit-learn's tools.
+
+        Raises:
+            ProjectError: PF202 for an argument that there is not.
+        """
+        known = self.get_params()
+        for name in params:
+            if name not in known:
+                raise ProjectError(
+                    "PF202",
+                    "set_params",
+                    f"'{name}' is unknown",
+                    expected=f"one of {', '.join(known)}",
+                    mend=did_you_mean(name, known),
+                )
         for name, value in params.items():
             setattr(self, name, value)
         return self

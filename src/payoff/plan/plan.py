@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from payoff.core.errors import MachineError
 from payoff.core.files import disk_errors
 from payoff.economics.desk import Decision, Desk, load
 from payoff.economics.forecast import Forecast
@@ -69,6 +70,10 @@ class Plan:
             MachineError: PF801 or PF802 where it cannot be written.
         """
         target = Path(path)
+        if target.is_dir():
+            raise MachineError(
+                "PF802", str(target), "it is a folder", mend="Name a file, such as NAME.payoff."
+            )
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             draft = target.with_name(f".{target.name}.draft")

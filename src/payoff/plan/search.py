@@ -101,7 +101,7 @@ def search(
     cut = split(dataset, test_set=test, seed=seed, validation=_validation_share(dataset, test))
     parts = parts_of(cut)
     worth.matrix(parts.labels, source=dataset.source)  # what does not fit is told before training
-    chosen = tuple(backbones) or suited_backbones(parts.train_texts)
+    chosen = tuple(dict.fromkeys(backbones)) or suited_backbones(parts.train_texts)
     known = {recipe.name: recipe for recipe in recipes()}
     tried_recipes = {name: _known(known, name) for name in (only or known)}
     run = Run.open(

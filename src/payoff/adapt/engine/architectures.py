@@ -62,10 +62,14 @@ ARCHITECTURES = {"bert": _BERT, "roberta": _ROBERTA, "xlm-roberta": _ROBERTA, "m
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def load(folder: Path) -> Encoder:
+def load(folder: Path, *, pooling: str = "mean") -> Encoder:
     """Load an encoder from a folder with ``config.json`` and ``model.safetensors``.
 
     Weights of half precision become float32; those of a pooler or a task's head are left out.
+
+    Args:
+        folder: Where the two files are.
+        pooling: ``"mean"`` or ``"cls"``, as the backbone's card says.
 
     Returns:
         The encoder in float32, in evaluation mode, nothing requiring a gradient.
@@ -85,7 +89,7 @@ def load(folder: Path) -> Encoder:
     n_types = config.size("type_vocab_size") if architecture.types else 0
     weights = _weights(folder / "model.safetensors", architecture)
     _refuse_misfits(weights, _wanted(architecture, shape, n_types), folder / "model.safetensors")
-    encoder = Encoder(shape)
+    encoder = Encoder(shape, pooling=pooling)
     encoder.load_state_dict(_translate(weights, architecture, shape))
     return encoder.eval().requires_grad_(False)
 
@@ -172,7 +176,14 @@ def _weights(file: Path, architecture: Architecture) -> dict[str, torch.Tensor]:
         raise BackboneError("PF304", str(file), f"it is no safetensors file ({error})") from error
     words = "embeddings.word_embeddings.weight"
     prefix = next((p for p in architecture.prefixes if f"{p}{words}" in weights), "")
-    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+    return {_modern(name.removeprefix(prefix)): tensor for name, tensor in weights.items()}
+
+
+def _modern(name: str) -> str:
+    """Old files name a normalisation's weight and bias as TensorFlow did."""
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+        "LayerNorm.beta", "LayerNorm.bias"
+    )
 
 
 def _layer_parts(architecture: Architecture) -> dict[str, str]:

@@ -75,11 +75,14 @@ class Encoder(nn.Module):
 
     Args:
         shape: Sizes; the weights are random until loaded by `architectures.load`.
+        pooling: How token vectors become a text's vector: their ``"mean"``, or the first
+            token's (``"cls"``).
     """
 
-    def __init__(self, shape: EncoderShape) -> None:
+    def __init__(self, shape: EncoderShape, *, pooling: str = "mean") -> None:
         super().__init__()
         self.shape = shape
+        self.pooling = pooling
         self.words = nn.Embedding(shape.vocabulary, shape.width)
         self.positions = nn.Embedding(shape.positions, shape.width)
         self.embedding_norm = nn.LayerNorm(shape.width, eps=shape.norm_eps)
@@ -102,6 +105,11 @@ class Encoder(nn.Module):
             hidden = layer(hidden, batch.groups, bias)
         return hidden
 
+    def pool(self, hidden: Tensor, batch: Packed) -> Tensor:
+        """Normalised vectors of texts, ``(n_tokens, width)`` to ``(n_texts, width)``."""
+        take = first_of_tokens if self.pooling == "cls" else mean_of_tokens
+        return functional.normalize(take(hidden, batch.groups), dim=1)
+
     def relative_bias(self, length: int) -> Tensor | None:
         """What MPNet adds to attention scores, ``(heads, length, length)``; else ``None``."""
         if not self.shape.relative_buckets:
@@ -118,6 +126,17 @@ def mean_of_tokens(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> 
     return torch.cat(
         [
             hidden[start : start + count * length].view(count, length, width).mean(dim=1)
+            for start, count, length in groups
+        ]
+    )
+
+
+def first_of_tokens(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> Tensor:
+    """First token's vector of each text, ``(n_tokens, width)`` to ``(n_texts, width)``."""
+    width = hidden.shape[1]
+    return torch.cat(
+        [
+            hidden[start : start + count * length].view(count, length, width)[:, 0]
             for start, count, length in groups
         ]
     )

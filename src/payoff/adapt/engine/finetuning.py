@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from payoff.adapt.engine.batches import Packed, by_tokens, pack, shuffled_by_tokens
-from payoff.adapt.engine.encoder import Encoder, mean_of_tokens
+from payoff.adapt.engine.encoder import Encoder
 from payoff.adapt.engine.trunk import BATCH_TOKENS, Trunk
 from payoff.core.errors import AdaptError
 from payoff.core.progress import Progress
@@ -82,8 +82,7 @@ class Classifier(nn.Module):
         bias = self.trunk[0].relative_bias(max(length for _, _, length in batch.groups))
         for layer in self.layers:
             hidden = layer(hidden, batch.groups, bias)
-        pooled = functional.normalize(mean_of_tokens(hidden, batch.groups), dim=1)
-        logits: Tensor = self.head(pooled)
+        logits: Tensor = self.head(self.trunk[0].pool(hidden, batch))
         return logits
 
 

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from payoff.adapt.engine.batches import Packed, by_tokens, pack
-from payoff.adapt.engine.encoder import Encoder, mean_of_tokens
+from payoff.adapt.engine.encoder import Encoder
 from payoff.adapt.engine.tokens import Tokens
 from payoff.core.files import disk_errors
 from payoff.core.progress import Progress
@@ -98,7 +97,7 @@ class Trunk:
 
     def _one(self, batch: Packed, below: dict[int, NDArray[np.float32]]) -> torch.Tensor:
         hidden = self._climb(batch, below, self.encoder.shape.layers)
-        return functional.normalize(mean_of_tokens(hidden, batch.groups), dim=1)
+        return self.encoder.pool(hidden, batch)
 
     def _climb(
         self, batch: Packed, below: dict[int, NDArray[np.float32]], last: int

@@ -76,7 +76,8 @@ def write_onnx(
     for index, layer in enumerate(layers):
         assert isinstance(layer, Layer)
         hidden = _layer(graph, layer, f"layers.{index}", hidden, bias)
-    _head(graph, hidden, head)
+    _pool(graph, hidden, encoder.pooling)
+    _head(graph, head)
     onnx.save(_model(graph, n_labels=head.bias.shape[0]), target)
 
 
@@ -153,16 +154,24 @@ def _add_and_norm(
     )
 
 
-def _head(graph: _Graph, hidden: str, head: nn.Linear | LinearHead) -> None:
-    one = graph.weight("axis_1", np.ones(1, np.int64))
-    last = graph.weight("axis_2", np.full(1, 2, np.int64))
-    graph.node("Cast", ["attention_mask"], "mask_float", to=TensorProto.FLOAT)
-    graph.node("Unsqueeze", ["mask_float", last], "mask_column")
-    graph.node("Mul", [hidden, "mask_column"], "masked")
-    graph.node("ReduceSum", ["masked", one], "summed", keepdims=0)
-    graph.node("ReduceSum", ["mask_column", one], "count", keepdims=0)
-    graph.node("Div", ["summed", "count"], "mean")
+def _pool(graph: _Graph, hidden: str, pooling: str) -> None:
+    """Token vectors to normalised vectors of texts, ``pooled``."""
+    if pooling == "cls":
+        first = graph.weight("first_token", np.zeros((), np.int64))
+        graph.node("Gather", [hidden, first], "mean", axis=1)
+    else:
+        one = graph.weight("axis_1", np.ones(1, np.int64))
+        last = graph.weight("axis_2", np.full(1, 2, np.int64))
+        graph.node("Cast", ["attention_mask"], "mask_float", to=TensorProto.FLOAT)
+        graph.node("Unsqueeze", ["mask_float", last], "mask_column")
+        graph.node("Mul", [hidden, "mask_column"], "masked")
+        graph.node("ReduceSum", ["masked", one], "summed", keepdims=0)
+        graph.node("ReduceSum", ["mask_column", one], "count", keepdims=0)
+        graph.node("Div", ["summed", "count"], "mean")
     graph.node("LpNormalization", ["mean"], "pooled", axis=-1, p=2)
+
+
+def _head(graph: _Graph, head: nn.Linear | LinearHead) -> None:
     weight = graph.weight("head.weight", head.weight)
     graph.node("Gemm", ["pooled", weight, graph.weight("head.bias", head.bias)], "logits", transB=1)
 
