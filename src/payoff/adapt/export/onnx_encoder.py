@@ -38,7 +38,7 @@ class _Graph:
 
     def weight(self, name: str, value: torch.Tensor | NDArray[Any]) -> str:
         array = value.detach().numpy() if isinstance(value, torch.Tensor) else value
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.weights.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def matrix(self, name: str, linear: nn.Linear) -> str:
