@@ -42,6 +42,7 @@ docs-pages: $(INSTALLED)
 	$(BIN)/python tools/make_docs.py
 
 test: $(INSTALLED)
+	$(BIN)/payoff backbones install minilm-l6 wordllama-256 --quiet
 	$(BIN)/python -m pytest --cov --cov-report=json:$(COVERAGE)
 	$(BIN)/python tools/coverage_floor.py $(COVERAGE)
 

@@ -30,14 +30,15 @@ def test_classes_that_training_lacks_are_left_out_and_said() -> None:
     assert parts.train_texts == ("one", "two", "three")
     assert parts.test_texts == ("six", "nine")
     assert parts.test_targets.tolist() == [1, 0]
-    (finding,) = parts.findings
+    finding, few = parts.findings
+    assert (few.code, few.status, few.n_affected) == ("PF471", Status.FAILED, 2)
     assert (finding.code, finding.status, finding.n_affected) == ("PF470", Status.FAILED, 3)
     assert "3 validation and test rows" in finding.detail
 
 
 def test_nothing_left_out_is_a_check_that_passed() -> None:
     both = rows(("one", "a"), ("two", "b"))
-    (finding,) = parts_of(Split(both, both, both, (), "")).findings
+    finding, _ = parts_of(Split(both, both, both, (), "")).findings
     assert (finding.status, finding.detail, finding.mend) == (Status.PASSED, "", "")
 
 

@@ -22,7 +22,7 @@ from payoff.data.splits import split
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.evidence.latency import Latency, measure_latency
-from payoff.plan import options
+from payoff.plan import conclusion, options
 from payoff.plan.options import tier_logits
 from payoff.plan.plan import Plan
 from payoff.plan.search import search, suited_backbones
@@ -169,7 +169,8 @@ def test_a_finished_run_is_repeated_without_training(
 
     listener = Listener()
     before = {p.name for p in (folder / "all").iterdir()}
-    cheaper = Payoff(correct=2.0, wrong=-6.0, handoff=-2.0, currency="USD")
+    # All in half the money: the same decisions, and the same ranks.
+    cheaper = Payoff(correct=1.5, wrong=-3.0, handoff=-1.0, currency="USD")
     again = search(
         requests,
         cheaper,
@@ -181,7 +182,8 @@ def test_a_finished_run_is_repeated_without_training(
         progress=listener,
     )
     assert "fine-tuning" not in listener.steps
-    assert not any("on validation," in said for said in listener.said)
+    assert not any("a request on validation" in said for said in listener.said)
+    assert again.name == plan.name
     new = {p.name for p in (folder / "all").iterdir()} - before
     assert new == {again.folder.name}, "other terms, the same trained folder"
     assert float(again.forecast.profit.mean) < float(plan.forecast.profit.mean)
@@ -191,7 +193,7 @@ def test_the_same_seed_gives_the_same_bytes(
     quick: Callable[..., Plan], requests: Dataset, worth: Payoff, backbones: Any, tmp_path: Path
 ) -> None:
     members = ("weights.npz", "ngrams.json", "calibration.json", "policy.json")
-    plans = [quick(runs=tmp_path / name) for name in ("one", "two")]
+    plans = [quick(), quick(runs=tmp_path / "elsewhere")]
     opened = [Artifact.open(plan.artifact) for plan in plans]
     for member in members:
         assert opened[0].read(member) == opened[1].read(member)
@@ -256,6 +258,25 @@ def test_no_time_at_all(quick: Callable[..., Plan], runs: Path) -> None:
 def test_a_limit_that_no_host_holds(quick: Callable[..., Plan], worth: Payoff, runs: Path) -> None:
     with pytest.raises(EconomicsError, match="PF616"):
         quick(terms=Terms(worth, TRAFFIC, latency_limit_ms=1e-6), runs=runs)
+
+
+def test_an_api_that_nobody_sells_is_told_before_the_work(
+    quick: Callable[..., Plan], worth: Payoff, runs: Path
+) -> None:
+    with pytest.raises(EconomicsError, match="PF607"):
+        quick(terms=Terms(worth, TRAFFIC, llm={"model": "gpt-5-minni"}), runs=runs)
+    assert not list(runs.glob("trained-*/candidates"))
+
+
+def test_without_time_to_train_on_all_rows_the_choice_is_kept(
+    quick: Callable[..., Plan], runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conclusion, "_SPARE_SECONDS", 1e9)
+    plan = quick(runs=runs)
+    assert not list(runs.glob("trained-*/candidates/*-all"))
+    n_train = plan.summary["split"]["train"]
+    with Artifact.open(plan.artifact) as artifact:
+        assert f"learnt from {n_train} rows".encode() in artifact.read("card.md")
 
 
 def test_one_that_is_too_slow_does_not_end_the_search(

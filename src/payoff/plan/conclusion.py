@@ -16,6 +16,7 @@ from payoff.core.findings import Finding
 from payoff.data.splits import Split
 from payoff.economics.baselines import Baseline, do_nothing, llm_api, llm_hosting, people_only
 from payoff.economics.desk import policy_document
+from payoff.economics.hosting import Hosting
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.card import artifact_documents
@@ -27,6 +28,7 @@ from payoff.plan.options import Logits, Option, Workshop, tier_logits
 from payoff.plan.parts import Parts
 from payoff.plan.plan import Plan
 from payoff.plan.summary import summarise
+from payoff.plan.terms import Terms
 
 _SPARE_SECONDS = 5.0
 UNSTATED_LLM = "gpt-5-mini"
@@ -202,19 +204,28 @@ def _baselines(workshop: Workshop, parts: Parts, worlds: Worlds) -> tuple[Baseli
     )
 
 
+def price_api(terms: Terms, parts: Parts) -> Hosting:
+    """What the API that the terms name would cost, or one that stands for it.
+
+    Raises:
+        EconomicsError: PF605 or PF607 where it cannot be priced.
+    """
+    return llm_hosting(
+        terms.llm.get("model", UNSTATED_LLM),
+        labels=parts.labels,
+        currency=terms.currency,
+        on=terms.on,
+        rates=terms.rates,
+        characters_per_text=float(np.mean([len(text) for text in parts.learnt_texts])),
+    )
+
+
 def _api(workshop: Workshop, parts: Parts, worlds: Worlds) -> Baseline:
     """An LLM API; priced where it can be, valued where its accuracy is stated."""
     terms = workshop.terms
     model = terms.llm.get("model", UNSTATED_LLM)
     try:
-        hosting = llm_hosting(
-            model,
-            labels=parts.labels,
-            currency=terms.currency,
-            on=terms.on,
-            rates=terms.rates,
-            characters_per_text=float(np.mean([len(t) for t in parts.learnt_texts])),
-        )
+        hosting = price_api(terms, parts)
     except EconomicsError as error:
         if "model" in terms.llm:
             raise

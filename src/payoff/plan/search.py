@@ -34,7 +34,7 @@ from payoff.economics.policy import Policy
 from payoff.economics.traffic import Traffic
 from payoff.economics.worlds import Worlds
 from payoff.plan.clock import Clock
-from payoff.plan.conclusion import conclude
+from payoff.plan.conclusion import conclude, price_api
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.options import Option, Workshop
@@ -87,7 +87,8 @@ def search(
     Raises:
         DataError: PF104 or PF106 where the rows cannot be learnt from.
         AdaptError: PF401 for an unknown recipe; PF403 where no candidate could be trained.
-        EconomicsError: PF616 where no host holds the limits.
+        EconomicsError: PF605 or PF607 where the LLM API that the terms name has no price; PF616
+            where no host holds the limits.
         MachineError: PF803 where the extra ``tune`` is not installed.
 
     Example:
@@ -128,6 +129,8 @@ def search(
         seed=seed,
         progress=listener,
     )
+    if "model" in terms.llm:
+        price_api(terms, parts)  # what is wrong with it is told now, not after the work
     policy = _policy(terms, parts)
     judge = Judge(worth, policy, parts.learnt_targets[parts.validation], seed)
     tried = _climb(tried_recipes, bench, run, clock, judge=judge, terms=terms)

@@ -144,7 +144,7 @@ def test_real_backbones_keep_the_promises_too(
     for name in names:
         if not installed(find(name)):
             pytest.skip(f"{name} is not installed: payoff backbones install {name}")
-    texts, targets = messages([25] * 4, seed=3)
-    bench = make_bench(texts, targets, names, n_train=80)
+    texts, targets = messages([25] * 4, seed=3)  # few, since this trains a real encoder
+    bench = make_bench(texts, targets, names, n_train=60)
     _, logits = check(recipe, bench, tmp_path, number=-1)
-    assert (logits.argmax(1) == targets[80:]).mean() > 0.5
+    assert (logits.argmax(1) == targets[60:]).mean() > 0.5
