@@ -189,9 +189,7 @@ def test_a_finished_run_is_repeated_without_training(
     assert float(again.forecast.profit.mean) < float(plan.forecast.profit.mean)
 
 
-def test_the_same_seed_gives_the_same_bytes(
-    quick: Callable[..., Plan], requests: Dataset, worth: Payoff, backbones: Any, tmp_path: Path
-) -> None:
+def test_the_same_seed_gives_the_same_bytes(quick: Callable[..., Plan], tmp_path: Path) -> None:
     members = ("weights.npz", "ngrams.json", "calibration.json", "policy.json")
     plans = [quick(), quick(runs=tmp_path / "elsewhere")]
     opened = [Artifact.open(plan.artifact) for plan in plans]
