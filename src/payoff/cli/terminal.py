@@ -41,7 +41,7 @@ class Terminal:
         self.quiet = quiet
         self._bars: RichProgress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._started_s: dict[str, float] = {}
+        self._started: dict[str, tuple[float, float]] = {}
         self._line_s = time.monotonic()
         self._console: Console | None = None
 
@@ -124,11 +124,13 @@ class Terminal:
 
     def _line(self, what: str, done: float, total: float) -> None:
         now = time.monotonic()
-        started = self._started_s.setdefault(what, now)
+        started, before = self._started.setdefault(what, (now, done))
+        if done < before:  # the same work begins anew
+            started, before = self._started[what] = (now, done)
         if now - self._line_s < _SECONDS_BETWEEN_LINES or not total:
             return
         self._line_s = now
-        left_s = (now - started) * (total - done) / done if done > 0 else 0.0
+        left_s = (now - started) * (total - done) / (done - before) if done > before else 0.0
         left = f", about {left_s:.0f} s left" if done < total and left_s else ""
         click.echo(f"{what}: {done / total:.0%}{left}", err=True)
 

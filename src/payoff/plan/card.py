@@ -34,7 +34,8 @@ def artifact_documents(
         documents["payoff.toml"] = project
     backbone = chosen.option.candidate.backbone
     if backbone:
-        for path in sorted((workshop.bench.opened(backbone).folder / "licences").glob("*")):
+        licences = workshop.bench.opened(backbone).folder / "licences"
+        for path in sorted(p for p in licences.glob("*") if p.is_file()):
             documents[f"licences/{path.name}"] = path.read_bytes()
     return documents
 

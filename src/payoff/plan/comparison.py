@@ -56,6 +56,7 @@ class Comparison:
         findings: On data, payoff and prices.
         seconds: The whole search took.
         mean_requests: Requests of the mean month.
+        learnt_fingerprint: SHA-256 of training and validation rows.
     """
 
     chosen: Reported
@@ -67,3 +68,4 @@ class Comparison:
     findings: tuple[Finding, ...]
     seconds: float
     mean_requests: float
+    learnt_fingerprint: str

@@ -98,6 +98,7 @@ def conclude(
         findings=findings,
         seconds=clock.spent(),
         mean_requests=float(worlds.requests.mean()),
+        learnt_fingerprint=cut.train.concat(cut.validation).fingerprint,
     )
     summary = summarise(comparison, workshop, name=name, worlds=worlds)
     artifact = write_artifact(
@@ -111,7 +112,7 @@ def conclude(
             **artifact_documents(comparison, workshop, summary, project=project),
         },
         seed=workshop.bench.seed,
-        data_fingerprint=cut.train.concat(cut.validation).fingerprint,
+        data_fingerprint=comparison.learnt_fingerprint,
     )
     write_json(workshop.run.folder / "summary.json", summary)
     from payoff.plan.report.render import render

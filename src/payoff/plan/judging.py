@@ -31,8 +31,13 @@ class Judge:
     seed: int = 0
 
     def value(self, logits: NDArray[np.float32]) -> float:
-        """Mean worth of a request; no row is judged by a calibration that has seen it."""
-        return float(self.worths(self.cross_fitted(logits)).mean())
+        """Mean worth of a request under the expected mix of labels.
+
+        No row is judged by a calibration that has seen it.
+        """
+        shift = self.policy.prior_shift
+        weights = None if shift is None else shift[self.truth]
+        return float(np.average(self.worths(self.cross_fitted(logits)), weights=weights))
 
     def worths(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Worth of the decision on each row, ``(n,)``."""

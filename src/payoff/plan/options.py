@@ -20,6 +20,7 @@ from payoff.artifact.tier import TierSpec
 from payoff.artifact.write import write_artifact
 from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
+from payoff.economics.charge import PerInstance
 from payoff.economics.costs import CostLine, PlanCosts, labels_line, training_line
 from payoff.economics.desk import policy_document
 from payoff.economics.forecast import Forecast, forecast
@@ -51,7 +52,7 @@ class Option:
         calibration: Fitted on all validation rows.
         evidence: On validation rows, with cross-fitted calibration.
         hosting: The cheapest way to run it that holds the limits.
-        reference: The dearest on-demand instance that holds them, to compare with.
+        reference: The cheapest rented machine that holds them at list price, to compare with.
         forecast: From validation rows: what the choice is made by.
     """
 
@@ -203,7 +204,7 @@ class Workshop:
         return footprint
 
     def hosting(self, evidence: Evidence, texts: Sequence[str]) -> tuple[Hosting, Hosting]:
-        """The cheapest host that holds the limits, and the dearest instance, to compare with.
+        """The cheapest host that holds the limits, and the cheapest rented machine beside it.
 
         Raises:
             EconomicsError: PF616 where no host holds them, with the reasons.
@@ -236,9 +237,8 @@ class Workshop:
         near = [o for o in options if self.terms.region in ("", o.region)]
         requests = self.terms.traffic.per_month
         chosen = cheapest(near, requests)
-        good = [o for o in near if o.meets_limits and o.priced]
-        volume = np.array([requests])
-        return chosen, max(good, key=lambda o: float(o.cost_per_month(volume)[0]))
+        rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
+        return chosen, cheapest(rented, requests) if rented else chosen
 
     def costs(self, hosting: Hosting, training_s: float) -> PlanCosts:
         """All that a plan with this host and training costs."""
@@ -284,6 +284,11 @@ class Workshop:
             nothing=self.terms.payoff.nothing,
             reference=reference,
         )
+
+
+def _is_rented(hosting: Hosting) -> bool:
+    """Whether it is a machine that is rented by the hour."""
+    return any(isinstance(charge.quantity, PerInstance) for charge in hosting.charges)
 
 
 def tier_logits(spec: TierSpec, folder: Path, texts: Sequence[str]) -> Logits:

@@ -156,7 +156,7 @@ def _model_pays(comparison: Comparison) -> bool:
 
 
 def _runner_up(comparison: Comparison) -> tuple[str, UncertainMoney] | None:
-    """The rival that came next in the choice, or the best baseline if it has no rival."""
+    """The rival that came next in the choice, if there is one."""
     rivals = comparison.reported[1:]
     if not rivals:
         return None
@@ -365,7 +365,7 @@ def _reproduce(comparison: Comparison, workshop: Workshop) -> dict[str, Any]:
         "command": f"payoff run … --seed {workshop.bench.seed}",
         "seed": workshop.bench.seed,
         "versions": versions(),
-        "data_fingerprint": comparison.cut.train.fingerprint,
+        "data_fingerprint": comparison.learnt_fingerprint,
         "machine": machine and f"{machine.cpu}, {machine.cores} cores, {machine.system}",
         "seconds": round(comparison.seconds, 1),
         "prices": workshop.terms.prices.fingerprint(),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
+from payoff.core.errors import ProjectError, did_you_mean
 from payoff.economics.payoff import Payoff
 from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.exchange import ExchangeRates
@@ -57,6 +58,25 @@ class Terms:
     on: date = field(default_factory=date.today, kw_only=True)
     expected_mix: Mapping[str, float] | None = field(default=None, kw_only=True)
     hour_of_waiting: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.providers if name not in self.prices.providers]
+        if unknown:
+            raise ProjectError(
+                "PF203",
+                "payoff.toml [hosting.providers]",
+                f"the price book has no '{unknown[0]}'",
+                expected=f"some of {', '.join(self.prices.providers)}",
+                mend=did_you_mean(unknown[0], self.prices.providers),
+            )
+        regions = {price.region for price in self.prices.prices}
+        if self.region and self.region not in regions:
+            raise ProjectError(
+                "PF203",
+                "payoff.toml [hosting.region]",
+                f"the price book has no '{self.region}'",
+                mend=did_you_mean(self.region, regions) or "`payoff prices list` shows them.",
+            )
 
     @property
     def currency(self) -> str:

@@ -140,8 +140,10 @@ class FineTuning:
         if self._epoch[0] != epoch:
             rng = np.random.default_rng([self.schedule.seed, epoch])
             lengths = self.trunk.tokens.lengths[self.rows]
-            limit = int(self.schedule.batch_texts * max(lengths.mean() * 3, lengths.max()))
-            batches = shuffled_by_tokens(lengths, limit, self.schedule.batch_texts, rng)
+            # Bounded in texts alone, so that every epoch has the same number of steps.
+            batches = shuffled_by_tokens(
+                lengths, int(lengths.sum()), self.schedule.batch_texts, rng
+            )
             self._epoch = (epoch, [self.rows[batch] for batch in batches])
         return self._epoch[1]
 

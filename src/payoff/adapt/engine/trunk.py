@@ -36,6 +36,7 @@ class Trunk:
         folder: Where activations are kept; the caller makes one for each set of texts and weights.
 
     Attributes:
+        expected: Depths that will be asked for; the first whole pass keeps them too.
         n_passes: How often the texts were run through the encoder by this object.
         forward_seconds: Seconds of one whole pass, once known.
     """
@@ -45,6 +46,7 @@ class Trunk:
     ) -> None:
         self.encoder = encoder
         self.tokens = tokens
+        self.expected: set[int] = set()
         self.n_passes = 0
         self.forward_seconds: float | None = None
         self._progress = progress
@@ -57,7 +59,8 @@ class Trunk:
         Raises:
             MachineError: PF801 where the disk is full.
         """
-        wanted = [d for d in sorted(set(depths)) if not self._find(f"below-{d}")]
+        asked = set(depths) if self._find("pooled") else self.expected | set(depths)
+        wanted = [d for d in sorted(asked) if not self._find(f"below-{d}")]
         if not wanted and self._find("pooled"):
             return
         width = self.encoder.shape.width

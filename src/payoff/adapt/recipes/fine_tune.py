@@ -41,6 +41,7 @@ class FineTune:
             if bench.opened(name).backbone.family != "encoder":
                 continue
             half = bench.opened(name).encoder.shape.layers // 2
+            bench.opened(name).trunk.expected.add(half)
             for depth, passes in ((half, epochs), (0, epochs), (half, epochs / 2)):
                 found.append(Candidate(self.name, name, (("depth", depth), ("epochs", passes))))
         return list(dict.fromkeys(found))  # half of one layer is none
