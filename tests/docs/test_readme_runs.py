@@ -1,4 +1,4 @@
-"""What the README shows is run, on the sample data, with a shorter budget and nothing else changed."""
+"""What the README shows is run on the sample data, with a shorter budget."""
 
 from __future__ import annotations
 
