@@ -16,6 +16,7 @@ from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
+from payoff.plan.clock import Clock
 from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.runs import Run
 
@@ -108,7 +109,7 @@ def climb(recipe: Staged, run: Run, tmp_path: Path, **options: Any) -> dict[int,
         bench,
         run,
         recipe.clock,  # type: ignore[arg-type]
-        lambda logits: float(logits.mean()),
+        lambda logits: logits.mean(axis=1).astype(np.float64),
         **({"worth_of_perfection": 100.0, "worth_a_second": 0.0} | options),
     )
     tried = ladder.climb()
@@ -135,7 +136,7 @@ def test_the_best_third_goes_on(run: Run, tmp_path: Path) -> None:
     assert {n for n, t in tried.items() if t.status == "trained"} == {2, 4}
     assert [tried[n].share for n in range(6)] == [0.25, 0.25, 1.0, 0.25, 1.0, 0.25]
     assert tried[0].status == "stopped"
-    assert tried[0].why == "behind staged n=4 by 2.0000 a request at 25% of the work"
+    assert tried[0].why == "behind staged n=2 by 3.0000 a request at 25% of the work"
 
 
 def test_three_rungs_keep_a_third_each_time(run: Run, tmp_path: Path) -> None:
@@ -267,9 +268,43 @@ def test_other_terms_judge_the_same_scores_anew(run: Run, tmp_path: Path) -> Non
         ),
         run,
         recipe.clock,  # type: ignore[arg-type]
-        lambda logits: -float(logits.mean()),
+        lambda logits: -logits.mean(axis=1).astype(np.float64),
         worth_of_perfection=0.0,
         worth_a_second=0.0,
     )
     assert [t.value for t in ladder.climb()] == [-3.0, -1.0]
     assert len(recipe.trained) == 2
+
+
+def test_what_chance_may_have_put_behind_is_not_clearly_behind() -> None:
+    one = Candidate("staged", "", (("n", 1),))
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=1000)
+    best = Tried(one, "trained", worths=rows)
+    noisy = Tried(one, "trained", worths=rows - 0.05 + rng.normal(size=1000))  # error 0.032
+    worse = Tried(one, "trained", worths=rows - 0.05 + 0.1 * rng.normal(size=1000))
+    assert not noisy.clearly_behind(best)
+    assert worse.clearly_behind(best)
+    assert not best.clearly_behind(best)
+
+
+def test_a_short_candidate_is_tried_only_where_no_other_fits(run: Run, tmp_path: Path) -> None:
+    usual = Candidate("staged", "", (("n", 1),))
+    short = Candidate("staged", "", (("n", 2),), only_if_short=True)
+
+    def fitting(seconds_left: float) -> list[Candidate]:
+        recipe = Staged([[1.0], [1.0]])
+        ladder = Ladder(
+            {"staged": recipe},
+            None,  # type: ignore[arg-type]
+            run,
+            Clock(seconds_left),
+            lambda logits: logits[:, 0].astype(np.float64),
+            worth_of_perfection=0.0,
+            worth_a_second=0.0,
+        )
+        ladder._seconds = lambda candidate: 5.0 if candidate is short else 50.0  # type: ignore[method-assign]
+        return ladder._fitting([usual, short])
+
+    assert fitting(100.0) == [usual]
+    assert fitting(10.0) == [usual, short]

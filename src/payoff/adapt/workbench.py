@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from payoff.adapt.engine.encoder import Encoder
     from payoff.adapt.engine.trunk import Trunk
+    from payoff.adapt.recipes.linear import LinearHead
 
+_START_STRENGTH = 10.0  # the best for most data of the strengths that frozen-head tries
 _LONGEST = 256  # tokens: what is served in a few milliseconds; a longer text is cut
 
 
@@ -87,6 +89,7 @@ class Opened:
     backbone: Backbone
     folder: Path
     bench: Workbench
+    _heads: dict[str, LinearHead] = field(default_factory=dict)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -139,6 +142,24 @@ class Opened:
             self.bench.progress,
             folder=self.bench.folder / f"{self.folder.name}-{place}",
         )
+
+    def start_head(self, train: NDArray[np.int64]) -> LinearHead:
+        """Logistic regression on frozen vectors, where fine-tuning starts; fitted once.
+
+        Args:
+            train: Rows to fit on.
+        """
+        from payoff.adapt.recipes.linear import fit_logistic
+
+        key = hashlib.sha256(train.tobytes()).hexdigest()
+        if key not in self._heads:
+            self._heads[key] = fit_logistic(
+                self.trunk.pooled()[train],
+                self.bench.targets[train],
+                n_labels=len(self.bench.labels),
+                strength=_START_STRENGTH,
+            )
+        return self._heads[key]
 
     @cached_property
     def static(self) -> NDArray[np.float32]:

@@ -30,14 +30,18 @@ class Judge:
     truth: NDArray[np.int64]
     seed: int = 0
 
-    def value(self, logits: NDArray[np.float32]) -> float:
-        """Mean worth of a request under the expected mix of labels.
+    def values(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Worth of each row, ``(n,)``; its mean is that of a request under the expected mix.
 
         No row is judged by a calibration that has seen it.
         """
+        worths = self.worths(self.cross_fitted(logits))
         shift = self.policy.prior_shift
-        weights = None if shift is None else shift[self.truth]
-        return float(np.average(self.worths(self.cross_fitted(logits)), weights=weights))
+        if shift is None:
+            return worths
+        weights = shift[self.truth]
+        weighted: NDArray[np.float64] = worths * weights / weights.mean()
+        return weighted
 
     def worths(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Worth of the decision on each row, ``(n,)``."""

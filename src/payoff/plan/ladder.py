@@ -1,8 +1,9 @@
 """Successive halving of candidates on expected profit (Jamieson & Talwalkar 2016).
 
 Cheap candidates first; those that can be paused are judged at each rung, and the best third goes
-on. A candidate is not begun when it does not fit into the time left, or when even half of what is
-left to gain would not pay for it; both are said.
+on, with whatever the validation rows cannot tell from the best (as in a race, Maron & Moore 1994).
+A candidate is not begun when it does not fit into the time left, or when even half of what is left
+to gain would not pay for it; both are said.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Tried:
         why: Why it was stopped, failed or not run; empty where trained.
         share: Share of its work that was done.
         seconds: Time it took.
-        value: Realised value of a request on validation, in the payoff's currency; NaN if unknown.
+        worths: Realised value of each validation row, in the payoff's currency; empty if unknown.
         logits: On validation, ``(n_validation, n_labels)``; empty if none.
         started_s: When it began, in seconds since the search began; NaN if it did not.
     """
@@ -44,9 +45,23 @@ class Tried:
     why: str = ""
     share: float = 0.0
     seconds: float = 0.0
-    value: float = math.nan
+    worths: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     logits: NDArray[np.float32] | None = None
     started_s: float = math.nan
+
+    @property
+    def value(self) -> float:
+        """Mean value of a request on validation; NaN if unknown."""
+        return float(self.worths.mean()) if self.worths.size else math.nan
+
+    def clearly_behind(self, best: Tried) -> bool:
+        """Whether it is worth less than ``best`` by more than chance: two standard errors.
+
+        The difference is taken row by row, since both were judged on the same rows.
+        """
+        difference = best.worths - self.worths
+        error = float(difference.std()) / math.sqrt(len(difference))
+        return float(difference.mean()) > 2.0 * error
 
 
 @dataclass
@@ -58,7 +73,7 @@ class Ladder:
         bench: The shared workbench.
         run: Where every result is kept.
         clock: What is left of the budget.
-        judge: Value of a request from validation logits.
+        judge: Value of each validation row from its logits.
         worth_of_perfection: Value of a request if every answer were right.
         worth_a_second: What a candidate's second costs, over what a request's value earns in the
             horizon: ``seconds * worth_a_second`` is in value a request.
@@ -68,7 +83,7 @@ class Ladder:
     bench: Workbench
     run: Run
     clock: Clock
-    judge: Callable[[NDArray[np.float32]], float]
+    judge: Callable[[NDArray[np.float32]], NDArray[np.float64]]
     worth_of_perfection: float
     worth_a_second: float
 
@@ -80,8 +95,14 @@ class Ladder:
         done: list[Tried] = []
         for candidate in simple:
             done.append(self._try(candidate, 1.0, done))
-        climbing = [c for c in candidates if len(self._recipe(c).rungs) > 1]
+        climbing = self._fitting([c for c in candidates if len(self._recipe(c).rungs) > 1])
         return done + self._halve(climbing, done)
+
+    def _fitting(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Those to try: the short ones only where no other of their recipe fits the time."""
+        usual = [c for c in candidates if not c.only_if_short]
+        able = {c.recipe for c in usual if not self._too_long(c, None)}
+        return usual + [c for c in candidates if c.only_if_short and c.recipe not in able]
 
     def _halve(self, climbing: list[Candidate], before: list[Tried]) -> list[Tried]:
         latest: dict[Candidate, Tried] = {}
@@ -94,11 +115,16 @@ class Ladder:
             good.sort(key=lambda c: latest[c].value, reverse=True)
             # The best of those that can be finished: work that is broken off is of no use.
             able = [c for c in good if not self._too_long(c, latest[c])] or good
-            climbing = able[: math.ceil(len(good) / _KEEP_ONE_OF)]
+            n_best = math.ceil(len(good) / _KEEP_ONE_OF)
+            climbing = [
+                c
+                for place, c in enumerate(able)
+                if place < n_best or not latest[c].clearly_behind(latest[able[0]])
+            ]
             for loser in (c for c in good if c not in climbing):
-                gap = latest[climbing[-1]].value - latest[loser].value
+                gap = latest[climbing[0]].value - latest[loser].value
                 why = (
-                    f"behind {climbing[-1].name} by {gap:.4f} a request at {share:.0%} of the work"
+                    f"behind {climbing[0].name} by {gap:.4f} a request at {share:.0%} of the work"
                     if loser in able
                     else f"at {share:.0%} of the work, {self._too_long(loser, latest[loser])}"
                 )
@@ -143,7 +169,7 @@ class Ladder:
             "trained",
             share=share,
             seconds=seconds,
-            value=self.judge(logits),
+            worths=self.judge(logits),
             logits=logits,
             started_s=sofar.started_s if sofar else started,
         )
@@ -163,7 +189,7 @@ class Ladder:
             "trained",
             share=result["share"],
             seconds=result["seconds"],
-            value=self.judge(logits),
+            worths=self.judge(logits),
             logits=logits,
             started_s=result["started_s"],
         )

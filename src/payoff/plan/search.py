@@ -223,7 +223,7 @@ def _climb(
         bench,
         run,
         clock,
-        judge.value,
+        judge.values,
         worth_of_perfection=judge.perfect_value(),
         worth_a_second=terms.hour_of_waiting / 3600 / requests,
     )

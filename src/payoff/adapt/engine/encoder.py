@@ -58,16 +58,17 @@ class Layer(nn.Module):
     def _attend(
         self, qkv: Tensor, groups: tuple[tuple[int, int, int], ...], bias: Tensor | None
     ) -> Tensor:
-        parts = []
+        mixed_parts = []
         width = qkv.shape[1] // 3
-        for start, count, length in groups:
-            part = qkv[start : start + count * length]
+        # One split, not slices: the gradient of each slice would be as large as the whole.
+        parts = torch.split_with_sizes(qkv, [count * length for _, count, length in groups])
+        for part, (_, count, length) in zip(parts, groups, strict=True):
             part = part.view(count, length, 3, self.heads, width // self.heads)
             query, key, value = part.permute(2, 0, 3, 1, 4)
             mask = None if bias is None else bias[:, :length, :length].unsqueeze(0)
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-            parts.append(mixed.transpose(1, 2).reshape(count * length, width))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+            mixed_parts.append(mixed.transpose(1, 2).reshape(count * length, width))
+        return mixed_parts[0] if len(mixed_parts) == 1 else torch.cat(mixed_parts)
 
 
 class Encoder(nn.Module):
@@ -122,24 +123,21 @@ class Encoder(nn.Module):
 
 def mean_of_tokens(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> Tensor:
     """Mean of each text's token vectors, ``(n_tokens, width)`` to ``(n_texts, width)``."""
-    width = hidden.shape[1]
-    return torch.cat(
-        [
-            hidden[start : start + count * length].view(count, length, width).mean(dim=1)
-            for start, count, length in groups
-        ]
-    )
+    return torch.cat([part.mean(dim=1) for part in _by_text(hidden, groups)])
 
 
 def first_of_tokens(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> Tensor:
     """First token's vector of each text, ``(n_tokens, width)`` to ``(n_texts, width)``."""
-    width = hidden.shape[1]
-    return torch.cat(
-        [
-            hidden[start : start + count * length].view(count, length, width)[:, 0]
-            for start, count, length in groups
-        ]
-    )
+    return torch.cat([part[:, 0] for part in _by_text(hidden, groups)])
+
+
+def _by_text(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> list[Tensor]:
+    """Each group's vectors as ``(n_texts, length, width)``."""
+    parts = torch.split_with_sizes(hidden, [count * length for _, count, length in groups])
+    return [
+        part.view(count, length, hidden.shape[1])
+        for part, (_, count, length) in zip(parts, groups, strict=True)
+    ]
 
 
 def relative_bucket(distance: Tensor, buckets: int, max_distance: int = 128) -> Tensor:

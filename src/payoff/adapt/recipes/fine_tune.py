@@ -15,13 +15,11 @@ from payoff.adapt.engine.finetuning import (
     Schedule,
     classifier_logits,
 )
-from payoff.adapt.recipes.linear import fit_logistic
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 
 _FORWARD_AND_BACKWARD = 3.2  # cost of a training step over that of a forward pass, as measured
-_START_STRENGTH = 10.0
 
 
 class FineTune:
@@ -31,9 +29,9 @@ class FineTune:
     rungs = (0.34, 1.0)
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
-        """The upper half, nearly as good at half the cost; all layers; the half in half the time.
+        """The upper half, nearly as good at half the cost, and all layers.
 
-        The last is for budgets that the others do not fit.
+        Where neither fits into the time left, the upper half with half the epochs.
         """
         epochs = _epochs(len(bench.train))
         found = []
@@ -43,7 +41,9 @@ class FineTune:
             half = bench.opened(name).encoder.shape.layers // 2
             bench.opened(name).trunk.expected.add(half)
             for depth, passes in ((half, epochs), (0, epochs), (half, epochs / 2)):
-                found.append(Candidate(self.name, name, (("depth", depth), ("epochs", passes))))
+                settings = (("depth", depth), ("epochs", passes))
+                short = passes < epochs
+                found.append(Candidate(self.name, name, settings, only_if_short=short))
         return list(dict.fromkeys(found))  # half of one layer is none
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
@@ -86,12 +86,7 @@ class TuneAttempt:
         bench = self.bench
         opened = bench.opened(self.candidate.backbone)
         opened.trunk.prepare((self.candidate["depth"],))
-        head = fit_logistic(
-            opened.trunk.pooled()[bench.train],
-            bench.train_targets,
-            n_labels=len(bench.labels),
-            strength=_START_STRENGTH,
-        )
+        head = opened.start_head(bench.train)
         classifier = Classifier(opened.encoder, self.candidate["depth"], head.weight, head.bias)
         return FineTuning(
             classifier,

@@ -27,6 +27,7 @@ class Candidate:
         recipe: Name of the recipe.
         backbone: Name of the backbone; empty where the recipe needs none.
         settings: The recipe's own settings, as ``(name, value)`` pairs in a fixed order.
+        only_if_short: Tried only where the time left fits no other candidate of its recipe.
 
     Example:
         >>> Candidate("fine-tune", "minilm-l6", (("depth", 3),)).name
@@ -36,6 +37,7 @@ class Candidate:
     recipe: str
     backbone: str
     settings: tuple[tuple[str, Any], ...] = ()
+    only_if_short: bool = False
 
     @property
     def name(self) -> str:
