@@ -26,6 +26,7 @@ from payoff.core.errors import AdaptError
 from payoff.core.extras import require
 from payoff.core.findings import Finding
 from payoff.core.progress import Progress, Silent
+from payoff.core.registry import Registry
 from payoff.data.dataset import Dataset
 from payoff.data.inspection import inspect
 from payoff.data.splits import split
@@ -103,56 +104,19 @@ def search(
     parts = parts_of(cut)
     worth.matrix(parts.labels, source=dataset.source)  # what does not fit is told before training
     chosen = tuple(dict.fromkeys(backbones)) or suited_backbones(parts.train_texts)
-    known = {recipe.name: recipe for recipe in recipes()}
-    tried_recipes = {name: _known(known, name) for name in (only or known)}
+    wanted = _wanted(only)
     run = Run.open(
         Path(runs),
         name,
         learning=_learning(dataset, test, seed, chosen),
-        choosing={"terms": terms.as_dict(), "minutes": minutes, "recipes": sorted(tried_recipes)},
-    )
-    if run.spent_before_s:
-        listener.say(f"going on with {run.folder}, {run.spent_before_s:.0f} s of it spent before")
-    clock = Clock(
-        minutes * 60,
-        reserve_s=min(0.3 * minutes * 60, 6 * _OPTION_SECONDS),
-        before_s=run.spent_before_s,
-    )
-    bench = Workbench(
-        texts=parts.learnt_texts,
-        targets=parts.learnt_targets,
-        labels=parts.labels,
-        train=parts.train,
-        validation=parts.validation,
-        backbones=chosen,
-        folder=run.activations,
-        seed=seed,
-        progress=listener,
+        choosing={"terms": terms.as_dict(), "minutes": minutes, "recipes": sorted(wanted)},
     )
     if "model" in terms.llm:
         price_api(terms, parts)  # what is wrong with it is told now, not after the work
-    policy = _policy(terms, parts)
-    judge = Judge(worth, policy, parts.learnt_targets[parts.validation], seed)
-    tried = _climb(tried_recipes, bench, run, clock, judge=judge, terms=terms)
-    workshop = Workshop(
-        tried_recipes,
-        bench,
-        run,
-        judge,
-        terms,
-        _worlds(judge.truth, parts, terms, seed),
-        n_labelled=len(parts.learnt_texts),
-    )
-    options = list(workshop.options(tried))
-    if not options and workshop.refused:
-        raise next(iter(workshop.refused.values()))
-    if not options:
-        raise AdaptError(
-            "PF403",
-            f"search in {minutes:g} minutes",
-            "; ".join(f"{t.candidate.name}: {t.why}" for t in tried) or "there is no candidate",
-            mend="Give more minutes.",
-        )
+    clock = _clock(minutes, run, listener)
+    workshop = _workshop(wanted, parts, terms, run, backbones=chosen, seed=seed, progress=listener)
+    tried = _climb(workshop, clock)
+    options = _options(workshop, tried, minutes)
     plan = conclude(
         workshop,
         best(options, terms),
@@ -168,6 +132,64 @@ def search(
     )
     run.tidy()
     return plan
+
+
+def _clock(minutes: float, run: Run, listener: Progress) -> Clock:
+    """The budget, less what exporting and measuring will take and what was spent before."""
+    if run.spent_before_s:
+        listener.say(f"going on with {run.folder}, {run.spent_before_s:.0f} s of it spent before")
+    return Clock(
+        minutes * 60,
+        reserve_s=min(0.3 * minutes * 60, 6 * _OPTION_SECONDS),
+        before_s=run.spent_before_s,
+    )
+
+
+def _workshop(
+    wanted: dict[str, Recipe],
+    parts: Parts,
+    terms: Terms,
+    run: Run,
+    *,
+    backbones: tuple[str, ...],
+    seed: int,
+    progress: Progress,
+) -> Workshop:
+    bench = Workbench(
+        texts=parts.learnt_texts,
+        targets=parts.learnt_targets,
+        labels=parts.labels,
+        train=parts.train,
+        validation=parts.validation,
+        backbones=backbones,
+        folder=run.activations,
+        seed=seed,
+        progress=progress,
+    )
+    truth = parts.learnt_targets[parts.validation]
+    judge = Judge(terms.payoff, _policy(terms, parts), truth, seed)
+    worlds = _worlds(truth, parts, terms, seed)
+    return Workshop(wanted, bench, run, judge, terms, worlds, n_labelled=len(parts.learnt_texts))
+
+
+def _options(workshop: Workshop, tried: list[Tried], minutes: float) -> list[Option]:
+    """What can be chosen from.
+
+    Raises:
+        AdaptError: PF403 where nothing could be trained.
+        EconomicsError: PF616 where no host holds the limits of anything that was.
+    """
+    options = list(workshop.options(tried))
+    if not options and workshop.refused:
+        raise next(iter(workshop.refused.values()))
+    if not options:
+        raise AdaptError(
+            "PF403",
+            f"search in {minutes:g} minutes",
+            "; ".join(f"{t.candidate.name}: {t.why}" for t in tried) or "there is no candidate",
+            mend="Give more minutes.",
+        )
+    return options
 
 
 def _findings(
@@ -208,35 +230,32 @@ def suited_backbones(texts: Sequence[str]) -> tuple[str, ...]:
     return ("e5-small-multi" if foreign > 0.02 else "minilm-l6", "wordllama-256")
 
 
-def _climb(
-    known: dict[str, Recipe],
-    bench: Workbench,
-    run: Run,
-    clock: Clock,
-    *,
-    judge: Judge,
-    terms: Terms,
-) -> list[Tried]:
+def _climb(workshop: Workshop, clock: Clock) -> list[Tried]:
+    terms = workshop.terms
     requests = terms.traffic.per_month * terms.horizon_months
     ladder = Ladder(
-        known,
-        bench,
-        run,
+        workshop.recipes,
+        workshop.bench,
+        workshop.run,
         clock,
-        judge.values,
-        worth_of_perfection=judge.perfect_value(),
+        workshop.judge.values,
+        worth_of_perfection=workshop.judge.perfect_value(),
         worth_a_second=terms.hour_of_waiting / 3600 / requests,
     )
     return ladder.climb()
 
 
-def _known(known: dict[str, Recipe], name: str) -> Recipe:
-    if name in known:
-        return known[name]
-    from payoff.core.registry import Registry
+def _wanted(only: Sequence[str]) -> dict[str, Recipe]:
+    """The recipes to try, by name.
 
-    Registry("payoff.recipes", "recipe").get(name)  # raises PF401 with the names
-    raise AssertionError(name)
+    Raises:
+        AdaptError: PF401 where one is unknown.
+    """
+    known = {recipe.name: recipe for recipe in recipes()}
+    for name in only:
+        if name not in known:
+            Registry("payoff.recipes", "recipe").get(name)
+    return {name: known[name] for name in (only or known)}
 
 
 def _validation_share(dataset: Dataset, test: Dataset | None) -> float:
