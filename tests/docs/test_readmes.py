@@ -28,7 +28,7 @@ def links(text: str) -> set[str]:
 def figures(text: str) -> list[str]:
     block = re.search(r"<!-- figures:begin.*?-->(.*?)<!-- figures:end -->", text, flags=re.S)
     assert block is not None
-    return re.findall(r"\d[\d.,]*", block.group(1))
+    return re.findall(r"\d+(?:[.,]\d+)*", block.group(1))
 
 
 def test_same_sections() -> None:
