@@ -336,3 +336,20 @@ def test_all_impossible_measurements_are_told_at_once() -> None:
         replace(NEED, texts_per_s=-1, threads=0)
     assert len(caught.value.problems) == 2
     assert NEED.assumptions == ("priced machine as fast as this one",)
+
+
+@pytest.mark.parametrize("currency", ["EUR", "CNY", "USD"])
+def test_without_rates_the_builtin_book_refuses_what_it_cannot_price(currency: str) -> None:
+    need = Requirement(
+        texts_per_s=200.0, single_latency_ms=5.0, memory_bytes=2e8, package_bytes=3e7,
+        start_s=0.5, peak_factor=4.0,
+    )  # fmt: skip
+    options = hosting_options(
+        PriceBook.builtin(), need, Traffic(40_000), currency=currency, on=date(2026, 11, 22)
+    )
+    assert options
+    for option in options:
+        assert option.currency == currency
+        assert option.priced or option.why_not
+    if currency != "CNY":  # the book knows no complete offer in yuan
+        assert cheapest(options, 40_000.0).charges

@@ -252,29 +252,35 @@ class _Shared:
 
     def hosting(self, provider: str, offer: Offer) -> Hosting:
         notes = list(offer.notes)
-        charges: list[Charge] = []
+        charges: list[Charge] = list(offer.charges)
+        why_not = offer.why_not
         if offer.charges:
             for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):
                 price = self._dearest(kind, provider, offer.region)
                 if price is None:
                     notes.append(f"{what} is not priced: the price book has none of {provider}")
-                else:
+                    continue
+                try:
                     charges += self._charges(kind, price, offer.region)
+                except EconomicsError as error:  # in a currency without a rate
+                    charges, why_not = [], f"{what} cannot be priced: {error.found}"
+                    break
         return Hosting(
             offer.name,
             offer.provider,
             offer.item,
             offer.region,
             currency=self.currency,
-            charges=(*offer.charges, *charges),
-            why_not=offer.why_not,
+            charges=tuple(charges),
+            why_not=why_not,
             notes=tuple(notes),
         )
 
     def _dearest(self, kind: str, provider: str, region: str) -> Price | None:
-        """The provider's dearest price of a kind, in the region if it has one there."""
+        """The provider's dearest price of a kind: in the region and the currency, if it has one."""
         prices = self.book.find(kind=kind, provider=provider, on=self.on)
         here = [price for price in prices if price.region == region] or prices
+        here = [price for price in here if price.currency == self.currency] or here
         return max(here, key=lambda price: price.price, default=None)
 
     def _charges(self, kind: str, price: Price, region: str) -> list[Charge]:
