@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from payoff.adapt.engine.trunk import Trunk
     from payoff.adapt.recipes.linear import LinearHead
 
-_START_STRENGTH = 10.0  # the best for most data of the strengths that frozen-head tries
+_START_STRENGTH = 10.0  # the middle of the strengths that frozen-head tries
 _LONGEST = 256  # tokens: what is served in a few milliseconds; a longer text is cut
 
 

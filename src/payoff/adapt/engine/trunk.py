@@ -23,7 +23,7 @@ from payoff.adapt.engine.tokens import Tokens
 from payoff.core.files import disk_errors
 from payoff.core.progress import Progress
 
-BATCH_TOKENS = 2048  # larger batches no longer raise the throughput of a 384-wide encoder
+BATCH_TOKENS = 2048  # bounds the memory of a pass; its best value was not measured
 
 
 class Trunk:

@@ -1,8 +1,8 @@
 """An encoder with its head as one ONNX graph, written node by node.
 
-The graph is made from the weights directly, not traced: it takes a second instead of ten, the same
-weights give the same bytes, and it is born with onnxruntime's fused operators (attention, skip
-connection with normalisation, bias with GELU) instead of being searched for them afterwards.
+The graph is made from the weights directly, not traced: the same weights give the same bytes, and
+it is born with onnxruntime's fused operators (attention, skip connection with normalisation, bias
+with GELU) instead of being searched for them afterwards.
 
 Inputs: ``input_ids`` and ``attention_mask``, int64 ``(n_texts, n_tokens)``.
 Output: ``logits``, float32 ``(n_texts, n_labels)``.
