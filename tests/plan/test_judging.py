@@ -37,10 +37,10 @@ def test_no_row_is_judged_by_a_calibration_that_knows_it() -> None:
     fitted = judge.cross_fitted(logits)
     np.testing.assert_allclose(fitted.sum(1), 1)
     assert not np.allclose(fitted, judge.calibration(logits).apply(logits), atol=1e-6)
-    assert judge.values(logits).mean() == pytest.approx(judge.worths(fitted).mean())
+    assert judge.score(logits).value == pytest.approx(judge.worths(fitted).mean())
     # Two folds: two temperatures, and each row's odds are its logits over one of them.
     odds = np.log(fitted[:, 0] / fitted[:, 1]) / (logits[:, 0] - logits[:, 1])
     assert len(np.unique(odds.round(6))) == 2
     # So sure and so often wrong: acting on the raw probabilities would lose more.
     raw = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    assert judge.values(logits).mean() > judge.worths(raw.astype(np.float64)).mean()
+    assert judge.score(logits).value > judge.worths(raw.astype(np.float64)).mean()

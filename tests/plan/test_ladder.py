@@ -19,6 +19,12 @@ from payoff.core.errors import AdaptError
 from payoff.plan.clock import Clock
 from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.runs import Run
+from payoff.plan.score import Score
+
+
+def score(worths: NDArray[Any]) -> Score:
+    """Worths alone: the log loss of all is the same."""
+    return Score(worths.astype(np.float64), np.ones(len(worths)))
 
 
 @dataclass
@@ -109,7 +115,7 @@ def climb(recipe: Staged, run: Run, tmp_path: Path, **options: Any) -> dict[int,
         bench,
         run,
         recipe.clock,  # type: ignore[arg-type]
-        lambda logits: logits.mean(axis=1).astype(np.float64),
+        lambda logits: score(logits.mean(axis=1)),
         **({"worth_of_perfection": 100.0, "worth_a_second": 0.0} | options),
     )
     tried = ladder.climb()
@@ -268,7 +274,7 @@ def test_other_terms_judge_the_same_scores_anew(run: Run, tmp_path: Path) -> Non
         ),
         run,
         recipe.clock,  # type: ignore[arg-type]
-        lambda logits: -logits.mean(axis=1).astype(np.float64),
+        lambda logits: score(-logits.mean(axis=1)),
         worth_of_perfection=0.0,
         worth_a_second=0.0,
     )
@@ -276,16 +282,15 @@ def test_other_terms_judge_the_same_scores_anew(run: Run, tmp_path: Path) -> Non
     assert len(recipe.trained) == 2
 
 
-def test_what_chance_may_have_put_behind_is_not_clearly_behind() -> None:
-    one = Candidate("staged", "", (("n", 1),))
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=1000)
-    best = Tried(one, "trained", worths=rows)
-    noisy = Tried(one, "trained", worths=rows - 0.05 + rng.normal(size=1000))  # error 0.032
-    worse = Tried(one, "trained", worths=rows - 0.05 + 0.1 * rng.normal(size=1000))
-    assert not noisy.clearly_behind(best)
-    assert worse.clearly_behind(best)
-    assert not best.clearly_behind(best)
+def test_why_the_second_lost() -> None:
+    one, two = (Candidate("staged", "", (("n", n),)) for n in (1, 2))
+    rows = np.array([3.0, -6.0, 3.0])
+    worse = Tried(one, "trained", score=Score(rows - 0.5, np.full(3, 0.2)))
+    level = Tried(one, "trained", score=Score(rows, np.full(3, 0.35)))
+    winner = Tried(two, "trained", score=Score(rows, np.full(3, 0.3)))
+    assert worse.behind(winner) == "behind staged n=2 by 0.5000 a request"
+    assert "not told from staged n=2" in level.behind(winner)
+    assert level.behind(winner).endswith("log loss by 0.0500")
 
 
 def test_a_short_candidate_is_tried_only_where_no_other_fits(run: Run, tmp_path: Path) -> None:

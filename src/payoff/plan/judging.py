@@ -12,6 +12,7 @@ from payoff.economics.outcome import Outcome, realised
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
 from payoff.evidence.calibration import cross_fitted, fit_temperature
+from payoff.plan.score import Score
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,21 @@ class Judge:
     truth: NDArray[np.int64]
     seed: int = 0
 
-    def values(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Worth of each row, ``(n,)``; its mean is that of a request under the expected mix.
+    def score(self, logits: NDArray[np.float32]) -> Score:
+        """What the rows say of some scores of them, ``(n, n_labels)``.
 
-        No row is judged by a calibration that has seen it.
+        No row is judged by a calibration that has seen it. Where the requests to come have
+        another mix, rows are weighted by it: means are those of a request to come.
         """
-        worths = self.worths(self.cross_fitted(logits))
+        probabilities = self.cross_fitted(logits)
+        worths = self.worths(probabilities)
+        true_ones = probabilities[np.arange(len(self.truth)), self.truth]
+        losses: NDArray[np.float64] = -np.log(np.maximum(true_ones, np.finfo(np.float64).tiny))
         shift = self.policy.prior_shift
         if shift is None:
-            return worths
-        weights = shift[self.truth]
-        weighted: NDArray[np.float64] = worths * weights / weights.mean()
-        return weighted
+            return Score(worths, losses)
+        weights = shift[self.truth] / shift[self.truth].mean()
+        return Score(worths * weights, losses * weights)
 
     def worths(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Worth of the decision on each row, ``(n,)``."""

@@ -1,7 +1,8 @@
 """Successive halving of candidates on expected profit (Jamieson & Talwalkar 2016).
 
 Cheap candidates first; those that can be paused are judged at each rung, and the best third goes
-on, with whatever the validation rows cannot tell from the best (as in a race, Maron & Moore 1994).
+on, with whatever the validation rows cannot tell from the best (as in a race, Maron & Moore 1994;
+`score` has what they can tell).
 A candidate is not begun when it does not fit into the time left, or when even half of what is left
 to gain would not pay for it; both are said.
 """
@@ -10,8 +11,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 from payoff.plan.clock import Clock
 from payoff.plan.runs import Run
+from payoff.plan.score import Score, foremost
 
 _KEEP_ONE_OF = 3
 
@@ -35,8 +37,8 @@ class Tried:
         why: Why it was stopped, failed or not run; empty where trained.
         share: Share of its work that was done.
         seconds: Time it took.
-        worths: Realised value of each validation row, in the payoff's currency; empty if unknown.
-        logits: On validation, ``(n_validation, n_labels)``; empty if none.
+        score: On the validation rows; None if unknown.
+        logits: On validation, ``(n_validation, n_labels)``; None if unknown.
         started_s: When it began, in seconds since the search began; NaN if it did not.
     """
 
@@ -45,23 +47,38 @@ class Tried:
     why: str = ""
     share: float = 0.0
     seconds: float = 0.0
-    worths: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    score: Score | None = None
     logits: NDArray[np.float32] | None = None
     started_s: float = math.nan
 
     @property
     def value(self) -> float:
         """Mean value of a request on validation; NaN if unknown."""
-        return float(self.worths.mean()) if self.worths.size else math.nan
+        return self.score.value if self.score else math.nan
 
-    def clearly_behind(self, best: Tried) -> bool:
-        """Whether it is worth less than ``best`` by more than chance: two standard errors.
+    def clearly_behind(self, other: Tried) -> bool:
+        """Whether the validation rows tell it from ``other``, and against it."""
+        assert self.score is not None
+        assert other.score is not None
+        return self.score.clearly_behind(other.score)
 
-        The difference is taken row by row, since both were judged on the same rows.
-        """
-        difference = best.worths - self.worths
-        error = float(difference.std()) / math.sqrt(len(difference))
-        return float(difference.mean()) > 2.0 * error
+    def behind(self, winner: Tried) -> str:
+        """In what it lost against ``winner``, as people read it."""
+        assert self.score is not None
+        assert winner.score is not None
+        gap = winner.value - self.value
+        if gap > 0:
+            return f"behind {winner.candidate.name} by {gap:.4f} a request"
+        return (
+            f"not told from {winner.candidate.name} by its worth, and behind it in "
+            f"log loss by {self.score.loss - winner.score.loss:.4f}"
+        )
+
+
+def best_tried(tried: Sequence[Tried]) -> Tried:
+    """The best of some trained candidates."""
+    scores = [t.score for t in tried if t.score is not None]
+    return tried[foremost(scores)]
 
 
 @dataclass
@@ -73,7 +90,7 @@ class Ladder:
         bench: The shared workbench.
         run: Where every result is kept.
         clock: What is left of the budget.
-        judge: Value of each validation row from its logits.
+        judge: What the validation rows say of logits.
         worth_of_perfection: Value of a request if every answer were right.
         worth_a_second: What a candidate's second costs, over what a request's value earns in the
             horizon: ``seconds * worth_a_second`` is in value a request.
@@ -83,7 +100,7 @@ class Ladder:
     bench: Workbench
     run: Run
     clock: Clock
-    judge: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    judge: Callable[[NDArray[np.float32]], Score]
     worth_of_perfection: float
     worth_a_second: float
 
@@ -115,16 +132,16 @@ class Ladder:
             good.sort(key=lambda c: latest[c].value, reverse=True)
             # The best of those that can be finished: work that is broken off is of no use.
             able = [c for c in good if not self._too_long(c, latest[c])] or good
+            first = best_tried([latest[c] for c in able])
             n_best = math.ceil(len(good) / _KEEP_ONE_OF)
             climbing = [
                 c
                 for place, c in enumerate(able)
-                if place < n_best or not latest[c].clearly_behind(latest[able[0]])
+                if place < n_best or not latest[c].clearly_behind(first)
             ]
             for loser in (c for c in good if c not in climbing):
-                gap = latest[climbing[0]].value - latest[loser].value
                 why = (
-                    f"behind {climbing[0].name} by {gap:.4f} a request at {share:.0%} of the work"
+                    f"{latest[loser].behind(first)} at {share:.0%} of the work"
                     if loser in able
                     else f"at {share:.0%} of the work, {self._too_long(loser, latest[loser])}"
                 )
@@ -169,7 +186,7 @@ class Ladder:
             "trained",
             share=share,
             seconds=seconds,
-            worths=self.judge(logits),
+            score=self.judge(logits),
             logits=logits,
             started_s=sofar.started_s if sofar else started,
         )
@@ -189,7 +206,7 @@ class Ladder:
             "trained",
             share=result["share"],
             seconds=result["seconds"],
-            worths=self.judge(logits),
+            score=self.judge(logits),
             logits=logits,
             started_s=result["started_s"],
         )

@@ -33,7 +33,7 @@ from payoff.evidence.footprint import Footprint, measure_footprint
 from payoff.evidence.latency import measure_latency
 from payoff.evidence.machine import this_machine
 from payoff.plan.judging import Judge
-from payoff.plan.ladder import Tried
+from payoff.plan.ladder import Tried, best_tried
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
 
@@ -110,7 +110,7 @@ class Workshop:
         for name in self.recipes:
             mine = [t for t in tried if t.candidate.recipe == name and t.status == "trained"]
             if mine:
-                yield from self.precisions(max(mine, key=lambda t: t.value))
+                yield from self.precisions(best_tried(mine))
 
     def precisions(self, tried: Tried) -> Iterator[Option]:
         """The candidate as trained, and compressed in every way that applies."""

@@ -238,7 +238,7 @@ def _climb(workshop: Workshop, clock: Clock) -> list[Tried]:
         workshop.bench,
         workshop.run,
         clock,
-        workshop.judge.values,
+        workshop.judge.score,
         worth_of_perfection=workshop.judge.perfect_value(),
         worth_a_second=terms.hour_of_waiting / 3600 / requests,
     )

@@ -268,8 +268,7 @@ def _tried_row(tried: Tried, comparison: Comparison) -> dict[str, Any]:
     )
     why = tried.why
     if tried.status == "trained" and winner is not None:
-        gap_each = winner.tried.value - tried.value
-        why = f"behind {winner.candidate.name} by {gap_each:.4f} a request on validation"
+        why = f"{tried.behind(winner.tried)} on validation"
     elif tried.status == "trained":
         why = "no host holds the limits"
     accuracy = None
