@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from payoff.adapt.engine.batches import pack
+from payoff.adapt.engine.classifier import Classifier, classifier_logits
 from payoff.adapt.engine.encoder import Encoder
-from payoff.adapt.engine.finetuning import Classifier, FineTuning, Schedule, classifier_logits
+from payoff.adapt.engine.finetuning import FineTuning, Schedule
 from payoff.adapt.engine.tokens import Tokens
 from payoff.adapt.engine.trunk import Trunk
 from payoff.core.errors import AdaptError
@@ -157,7 +158,7 @@ def test_the_first_step_is_adamw_on_the_smoothed_loss(
     make: Make, some_tokens: Tokens, some_targets: np.ndarray
 ) -> None:
     """AdamW's first step moves each weight by its rate, against the sign of its gradient."""
-    tuning = make(warmup=0.0, weight_decay=0.0, smoothing=0.1)
+    tuning = make(warmup=0.0, weight_decay=0.0)
     batch = pack(some_tokens, tuning._batches(0)[0])
     hidden = tuning.trunk.below(1, batch)
     logits = tuning.classifier(hidden, batch)

@@ -12,8 +12,8 @@ from tests.adapt.tiny_backbones import tiny_model
 
 from payoff.adapt.engine.architectures import load
 from payoff.adapt.engine.batches import pack
+from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.encoder import Encoder
-from payoff.adapt.engine.finetuning import Classifier
 from payoff.adapt.engine.tokens import Tokens
 from payoff.adapt.export.onnx_encoder import write_onnx
 from payoff.adapt.export.onnx_static import write_static_onnx

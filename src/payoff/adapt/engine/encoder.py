@@ -34,7 +34,19 @@ class EncoderShape:
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward, each followed by its normalisation (Vaswani et al. 2017)."""
+    """Attention and feed-forward, each followed by its normalisation (Vaswani et al. 2017).
+
+    Attributes:
+        attention_adapter: Applied to what attention adds, ``(n_tokens, width)`` to the same; None
+            for none.
+        inner_adapter: Applied to what the feed-forward part adds, alike.
+        prefix: Called without arguments, gives keys and values that every text attends to as
+            well, ``(2, heads, n, width / heads)``; None for none.
+    """
+
+    attention_adapter: nn.Module | None
+    inner_adapter: nn.Module | None
+    prefix: nn.Module | None
 
     def __init__(self, shape: EncoderShape) -> None:
         super().__init__()
@@ -45,27 +57,40 @@ class Layer(nn.Module):
         self.up = nn.Linear(shape.width, shape.inner)
         self.down = nn.Linear(shape.inner, shape.width)
         self.norm = nn.LayerNorm(shape.width, eps=shape.norm_eps)
+        for name in ("attention_adapter", "inner_adapter", "prefix"):
+            self.register_module(name, None)
 
     def forward(
         self, hidden: Tensor, groups: tuple[tuple[int, int, int], ...], bias: Tensor | None
     ) -> Tensor:
         """``(n_tokens, width)`` to the same shape."""
         attended = self.out(self._attend(self.qkv(hidden), groups, bias))
+        if self.attention_adapter is not None:
+            attended = self.attention_adapter(attended)
         hidden = self.attention_norm(hidden + attended)
-        inner: Tensor = self.norm(hidden + self.down(functional.gelu(self.up(hidden))))
-        return inner
+        inner = self.down(functional.gelu(self.up(hidden)))
+        if self.inner_adapter is not None:
+            inner = self.inner_adapter(inner)
+        out: Tensor = self.norm(hidden + inner)
+        return out
 
     def _attend(
         self, qkv: Tensor, groups: tuple[tuple[int, int, int], ...], bias: Tensor | None
     ) -> Tensor:
         mixed_parts = []
         width = qkv.shape[1] // 3
+        prefix = None if self.prefix is None else self.prefix()
+        n_prefix = 0 if prefix is None else prefix.shape[2]
         # One split, not slices: the gradient of each slice would be as large as the whole.
         parts = torch.split_with_sizes(qkv, [count * length for _, count, length in groups])
         for part, (_, count, length) in zip(parts, groups, strict=True):
             part = part.view(count, length, 3, self.heads, width // self.heads)
             query, key, value = part.permute(2, 0, 3, 1, 4)
             mask = None if bias is None else bias[:, :length, :length].unsqueeze(0)
+            if prefix is not None:
+                key = torch.cat([prefix[0].expand(count, -1, -1, -1), key], dim=2)
+                value = torch.cat([prefix[1].expand(count, -1, -1, -1), value], dim=2)
+                mask = None if mask is None else functional.pad(mask, (n_prefix, 0))
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             mixed_parts.append(mixed.transpose(1, 2).reshape(count * length, width))
         return mixed_parts[0] if len(mixed_parts) == 1 else torch.cat(mixed_parts)

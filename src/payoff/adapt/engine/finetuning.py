@@ -8,19 +8,19 @@ recipe ends (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", s
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from payoff.adapt.engine.batches import Packed, by_tokens, pack, shuffled_by_tokens
-from payoff.adapt.engine.encoder import Encoder
-from payoff.adapt.engine.trunk import BATCH_TOKENS, Trunk
+from payoff.adapt.engine.batches import pack, shuffled_by_tokens
+from payoff.adapt.engine.classifier import Classifier
+from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
+from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.engine.trunk import Trunk
 from payoff.core.errors import AdaptError
 from payoff.core.progress import Progress
 
@@ -36,7 +36,6 @@ class Schedule:
         learning_rate: Peak rate of the layers; each lower layer has ``decay`` times that.
         head_learning_rate: Peak rate of the head.
         decay: Factor a layer towards the input (Howard & Ruder 2018, section 3.2).
-        smoothing: Label smoothing (Szegedy et al. 2016, section 7).
         warmup: Share of the steps in which the rate rises.
         weight_decay: AdamW's, on matrices only.
         seed: Order of the texts.
@@ -48,42 +47,9 @@ class Schedule:
     learning_rate: float = 2e-4
     head_learning_rate: float = 2e-3
     decay: float = 1.0
-    smoothing: float = 0.1
     warmup: float = 0.1
     weight_decay: float = 0.01
     seed: int = 0
-
-
-class Classifier(nn.Module):
-    """Upper layers of an encoder, mean pooling, normalisation, and a linear head.
-
-    Args:
-        encoder: The pretrained encoder; its layers from ``depth`` on are copied, the rest shared.
-        depth: First own layer.
-        weight: Head's start, ``(n_labels, width)``.
-        bias: Head's start, ``(n_labels,)``.
-    """
-
-    def __init__(
-        self, encoder: Encoder, depth: int, weight: NDArray[Any], bias: NDArray[Any]
-    ) -> None:
-        super().__init__()
-        self.depth = depth
-        self.trunk = [encoder]  # in a list, so that it is not a part of this module's state
-        self.layers = nn.ModuleList(copy.deepcopy(layer) for layer in encoder.layers[depth:])
-        self.layers.requires_grad_(True)
-        self.head = nn.Linear(weight.shape[1], weight.shape[0])
-        with torch.no_grad():
-            self.head.weight.copy_(torch.as_tensor(weight))
-            self.head.bias.copy_(torch.as_tensor(bias))
-
-    def forward(self, hidden: Tensor, batch: Packed) -> Tensor:
-        """``(n_tokens, width)`` below layer ``depth`` to logits ``(n_texts, n_labels)``."""
-        bias = self.trunk[0].relative_bias(max(length for _, _, length in batch.groups))
-        for layer in self.layers:
-            hidden = layer(hidden, batch.groups, bias)
-        logits: Tensor = self.head(self.trunk[0].pool(hidden, batch))
-        return logits
 
 
 class FineTuning:
@@ -95,6 +61,7 @@ class FineTuning:
         targets: Class of each text, ``(n_texts,)``.
         rows: The texts to train on.
         schedule: How.
+        objective: What is minimised; smoothed cross-entropy where not given.
         progress: Told the steps.
     """
 
@@ -107,6 +74,7 @@ class FineTuning:
         rows: NDArray[np.int64],
         schedule: Schedule,
         progress: Progress,
+        objective: Objective | None = None,
     ) -> None:
         self.classifier = classifier
         self.trunk = trunk
@@ -114,6 +82,7 @@ class FineTuning:
         self.rows = rows
         self.schedule = schedule
         self.progress = progress
+        self.objective = objective or CrossEntropy()
         self.step = 0
         self._epoch: tuple[int, list[NDArray[np.int64]]] = (-1, [])
         self.steps_per_epoch = len(self._batches(0))
@@ -122,18 +91,23 @@ class FineTuning:
         self._peaks = [group["lr"] for group in self._optimiser.param_groups]
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        plan = self.schedule
-        groups = []
-        n_layers = len(self.classifier.layers)
-        parts = [
+        plan, classifier = self.schedule, self.classifier
+        n_layers = len(classifier.layers)
+        parts: list[tuple[float, nn.Module]] = [
             (plan.learning_rate * plan.decay ** (n_layers - 1 - index), layer)
-            for index, layer in enumerate(self.classifier.layers)
+            for index, layer in enumerate(classifier.layers)
         ]
-        for rate, module in [*parts, (plan.head_learning_rate, self.classifier.head)]:
+        if classifier.prompt is not None:
+            parts.append((plan.learning_rate, classifier.prompt))
+        parts.append((plan.head_learning_rate, classifier.head))
+        groups = []
+        for rate, module in parts:
+            trained = [p for p in module.parameters() if p.requires_grad]
             for matrices in (True, False):
-                chosen = [p for p in module.parameters() if (p.ndim > 1) == matrices]
+                chosen = [p for p in trained if (p.ndim > 1) == matrices]
                 decay = plan.weight_decay if matrices else 0.0
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+                if chosen:
+                    groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
         return groups
 
     def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -158,10 +132,12 @@ class FineTuning:
             epoch, index = divmod(self.step, self.steps_per_epoch)
             batch = pack(self.trunk.tokens, self._batches(epoch)[index])
             self._set_rates()
-            logits = self.classifier(self.trunk.below(self.classifier.depth, batch), batch)
-            loss = functional.cross_entropy(
-                logits, self.targets[batch.rows], label_smoothing=self.schedule.smoothing
-            )
+            hidden = self.trunk.below(self.classifier.depth, batch)
+            loss = self.objective(self.classifier, hidden, batch, self.targets[batch.rows])
+            adaptation = self.classifier.adaptation
+            penalty = adaptation.penalty(self.classifier) if adaptation else None
+            if penalty is not None:
+                loss = loss + penalty
             if not torch.isfinite(loss):
                 raise AdaptError(
                     "PF402",
@@ -174,6 +150,8 @@ class FineTuning:
             nn.utils.clip_grad_norm_(self.classifier.parameters(), 1.0)
             self._optimiser.step()
             self.step += 1
+            if adaptation:
+                adaptation.after_step(self.classifier, self.step, self.n_steps)
             self.progress.step("fine-tuning", self.step, self.n_steps)
         self.classifier.eval()
 
@@ -198,18 +176,3 @@ class FineTuning:
         self.step = state["step"]
         self.classifier.load_state_dict(state["classifier"])
         self._optimiser.load_state_dict(state["optimiser"])
-
-
-def classifier_logits(
-    classifier: Classifier, trunk: Trunk, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Logits of some texts of a trunk, ``(len(rows), n_labels)``, in the order of ``rows``."""
-    logits = np.empty((len(rows), classifier.head.out_features), np.float32)
-    place = np.zeros(len(trunk.tokens), np.int64)
-    place[rows] = np.arange(len(rows))
-    with torch.inference_mode():
-        for part in by_tokens(trunk.tokens.lengths[rows], BATCH_TOKENS):
-            batch = pack(trunk.tokens, rows[part])
-            scores = classifier(trunk.below(classifier.depth, batch), batch)
-            logits[place[batch.rows]] = scores.numpy()
-    return logits

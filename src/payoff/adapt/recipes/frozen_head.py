@@ -25,6 +25,10 @@ class FrozenHead:
             for strength in (10.0, 30.0, 3.0)
         ]
 
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        """The middle strength."""
+        return [c for c in self.candidates(bench) if c["C"] == 10.0]
+
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """One pass of the encoder where it is still to be done, and the fit."""
         opened = bench.opened(candidate.backbone)

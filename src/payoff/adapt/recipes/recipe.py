@@ -92,7 +92,10 @@ class Recipe(Protocol):
     rungs: tuple[float, ...]
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
-        """What is worth trying on these data, the most promising first."""
+        """What a search should try on these data, the most promising first; may be none."""
+
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        """The recipe with its usual settings on each backbone that it can use."""
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """Expected seconds of the whole work on this machine, from what was measured so far."""

@@ -26,6 +26,10 @@ class StaticHead:
             for strength in (30.0, 3.0)
         ]
 
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        """The weaker penalty."""
+        return [c for c in self.candidates(bench) if c["C"] == 30.0]
+
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """The fit; averaging takes no time worth counting."""
         return 0.5 + fit_seconds(len(bench.train), len(bench.labels))

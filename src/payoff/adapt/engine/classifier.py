@@ -1,0 +1,131 @@
+"""The classifier that is trained: upper layers of an encoder, pooling and a linear head."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from payoff.adapt.engine.batches import Packed, by_tokens, pack
+from payoff.adapt.engine.encoder import Encoder, Layer
+from payoff.adapt.engine.trunk import BATCH_TOKENS, Trunk
+
+if TYPE_CHECKING:
+    from payoff.adapt.engine.adaptations.adaptation import Adaptation
+
+
+class Classifier(nn.Module):
+    """Upper layers of an encoder, its pooling and normalisation, and a linear head.
+
+    Args:
+        encoder: The pretrained encoder; its layers from ``depth`` on are copied, the rest shared.
+        depth: First own layer.
+        weight: Head's start, ``(n_labels, width)``.
+        bias: Head's start, ``(n_labels,)``.
+        adaptation: Decides which weights of the layers are trained and adds its own; None trains
+            all of them.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        depth: int,
+        weight: NDArray[Any],
+        bias: NDArray[Any],
+        *,
+        adaptation: Adaptation | None = None,
+    ) -> None:
+        super().__init__()
+        self.depth = depth
+        self.trunk = [encoder]  # in a list, so that it is not a part of this module's state
+        self.layers = nn.ModuleList(copy.deepcopy(layer) for layer in encoder.layers[depth:])
+        self.layers.requires_grad_(adaptation is None)
+        self.head = nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            self.head.weight.copy_(torch.as_tensor(weight))
+            self.head.bias.copy_(torch.as_tensor(bias))
+        self.prompt: nn.Module | None = None
+        self.adaptation = adaptation
+        if adaptation is not None:
+            adaptation.attach(self)
+
+    def forward(self, hidden: Tensor, batch: Packed) -> Tensor:
+        """``(n_tokens, width)`` below layer ``depth`` to logits ``(n_texts, n_labels)``."""
+        logits: Tensor = self.head(self.vectors(hidden, batch))
+        return logits
+
+    def vectors(self, hidden: Tensor, batch: Packed) -> Tensor:
+        """``(n_tokens, width)`` below layer ``depth`` to normalised ``(n_texts, width)``."""
+        groups = batch.groups
+        n_prompt = 0
+        if self.prompt is not None:
+            prompt = self.prompt()
+            n_prompt = len(prompt)
+            hidden, groups = _with_prompt(hidden, groups, prompt)
+        bias = self.trunk[0].relative_bias(max(length for _, _, length in groups))
+        for layer in self.own_layers():
+            hidden = layer(hidden, groups, bias)
+        if n_prompt:
+            hidden = _without_prompt(hidden, groups, n_prompt)
+        return self.trunk[0].pool(hidden, batch)
+
+    def own_layers(self) -> Iterable[Layer]:
+        """The layers from ``depth`` on."""
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            yield layer
+
+    def trained_share(self) -> float:
+        """Trained weights over all weights of the encoder and the head, 0–1."""
+        own = {id(p): p.numel() for p in self.parameters()}
+        frozen = [*self.trunk[0].layers[: self.depth].parameters()]
+        rest = [p for n, p in self.trunk[0].named_parameters() if not n.startswith("layers.")]
+        n_all = sum(own.values()) + sum(p.numel() for p in [*frozen, *rest])
+        return sum(p.numel() for p in self.parameters() if p.requires_grad) / n_all
+
+
+Groups = tuple[tuple[int, int, int], ...]
+
+
+def _with_prompt(hidden: Tensor, groups: Groups, prompt: Tensor) -> tuple[Tensor, Groups]:
+    """Put ``prompt``, ``(n, width)``, before the tokens of every text."""
+    n, width = prompt.shape
+    parts, longer, start = [], [], 0
+    split = torch.split_with_sizes(hidden, [count * length for _, count, length in groups])
+    for part, (_, count, length) in zip(split, groups, strict=True):
+        texts = part.view(count, length, width)
+        parts.append(torch.cat([prompt.expand(count, n, width), texts], dim=1).flatten(0, 1))
+        longer.append((start, count, length + n))
+        start += count * (length + n)
+    return torch.cat(parts), tuple(longer)
+
+
+def _without_prompt(hidden: Tensor, groups: Groups, n: int) -> Tensor:
+    """Take the first ``n`` vectors of every text away."""
+    split = torch.split_with_sizes(hidden, [count * length for _, count, length in groups])
+    return torch.cat(
+        [
+            part.view(count, length, hidden.shape[1])[:, n:].flatten(0, 1)
+            for part, (_, count, length) in zip(split, groups, strict=True)
+        ]
+    )
+
+
+def classifier_logits(
+    classifier: Classifier, trunk: Trunk, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Logits of some texts of a trunk, ``(len(rows), n_labels)``, in the order of ``rows``."""
+    logits = np.empty((len(rows), classifier.head.out_features), np.float32)
+    place = np.zeros(len(trunk.tokens), np.int64)
+    place[rows] = np.arange(len(rows))
+    with torch.inference_mode():
+        for part in by_tokens(trunk.tokens.lengths[rows], BATCH_TOKENS):
+            batch = pack(trunk.tokens, rows[part])
+            scores = classifier(trunk.below(classifier.depth, batch), batch)
+            logits[place[batch.rows]] = scores.numpy()
+    return logits

@@ -1,0 +1,175 @@
+"""What all recipes share that train inside an encoder, from the head on frozen vectors.
+
+A recipe says which layers, what is trained of them (`engine.adaptations`), what is minimised
+(`engine.objectives`) and by which schedule. All start from the logistic regression on the frozen
+vectors and from the cached activations below their lowest trained layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from payoff.adapt.engine.adaptations.adaptation import Adaptation
+from payoff.adapt.engine.classifier import Classifier, classifier_logits
+from payoff.adapt.engine.finetuning import FineTuning, Schedule
+from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
+from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.workbench import Workbench
+from payoff.artifact.tier import TierSpec
+
+_FORWARD_AND_BACKWARD = 3.2  # cost of a training step over that of a forward pass, as measured
+
+
+class Tuned:
+    """A recipe that trains inside an encoder; those in other files say what is particular.
+
+    Attributes:
+        name: As registered.
+        rungs: Shares of the work after which a candidate is judged.
+        defaults: Settings of the recipe's own, beside ``depth`` and ``epochs``.
+    """
+
+    name = ""
+    rungs: tuple[float, ...] = (0.34, 1.0)
+    defaults: tuple[tuple[str, Any], ...] = ()
+
+    def depth(self, bench: Workbench, backbone: str) -> int:
+        """First layer that is trained: the cheap upper half, unless a recipe says otherwise."""
+        return bench.opened(backbone).encoder.shape.layers // 2
+
+    def epochs(self, bench: Workbench) -> float:
+        """Passes over the training texts."""
+        return usual_epochs(len(bench.train))
+
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        """One candidate an encoder, with the settings that are measured to be good ones."""
+        found = []
+        for name in bench.backbones:
+            if bench.opened(name).backbone.family != "encoder":
+                continue
+            depth = self.depth(bench, name)
+            bench.opened(name).trunk.expected.add(depth)
+            settings = (("depth", depth), ("epochs", self.epochs(bench)), *self.defaults)
+            found.append(Candidate(self.name, name, settings))
+        return found
+
+    def candidates(self, bench: Workbench) -> list[Candidate]:
+        """None: a recipe is searched where a measurement shows that it can win."""
+        return []
+
+    def seconds(self, candidate: Candidate, bench: Workbench) -> float:
+        """From the measured forward pass, the share of layers trained, and the epochs."""
+        opened = bench.opened(candidate.backbone)
+        layers = opened.encoder.shape.layers
+        share = (layers - candidate["depth"]) / layers
+        forward = opened.forward_seconds() * len(bench.train) / len(bench.texts)
+        steps = _FORWARD_AND_BACKWARD * self.passes(candidate) * candidate["epochs"]
+        return float(forward * (share * steps + 1.0))
+
+    def passes(self, candidate: Candidate) -> float:
+        """Forward and backward passes a step."""
+        return 1.0
+
+    def adaptation(self, candidate: Candidate) -> Adaptation | None:
+        """What is trained of the layers; None for all."""
+        return None
+
+    def objective(self, candidate: Candidate, bench: Workbench) -> Objective:
+        """What is minimised."""
+        return CrossEntropy()
+
+    def schedule(self, candidate: Candidate, bench: Workbench) -> Schedule:
+        """Rates and lengths."""
+        return Schedule(depth=candidate["depth"], epochs=candidate["epochs"], seed=bench.seed)
+
+    def start(self, candidate: Candidate, bench: Workbench) -> TuneAttempt:
+        """Prepare the activations below the lowest trained layer."""
+        return TuneAttempt(self, candidate, bench)
+
+    def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
+        """Frozen and trained layers and the head as ONNX."""
+        from payoff.adapt.export.tokens_tier import write_encoder_tier
+
+        opened = bench.opened(candidate.backbone)
+        classifier = TuneAttempt(self, candidate, bench).saved_classifier(saved)
+        if classifier.adaptation is not None:
+            classifier.adaptation.merge(classifier)
+        layers = [*opened.encoder.layers[: classifier.depth], *classifier.own_layers()]
+        return write_encoder_tier(opened, layers, classifier.head, target, name=candidate.name)
+
+
+def usual_epochs(n_train: int) -> float:
+    """Fewer texts need more passes: about 600 steps of 32, between 2 and 20 epochs."""
+    return float(np.clip(round(600 * 32 / max(1, n_train)), 2, 20))
+
+
+@dataclass
+class TuneAttempt:
+    """One training on a workbench."""
+
+    recipe: Tuned
+    candidate: Candidate
+    bench: Workbench
+
+    @cached_property
+    def training(self) -> FineTuning:
+        """The training, from the logistic regression on frozen vectors."""
+        bench, opened = self.bench, self.bench.opened(self.candidate.backbone)
+        opened.trunk.prepare((self.candidate["depth"],))
+        head = opened.start_head(bench.train)
+        return FineTuning(
+            self._classifier(head.weight, head.bias),
+            opened.trunk,
+            bench.targets,
+            rows=bench.train,
+            schedule=self.recipe.schedule(self.candidate, bench),
+            objective=self.recipe.objective(self.candidate, bench),
+            progress=bench.progress,
+        )
+
+    def _classifier(self, weight: NDArray[Any], bias: NDArray[Any]) -> Classifier:
+        torch.manual_seed(self.bench.seed)  # what an adaptation adds starts at random
+        return Classifier(
+            self.bench.opened(self.candidate.backbone).encoder,
+            self.candidate["depth"],
+            weight,
+            bias,
+            adaptation=self.recipe.adaptation(self.candidate),
+        )
+
+    def advance(self, share: float) -> None:
+        """Train up to ``share`` of the steps."""
+        self.training.advance(share)
+
+    def logits(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """``(len(rows), n_labels)``."""
+        return classifier_logits(self.training.classifier, self.training.trunk, rows)
+
+    def save(self, folder: Path) -> None:
+        """Write layers, head and optimiser."""
+        with (folder / "training.pt").open("wb") as file:
+            try:
+                torch.save(self.training.state(), file)
+            except RuntimeError as error:  # it hides what the disk said
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from error
+                raise
+
+    def restore(self, folder: Path) -> None:
+        """Go on exactly where `save` was called."""
+        self.training.resume(torch.load(folder / "training.pt", weights_only=True))
+
+    def saved_classifier(self, folder: Path) -> Classifier:
+        """The classifier alone, as saved."""
+        state = torch.load(folder / "training.pt", weights_only=True)["classifier"]
+        classifier = self._classifier(state["head.weight"].numpy(), state["head.bias"].numpy())
+        classifier.load_state_dict(state)
+        return classifier.eval()
