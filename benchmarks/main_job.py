@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import record
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "main_job.jsonl"
 SEED = 0
@@ -123,92 +125,17 @@ def frozen(data: Path, name: str) -> dict[str, Any]:
 
 def trainer(data: Path, name: str) -> dict[str, Any]:
     """transformers.Trainer as a careful user tunes it: the fair opponent."""
-    import numpy as np
-    import torch
-    from torch import nn
-    from transformers import (
-        AutoModel,
-        AutoTokenizer,
-        DataCollatorWithPadding,
-        Trainer,
-        TrainingArguments,
-        set_seed,
-    )
-
+    import opponents
     from payoff.adapt.backbones.installation import ensure
 
-    folder = ensure("minilm-l6")
-    set_seed(SEED)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
     (texts, labels), (test, truth) = rows(data, name, "train"), rows(data, name, "test")
-    names = sorted(set(labels))
-
-    class Pooled(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.encoder = AutoModel.from_pretrained(folder)
-            self.head = nn.Linear(self.encoder.config.hidden_size, len(names))
-
-        def forward(
-            self, input_ids: Any, attention_mask: Any, labels: Any = None, **_: Any
-        ) -> dict[str, Any]:
-            hidden = self.encoder(input_ids, attention_mask).last_hidden_state
-            mask = attention_mask[..., None].float()
-            pooled = nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1)
-            logits = self.head(pooled * 16.0)
-            loss = None
-            if labels is not None:
-                loss = nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
-            return {"loss": loss, "logits": logits}
-
-    def encoded(some: list[str], targets: list[str]) -> list[dict[str, Any]]:
-        ids = tokenizer(some, truncation=True, max_length=128)
-        index = {label: i for i, label in enumerate(names)}
-        return [
-            {
-                "input_ids": ids["input_ids"][i],
-                "attention_mask": ids["attention_mask"][i],
-                "labels": index.get(targets[i], 0),
-            }
-            for i in range(len(some))
-        ]
-
-    with tempfile.TemporaryDirectory() as place:
-        arguments = TrainingArguments(
-            output_dir=place,
-            num_train_epochs=3,
-            per_device_train_batch_size=32,
-            per_device_eval_batch_size=64,
-            learning_rate=5e-4,
-            warmup_steps=0.1,
-            train_sampling_strategy="group_by_length",
-            save_strategy="no",
-            report_to=[],
-            use_cpu=True,
-            seed=SEED,
-            logging_strategy="no",
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            dataloader_pin_memory=False,
-        )
-        work = Trainer(
-            model=Pooled(),
-            args=arguments,
-            train_dataset=encoded(texts, labels),
-            data_collator=DataCollatorWithPadding(tokenizer),
-        )
-        started = time.perf_counter()
-        work.train()
-        seconds = time.perf_counter() - started
-        model = work.model.eval()
-        predicted = []
-        collate = DataCollatorWithPadding(tokenizer)
-        items = encoded(test, truth)
-        with torch.inference_mode():
-            for start in range(0, len(items), 64):
-                logits = model(**collate(items[start : start + 64]))["logits"]
-                predicted += [names[i] for i in np.asarray(logits).argmax(1)]
-    return {"trainer_tuned": {"seconds": seconds, "test_accuracy": accuracy(predicted, truth)}}
+    done = opponents.trainer(ensure("minilm-l6"), texts, labels, test, seed=SEED)
+    return {
+        "trainer_tuned": {
+            "seconds": done.seconds,
+            "test_accuracy": accuracy(done.predicted, truth),
+        }
+    }
 
 
 def payoffs(name: str) -> dict[str, Any]:
@@ -337,8 +264,7 @@ def serving(data: Path, name: str) -> dict[str, Any]:
 
     from payoff.adapt.backbones.installation import ensure
 
-    lines = [json.loads(line) for line in RESULTS.read_text().splitlines()]
-    done = [e for e in lines if e["part"] == "payoff" and e["set"] == name][-1]
+    done = newest()[name, "payoff"]
     artifact = HERE / done["result"]["payoff"]["cheap errors"]["artifact"]
     with tempfile.TemporaryDirectory() as place:
         folder = _sequence_classifier(
@@ -422,25 +348,6 @@ def first_answer_over_http(artifact: Path) -> tuple[float, float]:
         server.wait(20)
 
 
-def machine() -> str:
-    from payoff.evidence.machine import this_machine
-
-    here = this_machine()
-    return f"{here.cpu}, {here.cores} cores, {here.system}"
-
-
-def commit() -> str:
-    """The commit, with a mark where the work tree differs from it."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=HERE, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    changed = git("status", "--porcelain", "--", "../src")
-    return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
-
-
 def run_part(part: str, data: Path, name: str) -> None:
     work = {
         "tfidf": tfidf,
@@ -449,26 +356,18 @@ def run_part(part: str, data: Path, name: str) -> None:
         "payoff": run_payoff,
         "serving": serving,
     }[part]
-    result = work(data, name)
-    line = {
-        "part": part,
-        "set": name,
-        "result": result,
-        "seed": SEED,
-        "commit": commit(),
-        "machine": machine(),
-        "command": f"python benchmarks/main_job.py --only {part} --sets {name}",
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    command = f"python benchmarks/main_job.py --only {part} --sets {name}"
+    record.append(RESULTS, _key(part, name), work(data, name), command)
+
+
+def _key(part: str, name: str) -> dict[str, Any]:
+    return {"part": part, "set": name, "seed": SEED}
 
 
 def newest() -> dict[tuple[str, str], dict[str, Any]]:
     """The last line of each part of each set."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for line in RESULTS.read_text("utf-8").splitlines():
-        entry = json.loads(line)
+    for entry in record.lines(RESULTS):
         found[entry["set"], entry["part"]] = entry
     return found
 
@@ -620,7 +519,7 @@ def main() -> None:
             if options.inside:
                 run_part(part, options.data, name)
                 continue
-            if _is_done(part, name):
+            if record.is_done(RESULTS, _key(part, name)):
                 print(f"{name} {part}: done for this commit", file=sys.stderr)
                 continue
             print(f"{name} {part} …", file=sys.stderr)
@@ -640,13 +539,6 @@ def main() -> None:
             )
     if not options.inside:
         show()
-
-
-def _is_done(part: str, name: str) -> bool:
-    if not RESULTS.exists():
-        return False
-    entries = [json.loads(line) for line in RESULTS.read_text("utf-8").splitlines()]
-    return any((e["part"], e["set"], e["commit"]) == (part, name, commit()) for e in entries)
 
 
 if __name__ == "__main__":

@@ -341,3 +341,54 @@ def test_serve_tells_wrong_options(cli: Cli, artifact: Path) -> None:
     assert "PF290" in cli("serve", artifact, "--journal", "a.db", "--no-journal").err
     assert "PF501" in cli("serve", "nowhere.payoff", "--port", "0", "--no-journal").err
     assert cli("serve", artifact, "--port", "70000").code == 2
+
+
+@pytest.fixture
+def more(tickets: Path) -> Path:
+    """Texts without labels, of a real backbone that may not be there."""
+    from payoff.adapt.backbones.find import find
+    from payoff.adapt.backbones.installation import installed
+
+    if not installed(find("minilm-l6")):
+        pytest.skip("minilm-l6 is not installed: payoff backbones install minilm-l6")
+    path = tickets.with_name("more.csv")
+    path.write_text("message\nmy card is gone\nrefund me please\nwhat is this fee\n", "utf-8")
+    return path
+
+
+def test_tune_trains_one_recipe_and_leaves_the_test_rows_alone(cli: Cli, tickets: Path) -> None:
+    how = ("tune", tickets, *COLUMNS, "--recipe", "bag-of-words", "--set", "C=0.5")
+    facts = cli(*how, "--json", "--quiet").json
+    assert (facts["recipe"], facts["settings"], facts["test"]) == ("bag-of-words", {"C": 0.5}, None)
+    assert facts["validation"]["quality"]["n"] + facts["n_train"] < 90
+    ran = cli(*how, "--report")
+    assert ran.code == 0, ran.err
+    assert "bag-of-words C=0.5" in ran.out
+    assert " test " in ran.out
+    assert "not looked at" in cli(*how).out
+
+
+def test_tune_learns_from_texts_without_labels(cli: Cli, tickets: Path, more: Path) -> None:
+    how = ("tune", tickets, *COLUMNS, "--recipe", "self-training", "--backbone", "minilm-l6")
+    assert cli(*how, "--json", "--quiet").json["error"]["code"] == "PF405"
+    ran = cli(*how, "--unlabelled", more, "--json", "--quiet")
+    assert ran.code == 0, ran.out
+    assert ran.json["validation"]["quality"]["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--recipe", "bag-of-word"), "PF401"),
+        (("--recipe", "bag-of-words", "--set", "D=1"), "PF406"),
+        (("--recipe", "bag-of-words", "--set", "C"), "PF290"),
+        (("--recipe", "fine-tune", "--backbone", "minilm"), "PF301"),
+        (("--recipe", "tsdae", "--unlabelled", "nowhere.csv"), "PF101"),
+        ((), "PF290"),
+    ],
+)
+def test_tune_tells_what_it_cannot_do(
+    cli: Cli, tickets: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    ran = cli("tune", tickets, *COLUMNS, *arguments, "--json", "--quiet")
+    assert (ran.code, ran.json["error"]["code"]) == (2, code)

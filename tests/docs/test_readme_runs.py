@@ -90,7 +90,7 @@ def test_the_commands_run(project: Path) -> None:
             )
             assert done.returncode == 0, (words, done.stderr)
         ran.append(words[0])
-    assert ran == ["init", "inspect", "run", "plan", "evaluate", "serve", "doctor"]
+    assert ran == ["init", "inspect", "run", "plan", "tune", "evaluate", "serve", "doctor"]
 
 
 def serve(project: Path, words: list[str]) -> None:

@@ -48,11 +48,12 @@ def quick_measurements() -> Iterator[None]:
     import torch
 
     from payoff.evidence.latency import measure_latency
-    from payoff.plan import options
+    from payoff.plan import options, tune
 
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(options, "measure_latency", partial(measure_latency, seconds=0.05))
+        for module in (options, tune):
+            patch.setattr(module, "measure_latency", partial(measure_latency, seconds=0.05))
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,8 @@ class Workbench:
         folder: Where activations may be kept; removed by whoever made it.
         seed: Seed of everything random.
         progress: Who listens.
+        unlabelled: More texts of the same kind, without labels; none of those to be judged on.
+        descriptions: Label to what it means, in a sentence or two; labels may be missing.
     """
 
     texts: tuple[str, ...]
@@ -55,6 +58,8 @@ class Workbench:
     folder: Path
     seed: int = 0
     progress: Progress = field(default_factory=Silent)
+    unlabelled: tuple[str, ...] = ()
+    descriptions: Mapping[str, str] = field(default_factory=dict)
     _opened: dict[str, Opened] = field(default_factory=dict)
 
     @property
@@ -115,11 +120,16 @@ class Opened:
     @cached_property
     def tokens(self) -> Tokens:
         """All texts of the workbench as tokens."""
+        return self._tokenised(self.bench.texts)
+
+    @cached_property
+    def unlabelled_tokens(self) -> Tokens:
+        """The texts without labels as tokens."""
+        return self._tokenised(self.bench.unlabelled)
+
+    def _tokenised(self, texts: tuple[str, ...]) -> Tokens:
         return tokenise(
-            self.bench.texts,
-            self.tokenizer,
-            max_tokens=self.max_tokens,
-            prefix=self.backbone.prefix,
+            texts, self.tokenizer, max_tokens=self.max_tokens, prefix=self.backbone.prefix
         )
 
     @cached_property
@@ -132,15 +142,24 @@ class Opened:
     @cached_property
     def trunk(self) -> Trunk:
         """Activations of all texts."""
+        return self._trunk_of(self.tokens)
+
+    @cached_property
+    def unlabelled_trunk(self) -> Trunk:
+        """Activations of the texts without labels."""
+        ids = hashlib.sha256(self.unlabelled_tokens.ids.tobytes()).hexdigest()[:8]
+        return self._trunk_of(self.unlabelled_tokens, f"-unlabelled-{ids}")
+
+    def _trunk_of(self, tokens: Tokens, which: str = "") -> Trunk:
         from payoff.adapt.engine.trunk import Trunk
 
         # Two folders of the user's may have one name.
         place = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:8]
         return Trunk(
             self.encoder,
-            self.tokens,
+            tokens,
             self.bench.progress,
-            folder=self.bench.folder / f"{self.folder.name}-{place}",
+            folder=self.bench.folder / f"{self.folder.name}-{place}{which}",
         )
 
     def start_head(self, train: NDArray[np.int64]) -> LinearHead:
@@ -164,15 +183,23 @@ class Opened:
     @cached_property
     def static(self) -> NDArray[np.float32]:
         """Normalised mean of static token vectors, ``(n_texts, width)``."""
+        return self._averaged(self.tokens)
+
+    @cached_property
+    def unlabelled_static(self) -> NDArray[np.float32]:
+        """The same of the texts without labels."""
+        return self._averaged(self.unlabelled_tokens)
+
+    def _averaged(self, tokens: Tokens) -> NDArray[np.float32]:
         from payoff.adapt.backbones.static_table import load_static_table
 
         table = load_static_table(self.folder).astype(np.float32)
-        lengths = self.tokens.lengths
+        lengths = tokens.lengths
         owner = np.repeat(np.arange(len(lengths)), lengths)
         summed = np.zeros((len(lengths), table.shape[1]), np.float32)
         for start in range(0, len(owner), 1 << 16):  # a bounded piece of the gathered vectors
             piece = slice(start, start + (1 << 16))
-            np.add.at(summed, owner[piece], table[self.tokens.ids[piece]])
+            np.add.at(summed, owner[piece], table[tokens.ids[piece]])
         norm = np.linalg.norm(summed, axis=1, keepdims=True)
         pooled: NDArray[np.float32] = summed / np.maximum(norm, 1e-12)
         return pooled

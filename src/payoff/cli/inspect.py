@@ -40,13 +40,7 @@ def command(
 
     dataset, test = source.dataset(), source.test_set()
     if test_path is not None:
-        test = Source(
-            test_path,
-            dataset.text,
-            dataset.label or "",
-            source.columns,
-            reading=source.reading_of(test_path),
-        ).dataset()
+        test = source.beside(test_path).dataset()
     terminal.say(f"Checking {len(dataset):,} rows of {dataset.source} …")
     findings = inspect(dataset, test_set=test, label_noise=label_noise)
     content = {

@@ -24,6 +24,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "init",
         "inspect",
         "run",
+        "tune",
         "plan",
         "predict",
         "evaluate",

@@ -48,7 +48,6 @@ def command(
     PATH is a project folder with a payoff.toml, or a data file with --text and --label. A run that
     was stopped goes on where it was when the same command is given again.
     """
-    from payoff.data.dataset import Dataset
     from payoff.plan.search import search
 
     options: dict[str, Any] = {"only": recipes, "backbones": backbones, "progress": terminal}
@@ -63,14 +62,7 @@ def command(
         terms, home, name = _terms(stated, source), Path(), source.path.stem
         kept = None
     if test is not None:
-        kept = Source(
-            test,
-            source.text or _role(source, "text"),
-            source.label or _role(source, "label"),
-            reading=source.reading_of(test),
-        ).dataset()
-    if kept is not None and not isinstance(kept, Dataset):
-        raise AssertionError
+        kept = source.beside(test).dataset()
     options |= {k: v for k, v in (("minutes", minutes), ("seed", seed)) if v is not None}
     plan = search(
         source.dataset(),
@@ -84,10 +76,6 @@ def command(
     )
     artifact = plan.save(out or home / f"{name}.payoff")
     _tell(terminal, plan, artifact)
-
-
-def _role(source: Source, role: str) -> str:
-    return str(source.project().data[role])
 
 
 def _refuse(stated: dict[str, Any], source: Source) -> None:

@@ -93,15 +93,29 @@ class Source:
         known = {"delimiter": "\t"} if self.path.suffix.lower() == ".tsv" else {}
         return Dataset.from_csv(self.path, **roles, **known | self.reading)
 
-    def reading_of(self, path: Path) -> dict[str, str]:
-        """How to read another file beside this one: alike, where it is delimited text too.
+    def beside(self, path: Path) -> Source:
+        """Another file with the same columns; read alike, where it is delimited text too.
 
         Example:
             >>> tickets = Source(Path("a.csv"), "message", reading={"delimiter": "^"})
-            >>> tickets.reading_of(Path("b.csv")), tickets.reading_of(Path("b.parquet"))
+            >>> tickets.beside(Path("b.csv")).reading, tickets.beside(Path("b.parquet")).reading
             ({'delimiter': '^'}, {})
         """
-        return self.reading if _is_delimited(path) else {}
+        text, label = self.text, self.label
+        if self.is_project:
+            named = self.project().data
+            text, label = named["text"], named["label"]
+        reading = self.reading if _is_delimited(path) else {}
+        return Source(path, text, label, self.columns, reading=reading)
+
+    def texts_beside(self, path: Path) -> list[str]:
+        """The texts of another file, in the column of the same name; it needs no labels.
+
+        Raises:
+            DataError: PF101 to PF108 where the file cannot be used.
+        """
+        other = self.beside(path)
+        return Source(path, other.text, reading=other.reading).dataset().texts
 
     def test_set(self) -> Dataset | None:
         """The test rows that a project names; ``None`` where it names none."""

@@ -67,9 +67,24 @@ def measure_quality(probabilities: npt.ArrayLike, truth: npt.ArrayLike) -> Quali
         accuracy=float((predicted == y).mean()),
         macro_f1=_macro_f1(confusion(y, predicted, p.shape[1])),
         auc=_macro_auc(p, y),
-        log_loss=float(-np.log(np.clip(of_truth, _SMALLEST, 1.0)).mean()),
+        log_loss=float(log_losses(p, y).mean()),
         brier=float(((p * p).sum(axis=1) - 2 * of_truth + 1).mean()),
     )
+
+
+def log_losses(probabilities: npt.ArrayLike, truth: npt.ArrayLike) -> Floats:
+    """−ln p(truth) of each row in nats, with p no smaller than 1e-15: ``(n,)``.
+
+    Raises:
+        DataError: PF106 where there is no row.
+
+    Example:
+        >>> log_losses([[0.5, 0.5], [0.8, 0.2]], [0, 1]).round(3).tolist()
+        [0.693, 1.609]
+    """
+    p, y = checked(probabilities, truth)
+    losses: Floats = -np.log(np.clip(p[np.arange(len(y)), y], _SMALLEST, 1.0))
+    return losses
 
 
 def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, k: int) -> Integers:

@@ -12,6 +12,7 @@ from payoff.economics.outcome import Outcome, realised
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
 from payoff.evidence.calibration import cross_fitted, fit_temperature
+from payoff.evidence.quality import log_losses
 from payoff.plan.score import Score
 
 
@@ -39,8 +40,7 @@ class Judge:
         """
         probabilities = self.cross_fitted(logits)
         worths = self.worths(probabilities)
-        true_ones = probabilities[np.arange(len(self.truth)), self.truth]
-        losses: NDArray[np.float64] = -np.log(np.maximum(true_ones, np.finfo(np.float64).tiny))
+        losses = log_losses(probabilities, self.truth)
         shift = self.policy.prior_shift
         if shift is None:
             return Score(worths, losses)

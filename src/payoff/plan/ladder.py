@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.workbench import Workbench
-from payoff.core.errors import AdaptError
+from payoff.core.errors import AdaptError, PayoffError
 from payoff.plan.clock import Clock
 from payoff.plan.runs import Run
 from payoff.plan.score import Score, foremost
 
 _KEEP_ONE_OF = 3
+_TOO_LITTLE_MEMORY = "PF808"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,9 @@ class Ladder:
         started = self.clock.spent()
         try:
             tried = self._train(candidate, share, started, sofar)
-        except AdaptError as error:
+        except PayoffError as error:
+            if not isinstance(error, AdaptError) and error.code != _TOO_LITTLE_MEMORY:
+                raise
             self.bench.progress.say(f"{candidate.name}: {error}")
             return Tried(candidate, "failed", str(error), started_s=started)
         self.bench.progress.say(
@@ -175,7 +178,7 @@ class Ladder:
         begun = time.perf_counter()
         attempt = self._recipe(candidate).start(candidate, self.bench)
         if sofar is not None and sofar.share > 0:
-            attempt.restore(self.run.attempt(_rung(candidate, sofar.share)))
+            attempt.restore(self.run.attempt(rung(candidate, sofar.share)))
         attempt.advance(share)
         logits = attempt.logits(self.bench.validation)
         seconds = time.perf_counter() - begun + (sofar.seconds if sofar else 0.0)
@@ -191,13 +194,13 @@ class Ladder:
             started_s=sofar.started_s if sofar else started,
         )
         result = {"share": share, "seconds": seconds, "started_s": tried.started_s}
-        self.run.record(_rung(candidate, share), result, logits, attempt.save)
+        self.run.record(rung(candidate, share), result, logits, attempt.save)
         self.run.note_spent(self.clock.spent())
         return tried
 
     def _kept(self, candidate: Candidate, share: float) -> Tried | None:
         """The result of an earlier process at just this rung."""
-        kept = self.run.recorded(_rung(candidate, share))
+        kept = self.run.recorded(rung(candidate, share))
         if kept is None:
             return None
         result, logits = kept
@@ -244,6 +247,6 @@ class Ladder:
         return self.recipes[candidate.recipe]
 
 
-def _rung(candidate: Candidate, share: float) -> str:
+def rung(candidate: Candidate, share: float) -> str:
     """Where a rung is kept: each apart, so that whoever goes on judges by the same scores."""
     return candidate.key if share >= 1.0 else f"{candidate.key}-at-{share:g}"

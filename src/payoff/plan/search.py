@@ -19,14 +19,13 @@ from typing import Any
 import numpy as np
 
 from payoff.adapt.backbones.find import find
-from payoff.adapt.recipes import recipes
+from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 from payoff.core.extras import require
 from payoff.core.findings import Finding
 from payoff.core.progress import Progress, Silent
-from payoff.core.registry import Registry
 from payoff.data.dataset import Dataset
 from payoff.data.inspection import inspect
 from payoff.data.splits import split
@@ -45,7 +44,8 @@ from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
 from payoff.plan.versions import versions
 
-_OPTION_SECONDS = 8.0  # exporting and measuring one option, seen here for 23M weights
+_MEASURING_S = 24.0  # quick options and the report
+_MEASURING_S_A_MEGABYTE = 0.25  # seen here: four options of an encoder, 29 s at 91 MB, 115 at 471
 
 
 def search(
@@ -100,7 +100,7 @@ def search(
     require("torch", "tune", "training")
     listener = progress or Silent()
     terms = replace(terms, payoff=worth, traffic=traffic) if terms else Terms(worth, traffic)
-    cut = split(dataset, test_set=test, seed=seed, validation=_validation_share(dataset, test))
+    cut = split(dataset, test_set=test, seed=seed, validation=validation_share(dataset, test))
     parts = parts_of(cut)
     worth.matrix(parts.labels, source=dataset.source)  # what does not fit is told before training
     chosen = tuple(dict.fromkeys(backbones)) or suited_backbones(parts.train_texts)
@@ -108,12 +108,12 @@ def search(
     run = Run.open(
         Path(runs),
         name,
-        learning=_learning(dataset, test, seed, chosen),
+        learning=learning_inputs(dataset, test, seed, chosen),
         choosing={"terms": terms.as_dict(), "minutes": minutes, "recipes": sorted(wanted)},
     )
     if "model" in terms.llm:
         price_api(terms, parts)  # what is wrong with it is told now, not after the work
-    clock = _clock(minutes, run, listener)
+    clock = _clock(minutes, chosen, run, listener)
     workshop = _workshop(wanted, parts, terms, run, backbones=chosen, seed=seed, progress=listener)
     tried = _climb(workshop, clock)
     options = _options(workshop, tried, minutes)
@@ -134,15 +134,14 @@ def search(
     return plan
 
 
-def _clock(minutes: float, run: Run, listener: Progress) -> Clock:
+def _clock(minutes: float, backbones: Sequence[str], run: Run, listener: Progress) -> Clock:
     """The budget, less what exporting and measuring will take and what was spent before."""
     if run.spent_before_s:
         listener.say(f"going on with {run.folder}, {run.spent_before_s:.0f} s of it spent before")
-    return Clock(
-        minutes * 60,
-        reserve_s=min(0.3 * minutes * 60, 6 * _OPTION_SECONDS),
-        before_s=run.spent_before_s,
-    )
+    megabytes = sum(b.laid_bytes for b in map(find, backbones) if b.family == "encoder") / 1e6
+    measuring = _MEASURING_S + _MEASURING_S_A_MEGABYTE * megabytes
+    budget = minutes * 60
+    return Clock(budget, reserve_s=min(0.3 * budget, measuring), before_s=run.spent_before_s)
 
 
 def _workshop(
@@ -254,11 +253,11 @@ def _wanted(only: Sequence[str]) -> dict[str, Recipe]:
     known = {recipe.name: recipe for recipe in recipes()}
     for name in only:
         if name not in known:
-            Registry("payoff.recipes", "recipe").get(name)
+            recipe_named(name)
     return {name: known[name] for name in (only or known)}
 
 
-def _validation_share(dataset: Dataset, test: Dataset | None) -> float:
+def validation_share(dataset: Dataset, test: Dataset | None) -> float:
     """Enough rows to choose and calibrate by, and no more: 12 % where the test is apart."""
     share = 0.12 if test is not None else 0.15
     return float(np.clip(share, 200 / max(len(dataset), 1), 0.3))
@@ -289,7 +288,7 @@ def _worlds(truth: np.ndarray[Any, Any], parts: Parts, terms: Terms, seed: int) 
     )
 
 
-def _learning(
+def learning_inputs(
     dataset: Dataset, test: Dataset | None, seed: int, backbones: tuple[str, ...]
 ) -> dict[str, Any]:
     """What determines what is learnt, whatever it is worth."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,12 +120,29 @@ def classifier_logits(
     classifier: Classifier, trunk: Trunk, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Logits of some texts of a trunk, ``(len(rows), n_labels)``, in the order of ``rows``."""
-    logits = np.empty((len(rows), classifier.head.out_features), np.float32)
+    return _by_text(classifier, trunk, rows, classifier.forward, classifier.head.out_features)
+
+
+def classifier_vectors(
+    classifier: Classifier, trunk: Trunk, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Normalised vectors of some texts, before the head: ``(len(rows), width)``, in their order."""
+    return _by_text(classifier, trunk, rows, classifier.vectors, classifier.head.in_features)
+
+
+def _by_text(
+    classifier: Classifier,
+    trunk: Trunk,
+    rows: NDArray[np.int64],
+    compute: Callable[[Tensor, Packed], Tensor],
+    width: int,
+) -> NDArray[np.float32]:
+    found = np.empty((len(rows), width), np.float32)
     place = np.zeros(len(trunk.tokens), np.int64)
     place[rows] = np.arange(len(rows))
     with torch.inference_mode():
         for part in by_tokens(trunk.tokens.lengths[rows], BATCH_TOKENS):
             batch = pack(trunk.tokens, rows[part])
-            scores = classifier(trunk.below(classifier.depth, batch), batch)
-            logits[place[batch.rows]] = scores.numpy()
-    return logits
+            below = trunk.below(classifier.depth, batch)
+            found[place[batch.rows]] = compute(below, batch).numpy()
+    return found

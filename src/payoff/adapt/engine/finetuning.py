@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from payoff.adapt.engine.batches import pack, shuffled_by_tokens
+from payoff.adapt.engine.batches import Packed, pack, shuffled_by_tokens
 from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
 from payoff.adapt.engine.objectives.objective import Objective
@@ -121,6 +121,12 @@ class FineTuning:
             self._epoch = (epoch, [self.rows[batch] for batch in batches])
         return self._epoch[1]
 
+    def largest_batch(self) -> Packed:
+        """The batch of most tokens in an epoch."""
+        batches = self._batches(0)
+        lengths = self.trunk.tokens.lengths
+        return pack(self.trunk.tokens, max(batches, key=lambda rows: int(lengths[rows].sum())))
+
     def advance(self, share: float) -> None:
         """Train until ``share`` of all steps are done.
 
@@ -164,15 +170,28 @@ class FineTuning:
             group["lr"] = peak * factor
 
     def state(self) -> dict[str, Any]:
-        """All that `resume` needs; tensors and numbers only."""
+        """All that `resume` needs; tensors and plain values only, and nothing that is frozen."""
         return {
             "step": self.step,
-            "classifier": self.classifier.state_dict(),
+            "classifier": trained_state(self.classifier),
             "optimiser": self._optimiser.state_dict(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on exactly where `state` was taken."""
         self.step = state["step"]
-        self.classifier.load_state_dict(state["classifier"])
+        load_trained(self.classifier, state["classifier"])
         self._optimiser.load_state_dict(state["optimiser"])
+
+
+def trained_state(classifier: Classifier) -> dict[str, Any]:
+    """State of a classifier without its frozen weights, which its encoder has."""
+    frozen = {name for name, p in classifier.named_parameters() if not p.requires_grad}
+    return {name: v for name, v in classifier.state_dict().items() if name not in frozen}
+
+
+def load_trained(classifier: Classifier, state: dict[str, Any]) -> None:
+    """Take over what `trained_state` gave of a classifier with the same adaptation."""
+    trained = trained_state(classifier)
+    frozen = {name: v for name, v in classifier.state_dict().items() if name not in trained}
+    classifier.load_state_dict(frozen | state)

@@ -2,7 +2,8 @@
 
 The graph is made from the weights directly, not traced: the same weights give the same bytes, and
 it is born with onnxruntime's fused operators (attention, skip connection with normalisation, bias
-with GELU) instead of being searched for them afterwards.
+with GELU) instead of being searched for them afterwards. Only a layer with a prefix has its
+attention written out, since the fused operator knows no keys without tokens.
 
 Inputs: ``input_ids`` and ``attention_mask``, int64 ``(n_texts, n_tokens)``.
 Output: ``logits``, float32 ``(n_texts, n_labels)``.
@@ -12,44 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import nn
 
+from payoff.adapt.engine.adaptations.bottleneck import Adapter
 from payoff.adapt.engine.encoder import Encoder, Layer, relative_bucket
+from payoff.adapt.export.onnx_graph import FUSED, Graph
+from payoff.adapt.export.onnx_prefix import attention_with_prefix
 
 if TYPE_CHECKING:
     from payoff.adapt.recipes.linear import LinearHead
-
-_FUSED = "com.microsoft"
-
-
-class _Graph:
-    """Nodes and weights as they are added; every name is used once."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
-
-    def weight(self, name: str, value: torch.Tensor | NDArray[Any]) -> str:
-        array = value.detach().numpy() if isinstance(value, torch.Tensor) else value
-        self.weights.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
-        return name
-
-    def matrix(self, name: str, linear: nn.Linear) -> str:
-        return self.weight(f"{name}.weight", linear.weight.T)
-
-    def node(
-        self, op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: Any
-    ) -> str:
-        node = helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes)
-        self.nodes.append(node)
-        return output
 
 
 def write_onnx(
@@ -59,29 +37,42 @@ def write_onnx(
     target: Path,
     *,
     max_tokens: int,
+    prompt: torch.Tensor | None = None,
+    depth: int = 0,
 ) -> None:
     """Write the embeddings of ``encoder``, ``layers``, mean pooling and ``head`` as ONNX.
 
     Args:
         encoder: Gives the embeddings and, for MPNet, the relative positions.
-        layers: All layers in order, frozen or trained.
+        layers: All layers in order, frozen or trained, with their adapters and prefixes.
         head: Linear head on the normalised mean of the last layer.
         target: File to write.
         max_tokens: Longest text that the graph must take.
+        prompt: Put before the tokens that enter layer ``depth``, ``(n, width)``, and taken away
+            behind the last layer; None for none.
+        depth: See ``prompt``.
     """
-    graph = _Graph()
+    graph = Graph()
     hidden = _embeddings(graph, encoder)
-    graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.INT32)
-    bias = _relative(graph, encoder, max_tokens)
+    mask = graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.INT32)
+    _relative_table(graph, encoder, max_tokens + (0 if prompt is None else len(prompt)))
+    bias = _relative(graph, encoder, "n_tokens")
+    prompted = False
     for index, layer in enumerate(layers):
         assert isinstance(layer, Layer)
-        hidden = _layer(graph, layer, f"layers.{index}", hidden, bias)
+        if prompt is not None and index == depth:
+            prompted = True
+            hidden, mask = _with_prompt(graph, prompt, hidden)
+            bias = _relative(graph, encoder, "prompt.n_tokens", "prompt.")
+        hidden = _layer(graph, layer, f"layers.{index}", hidden, mask=mask, bias=bias)
+    if prompted:
+        hidden = _without_prompt(graph, hidden)
     _pool(graph, hidden, encoder.pooling)
     _head(graph, head)
     onnx.save(_model(graph, n_labels=head.bias.shape[0]), target)
 
 
-def _embeddings(graph: _Graph, encoder: Encoder) -> str:
+def _embeddings(graph: Graph, encoder: Encoder) -> str:
     first = encoder.shape.first_position
     words = graph.weight("words", encoder.words.weight)
     places = graph.weight("positions", encoder.positions.weight[first:])
@@ -98,49 +89,102 @@ def _embeddings(graph: _Graph, encoder: Encoder) -> str:
     )
 
 
-def _relative(graph: _Graph, encoder: Encoder, max_tokens: int) -> str:
-    """Bias of attention scores ``(1, heads, n_tokens, n_tokens)``; empty where there is none."""
+def _relative_table(graph: Graph, encoder: Encoder, max_tokens: int) -> None:
+    """Weights that `_relative` needs."""
     if not encoder.shape.relative_buckets:
-        return ""
+        return
     place = torch.arange(max_tokens)
     buckets = relative_bucket(place[None, :] - place[:, None], encoder.shape.relative_buckets)
     graph.weight("buckets", buckets.numpy())
     graph.weight("zeros", np.zeros(2, np.int64))
     graph.weight("both", np.arange(2, dtype=np.int64))
-    graph.node("Concat", ["n_tokens", "n_tokens"], "square", axis=0)
-    graph.node("Slice", ["buckets", "zeros", "square", "both"], "near")
-    graph.node("Gather", [graph.weight("relative", encoder.relative.weight), "near"], "by_place")
-    graph.node("Transpose", ["by_place"], "by_head", perm=[2, 0, 1])
-    return graph.node("Unsqueeze", ["by_head", "zero"], "relative_bias")
+    graph.weight("relative", encoder.relative.weight)
 
 
-def _layer(graph: _Graph, layer: Layer, name: str, hidden: str, bias: str) -> str:
+def _relative(graph: Graph, encoder: Encoder, n_tokens: str, prefix: str = "") -> str:
+    """Bias of attention scores ``(1, heads, n_tokens, n_tokens)``; empty where there is none."""
+    if not encoder.shape.relative_buckets:
+        return ""
+    square = graph.node("Concat", [n_tokens, n_tokens], f"{prefix}square", axis=0)
+    near = graph.node("Slice", ["buckets", "zeros", square, "both"], f"{prefix}near")
+    by_place = graph.node("Gather", ["relative", near], f"{prefix}by_place")
+    by_head = graph.node("Transpose", [by_place], f"{prefix}by_head", perm=[2, 0, 1])
+    return graph.node("Unsqueeze", [by_head, "zero"], f"{prefix}relative_bias")
+
+
+def _with_prompt(graph: Graph, prompt: torch.Tensor, hidden: str) -> tuple[str, str]:
+    """The prompt before the tokens of every text, and the mask that sees it."""
+    n = len(prompt)
+    graph.node("Shape", ["input_ids"], "prompt.n_texts", start=0, end=1)
+    graph.weight("prompt.one", np.ones(1, np.int64))
+    graph.weight("prompt.n", np.full(1, n, np.int64))
+    graph.node("Concat", ["prompt.n_texts", "prompt.one", "prompt.one"], "prompt.texts", axis=0)
+    vectors = graph.weight("prompt", prompt.unsqueeze(0))
+    graph.node("Expand", [vectors, "prompt.texts"], "prompt.vectors")
+    longer = graph.node("Concat", ["prompt.vectors", hidden], "prompt.hidden", axis=1)
+    graph.node("Concat", ["prompt.n_texts", "prompt.one"], "prompt.rows", axis=0)
+    seen = graph.weight("prompt.ones", np.ones((1, n), np.int32))
+    graph.node("Expand", [seen, "prompt.rows"], "prompt.seen")
+    graph.node("Add", ["n_tokens", "prompt.n"], "prompt.n_tokens")
+    return longer, graph.node("Concat", ["prompt.seen", "mask"], "prompt.mask", axis=1)
+
+
+def _without_prompt(graph: Graph, hidden: str) -> str:
+    """The tokens of the texts alone."""
+    graph.weight("prompt.end", np.full(1, np.iinfo(np.int64).max, np.int64))
+    places = ["prompt.n", "prompt.end", "prompt.one"]
+    return graph.node("Slice", [hidden, *places], "prompt.taken_away")
+
+
+def _layer(graph: Graph, layer: Layer, name: str, hidden: str, *, mask: str, bias: str) -> str:
+    attention = _attention if layer.prefix is None else attention_with_prefix
+    mixed = attention(graph, layer, name, hidden, mask=mask, bias=bias)
+    out = graph.node("MatMul", [mixed, graph.matrix(f"{name}.out", layer.out)], f"{name}.mixed")
+    out, last = _adapted(
+        graph, f"{name}.attention_adapter", out, layer.out, layer.attention_adapter
+    )
+    hidden = _add_and_norm(graph, f"{name}.attention_norm", out, hidden, layer.attention_norm, last)
+    up = graph.node("MatMul", [hidden, graph.matrix(f"{name}.up", layer.up)], f"{name}.inner")
+    up_bias = graph.weight(f"{name}.up.bias", layer.up.bias)
+    graph.node("BiasGelu", [up, up_bias], f"{name}.gelu", domain=FUSED)
+    down = graph.node(
+        "MatMul", [f"{name}.gelu", graph.matrix(f"{name}.down", layer.down)], f"{name}.outer"
+    )
+    down, last = _adapted(graph, f"{name}.inner_adapter", down, layer.down, layer.inner_adapter)
+    return _add_and_norm(graph, f"{name}.norm", down, hidden, layer.norm, last)
+
+
+def _attention(graph: Graph, layer: Layer, name: str, hidden: str, *, mask: str, bias: str) -> str:
     inputs = [
         hidden,
         graph.matrix(f"{name}.qkv", layer.qkv),
         graph.weight(f"{name}.qkv.bias", layer.qkv.bias),
-        "mask",
+        mask,
     ]
     if bias:
         inputs += ["", bias]
-    graph.node("Attention", inputs, f"{name}.attention", domain=_FUSED, num_heads=layer.heads)
-    out = graph.node(
-        "MatMul", [f"{name}.attention", graph.matrix(f"{name}.out", layer.out)], f"{name}.mixed"
+    return graph.node("Attention", inputs, f"{name}.attention", domain=FUSED, num_heads=layer.heads)
+
+
+def _adapted(
+    graph: Graph, name: str, new: str, linear: nn.Linear, adapter: nn.Module | None
+) -> tuple[str, nn.Linear]:
+    """What an adapter makes of ``new``, and the matrix whose bias is still to be added."""
+    if adapter is None:
+        return new, linear
+    assert isinstance(adapter, Adapter)
+    whole = graph.node("Add", [new, graph.weight(f"{name}.in_bias", linear.bias)], f"{name}.in")
+    down = graph.node("MatMul", [whole, graph.matrix(f"{name}.down", adapter.down)], f"{name}.less")
+    down_bias = graph.weight(f"{name}.down.bias", adapter.down.bias)
+    graph.node("BiasGelu", [down, down_bias], f"{name}.gelu", domain=FUSED)
+    up = graph.node(
+        "MatMul", [f"{name}.gelu", graph.matrix(f"{name}.up", adapter.up)], f"{name}.more"
     )
-    hidden = _add_and_norm(
-        graph, f"{name}.attention_norm", out, hidden, layer.attention_norm, layer.out
-    )
-    up = graph.node("MatMul", [hidden, graph.matrix(f"{name}.up", layer.up)], f"{name}.inner")
-    up_bias = graph.weight(f"{name}.up.bias", layer.up.bias)
-    graph.node("BiasGelu", [up, up_bias], f"{name}.gelu", domain=_FUSED)
-    down = graph.node(
-        "MatMul", [f"{name}.gelu", graph.matrix(f"{name}.down", layer.down)], f"{name}.outer"
-    )
-    return _add_and_norm(graph, f"{name}.norm", down, hidden, layer.norm, layer.down)
+    return graph.node("Add", [whole, up], f"{name}.out"), adapter.up
 
 
 def _add_and_norm(
-    graph: _Graph, name: str, new: str, skip: str, norm: nn.LayerNorm, linear: nn.Linear
+    graph: Graph, name: str, new: str, skip: str, norm: nn.LayerNorm, linear: nn.Linear
 ) -> str:
     parts = [
         new,
@@ -150,11 +194,11 @@ def _add_and_norm(
         graph.weight(f"{name}.linear_bias", linear.bias),
     ]
     return graph.node(
-        "SkipLayerNormalization", parts, f"{name}.out", domain=_FUSED, epsilon=norm.eps
+        "SkipLayerNormalization", parts, f"{name}.out", domain=FUSED, epsilon=norm.eps
     )
 
 
-def _pool(graph: _Graph, hidden: str, pooling: str) -> None:
+def _pool(graph: Graph, hidden: str, pooling: str) -> None:
     """Token vectors to normalised vectors of texts, ``pooled``."""
     if pooling == "cls":
         first = graph.weight("first_token", np.zeros((), np.int64))
@@ -171,12 +215,12 @@ def _pool(graph: _Graph, hidden: str, pooling: str) -> None:
     graph.node("LpNormalization", ["mean"], "pooled", axis=-1, p=2)
 
 
-def _head(graph: _Graph, head: nn.Linear | LinearHead) -> None:
+def _head(graph: Graph, head: nn.Linear | LinearHead) -> None:
     weight = graph.weight("head.weight", head.weight)
     graph.node("Gemm", ["pooled", weight, graph.weight("head.bias", head.bias)], "logits", transB=1)
 
 
-def _model(graph: _Graph, *, n_labels: int) -> onnx.ModelProto:
+def _model(graph: Graph, *, n_labels: int) -> onnx.ModelProto:
     shape = ["n_texts", "n_tokens"]
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, shape)
@@ -184,7 +228,7 @@ def _model(graph: _Graph, *, n_labels: int) -> onnx.ModelProto:
     ]
     output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n_texts", n_labels])
     made = helper.make_graph(graph.nodes, "payoff", inputs, [output], graph.weights)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_FUSED, 1)]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)]
     return helper.make_model(
         made, opset_imports=opsets, ir_version=9, producer_name="payoff", producer_version="1"
     )

@@ -12,7 +12,7 @@ from payoff.artifact.tier import TierSpec
 from payoff.core.files import whole_folder, write_text
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from payoff.adapt.recipes.linear import LinearHead
     from payoff.adapt.workbench import Opened
@@ -25,6 +25,8 @@ def write_encoder_tier(
     target: Path,
     *,
     name: str,
+    prompt: Tensor | None = None,
+    depth: int = 0,
 ) -> TierSpec:
     """Write an encoder with its head as a tier.
 
@@ -34,10 +36,18 @@ def write_encoder_tier(
         head: Linear head on the pooled vector.
         target: Folder to make.
         name: What the tier is called.
+        prompt: Put before the tokens that enter layer ``depth``, ``(n, width)``; None for none.
+        depth: See ``prompt``.
     """
     with whole_folder(target) as draft:
         write_onnx(
-            opened.encoder, list(layers), head, draft / "model.onnx", max_tokens=opened.max_tokens
+            opened.encoder,
+            list(layers),
+            head,
+            draft / "model.onnx",
+            max_tokens=opened.max_tokens,
+            prompt=prompt,
+            depth=depth,
         )
         _write_tokenizer(opened, draft)
     return TierSpec(name, "tokens", settings=_settings(opened))

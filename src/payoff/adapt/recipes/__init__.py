@@ -10,8 +10,22 @@ def recipes() -> list[Recipe]:
     """All registered recipes, built-in and third-party, by name.
 
     Example:
-        >>> [recipe.name for recipe in recipes()]
-        ['bag-of-words', 'fine-tune', 'frozen-head', 'static-head']
+        >>> [recipe.name for recipe in recipes()][:4]
+        ['adalora', 'adapter', 'augmented', 'averaged']
     """
     registry = Registry("payoff.recipes", "recipe")
     return [registry.get(name)() for name in registry.names]
+
+
+def recipe_named(name: str) -> Recipe:
+    """One recipe.
+
+    Raises:
+        AdaptError: PF401 where there is none of that name.
+
+    Example:
+        >>> recipe_named("fine-tune").rungs
+        (0.34, 1.0)
+    """
+    recipe: Recipe = Registry("payoff.recipes", "recipe").get(name)()
+    return recipe

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from payoff.adapt.engine.adaptations.adaptation import Adaptation
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
-from payoff.adapt.engine.finetuning import FineTuning, Schedule
+from payoff.adapt.engine.finetuning import FineTuning, Schedule, load_trained
+from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
 from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.recipes.recipe import Candidate
@@ -37,7 +38,7 @@ class Tuned:
         defaults: Settings of the recipe's own, beside ``depth`` and ``epochs``.
     """
 
-    name = ""
+    name: str
     rungs: tuple[float, ...] = (0.34, 1.0)
     defaults: tuple[tuple[str, Any], ...] = ()
 
@@ -103,7 +104,15 @@ class Tuned:
         if classifier.adaptation is not None:
             classifier.adaptation.merge(classifier)
         layers = [*opened.encoder.layers[: classifier.depth], *classifier.own_layers()]
-        return write_encoder_tier(opened, layers, classifier.head, target, name=candidate.name)
+        return write_encoder_tier(
+            opened,
+            layers,
+            classifier.head,
+            target,
+            name=candidate.name,
+            prompt=None if classifier.prompt is None else classifier.prompt(),
+            depth=classifier.depth,
+        )
 
 
 def usual_epochs(n_train: int) -> float:
@@ -125,7 +134,7 @@ class TuneAttempt:
         bench, opened = self.bench, self.bench.opened(self.candidate.backbone)
         opened.trunk.prepare((self.candidate["depth"],))
         head = opened.start_head(bench.train)
-        return FineTuning(
+        training = FineTuning(
             self._classifier(head.weight, head.bias),
             opened.trunk,
             bench.targets,
@@ -134,6 +143,9 @@ class TuneAttempt:
             objective=self.recipe.objective(self.candidate, bench),
             progress=bench.progress,
         )
+        needed = training_bytes(training.classifier, training.largest_batch())
+        check_memory(self.candidate.name, needed, available_bytes())
+        return training
 
     def _classifier(self, weight: NDArray[Any], bias: NDArray[Any]) -> Classifier:
         torch.manual_seed(self.bench.seed)  # what an adaptation adds starts at random
@@ -171,5 +183,5 @@ class TuneAttempt:
         """The classifier alone, as saved."""
         state = torch.load(folder / "training.pt", weights_only=True)["classifier"]
         classifier = self._classifier(state["head.weight"].numpy(), state["head.bias"].numpy())
-        classifier.load_state_dict(state)
+        load_trained(classifier, state)
         return classifier.eval()

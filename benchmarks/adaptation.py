@@ -1,0 +1,325 @@
+"""Adapting pretrained models: how fast, how good, for how many labels.
+
+    python benchmarks/adaptation.py throughput
+    python benchmarks/adaptation.py quality --sets banking77 --labels 10 --recipes lora fine-tune
+    python benchmarks/adaptation.py ingredients
+    python benchmarks/adaptation.py --show      # or --write: the table of docs/recipes.md
+
+Every result is a line in results/adaptation.jsonl as soon as it is there; what has one for this
+commit is not run again. Recipes run with their usual settings, which were chosen on validation
+rows; test rows only report. Nothing else may compute while `throughput` runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import record
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "adaptation.jsonl"
+ROUNDS = 3
+N_TEXTS = 1600
+INGREDIENTS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "head not started": {"head_start": False},
+    "first token instead of mean": {"pooling": "cls"},
+    "no label smoothing": {"smoothing": 0.0},
+    "one rate for all": {"head_learning_rate": 2e-4},
+    "half the rate": {"learning_rate": 1e-4},
+    "twice the rate": {"learning_rate": 4e-4},
+    "contrastive term": {"contrast": 0.1},
+}
+
+
+def rows(data: Path, name: str, part: str) -> tuple[list[str], list[str]]:
+    """Texts and labels of a data set, in scope only."""
+    with (data / name / f"{part}.csv").open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    text = next(c for c in found[0] if c in ("text", "review", "message"))
+    label = next(c for c in found[0] if c in ("label", "intent"))
+    return [row[text] for row in found], [row[label] for row in found]
+
+
+def few(texts: list[str], labels: list[str], each: int, seed: int) -> tuple[list[str], list[str]]:
+    """So many rows of each label, drawn at random; all of them where ``each`` is 0."""
+    if not each:
+        return texts, labels
+    by_label = defaultdict(list)
+    for row in np.random.default_rng(seed).permutation(len(texts)):
+        by_label[labels[row]].append(int(row))
+    kept = sorted(row for found in by_label.values() for row in found[:each])
+    return [texts[row] for row in kept], [labels[row] for row in kept]
+
+
+def bench_of(
+    learnt: tuple[list[str], list[str]],
+    judged: tuple[list[str], list[str]],
+    *,
+    backbone: str,
+    seed: int,
+    folder: str,
+) -> Any:
+    """A workbench that trains on the first rows and scores the second."""
+    from payoff.adapt.workbench import Workbench
+
+    labels = tuple(sorted(set(learnt[1])))
+    index = {label: i for i, label in enumerate(labels)}
+    n = len(learnt[0])
+    return Workbench(
+        texts=(*learnt[0], *judged[0]),
+        targets=np.array([index[label] for label in (*learnt[1], *judged[1])]),
+        labels=labels,
+        train=np.arange(n),
+        validation=np.arange(n, n + len(judged[0])),
+        backbones=(backbone,) if backbone else (),
+        folder=Path(folder),
+        seed=seed,
+    )
+
+
+def quality(
+    data: Path, *, name: str, recipe: str, backbone: str, each: int, seed: int
+) -> dict[str, Any]:
+    """Accuracy and macro-F1 on the test rows, and the seconds of everything."""
+    from sklearn.metrics import f1_score
+
+    from payoff.adapt.recipes import recipe_named
+
+    learnt = few(*rows(data, name, "train"), each, seed)
+    made = recipe_named(recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = bench_of(
+            learnt, rows(data, name, "test"), backbone=backbone, seed=seed, folder=folder
+        )
+        alone = bench_of(learnt, ([], []), backbone=backbone, seed=seed, folder=folder + "/alone")
+        started = time.perf_counter()  # training alone: no test text is encoded in this time
+        made.start(made.standard(alone)[0], alone).advance(1.0)
+        seconds = time.perf_counter() - started
+        attempt = made.start(made.standard(bench)[0], bench)
+        attempt.advance(1.0)
+        predicted = attempt.logits(bench.validation).argmax(1)
+    truth = bench.targets[bench.validation]
+    tuned = getattr(attempt, "training", None)
+    return {
+        "seconds": seconds,
+        "trained_share": tuned.classifier.trained_share() if tuned else None,
+        "n_train": len(learnt[0]),
+        "accuracy": float((predicted == truth).mean()),
+        "macro_f1": float(f1_score(truth, predicted, average="macro")),
+    }
+
+
+def throughput(data: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Texts a second of one training epoch, all methods in turn, some rounds."""
+    import opponents
+    from payoff.adapt.backbones.installation import ensure
+    from payoff.adapt.recipes import recipe_named
+
+    texts, labels = rows(data, "banking77", "train")
+    chosen = np.random.default_rng(0).permutation(len(texts))[:N_TEXTS]
+    some = [texts[i] for i in chosen], [labels[i] for i in chosen]
+    folder = ensure("minilm-l6")
+    peers: dict[str, dict[str, Any]] = {
+        "Trainer, as usual": {"tuned": False, "grouped": False},
+        "Trainer, tuned": {},
+        "peft LoRA in the Trainer": {"lora_rank": 8, "grouped": False},
+        "peft LoRA in the Trainer, grouped": {"lora_rank": 8},
+    }
+    ours = {
+        "payoff fine-tune, all layers": ("fine-tune", 0),
+        "payoff fine-tune, upper half": ("fine-tune", 3),
+        "payoff LoRA, all layers": ("lora", 0),
+        "payoff LoRA, upper half": ("lora", 3),
+    }
+    for turn in range(ROUNDS):
+        for name, options in peers.items():
+            done = opponents.trainer(folder, *some, epochs=1, **options)
+            yield {"method": name, "round": turn}, {"texts_per_s": done.texts_per_s}
+        for name, (recipe, depth) in ours.items():
+            made = recipe_named(recipe)
+            with tempfile.TemporaryDirectory() as place:
+                bench = bench_of(some, ([], []), backbone="minilm-l6", seed=0, folder=place)
+                candidate = made.standard(bench)[0]
+                settings = {**dict(candidate.settings), "depth": depth, "epochs": 1.0}
+                attempt = made.start(
+                    type(candidate)(recipe, "minilm-l6", tuple(settings.items())), bench
+                )
+                attempt.training  # noqa: B018  (the pass below the trained layers, and the head)
+                started = time.perf_counter()
+                attempt.advance(1.0)
+                seconds = time.perf_counter() - started
+            yield {"method": name, "round": turn}, {"texts_per_s": len(some[0]) / seconds}
+
+
+def ingredient(data: Path, *, change: str, seed: int) -> dict[str, Any]:
+    """The upper half of MiniLM on BANKING77 with one thing changed, on validation rows."""
+    from sklearn.model_selection import train_test_split
+
+    from payoff.adapt.engine.classifier import Classifier, classifier_logits
+    from payoff.adapt.engine.finetuning import FineTuning, Schedule
+    from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
+    from payoff.core.progress import Silent
+
+    options = dict(INGREDIENTS[change])
+    texts, labels = rows(data, "banking77", "train")
+    split = train_test_split(texts, labels, test_size=2000, stratify=labels, random_state=seed)
+    learnt, judged = (split[0], split[2]), (split[1], split[3])
+    with tempfile.TemporaryDirectory() as place:
+        bench = bench_of(learnt, judged, backbone="minilm-l6", seed=seed, folder=place)
+        opened = bench.opened("minilm-l6")
+        head = opened.start_head(bench.train)
+        weight, bias = head.weight, head.bias
+        if not options.pop("head_start", True):
+            weight = np.random.default_rng(seed).normal(0, 0.02, weight.shape).astype(np.float32)
+            bias = np.zeros_like(bias)
+        opened.encoder.pooling = options.pop("pooling", "mean")
+        objective = CrossEntropy(
+            smoothing=options.pop("smoothing", 0.1), contrast=options.pop("contrast", 0.0)
+        )
+        training = FineTuning(
+            Classifier(opened.encoder, 3, weight, bias),
+            opened.trunk,
+            bench.targets,
+            rows=bench.train,
+            schedule=Schedule(depth=3, seed=seed, **options),
+            objective=objective,
+            progress=Silent(),
+        )
+        opened.trunk.prepare((3,))
+        started = time.perf_counter()
+        training.advance(1.0)
+        seconds = time.perf_counter() - started
+        logits = classifier_logits(training.classifier, opened.trunk, bench.validation)
+    right = logits.argmax(1) == bench.targets[bench.validation]
+    return {"accuracy": float(right.mean()), "seconds": seconds}
+
+
+def show() -> None:
+    """Medians and means of what is there, the newest commit of each key."""
+    found: dict[tuple[Any, ...], dict[Any, dict[str, Any]]] = defaultdict(dict)
+    for line in record.lines(RESULTS):
+        varied = {"seed", "round", "result", "commit", "machine", "command"}
+        key = tuple(sorted((k, v) for k, v in line.items() if k not in varied))
+        found[key][line.get("seed"), line.get("round")] = line["result"]
+    for key, results in sorted(found.items(), key=str):
+        parts = []
+        for figure in next(iter(results.values())):
+            values = [r[figure] for r in results.values() if r[figure] is not None]
+            if not values:
+                continue
+            spread = f" ± {statistics.stdev(values):.4g}" if len(values) > 1 else ""
+            parts.append(f"{figure} {statistics.fmean(values):.4g}{spread}")
+        print(" ".join(str(v) for _, v in key), f"(n={len(results)}):", ", ".join(parts))
+
+
+def page() -> str:
+    """The quality results on BANKING77 as a table: recipes by labels a class."""
+    cells: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for line in record.lines(RESULTS):
+        if line["part"] == "quality" and line["set"] == "banking77":
+            cells[line["recipe"], line["labels"]].append(line["result"])
+    sizes = sorted({each for _, each in cells}, key=lambda each: each or 1 << 30)
+    names = sorted({recipe for recipe, _ in cells})
+    heads = [f"{each or 'all'} a class" for each in sizes]
+    table = [f"| recipe | trained | {' | '.join(heads)} |", "|---|---|" + "---|" * len(sizes)]
+    for name in names:
+        shares = [r["trained_share"] for each in sizes for r in cells.get((name, each), [])]
+        share = next((f"{s:.2%}" for s in shares if s is not None), "head")
+        row = [_cell(cells.get((name, each), [])) for each in sizes]
+        table.append(f"| `{name}` | {share} | {' | '.join(row)} |")
+    return "\n".join(table)
+
+
+def _cell(results: list[dict[str, Any]]) -> str:
+    if not results:
+        return "not measured"
+    scores = [100 * r["accuracy"] for r in results]
+    spread = f" ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else ""
+    seconds = statistics.median(r["seconds"] for r in results)
+    return f"{statistics.fmean(scores):.1f}{spread}, {seconds:.0f} s"
+
+
+def write() -> None:
+    """Put the table between the marks of docs/recipes.md."""
+    path = HERE.parent / "docs" / "recipes.md"
+    head, rest = path.read_text("utf-8").split("<!-- figures:begin -->", 1)
+    tail = rest.split("<!-- figures:end -->", 1)[1]
+    marked = f"<!-- figures:begin -->\n{page()}\n<!-- figures:end -->"
+    path.write_text(head + marked + tail, "utf-8")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("throughput", "quality", "ingredients"))
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--sets", nargs="+", default=["banking77"])
+    parser.add_argument("--recipes", nargs="+", default=["frozen-head", "fine-tune"])
+    parser.add_argument("--backbone", default="minilm-l6")
+    parser.add_argument("--labels", nargs="+", type=int, default=[0], help="a class; 0 is all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--show", action="store_true")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/recipes.md")
+    options = parser.parse_args()
+    if options.write:
+        write()
+        return
+    if options.show or not options.part:
+        show()
+        return
+    command = f"python benchmarks/adaptation.py {options.part}"
+    if options.part == "throughput":
+        for varied, result in throughput(options.data):
+            record.append(RESULTS, {"part": "throughput", **varied}, result, command)
+        show()
+        return
+    for key in _keys(options):
+        if record.is_done(RESULTS, key):
+            continue
+        if options.part == "ingredients":
+            result = ingredient(options.data, change=key["change"], seed=key["seed"])
+        else:
+            result = quality(
+                options.data,
+                name=key["set"],
+                recipe=key["recipe"],
+                backbone=key["backbone"],
+                each=key["labels"],
+                seed=key["seed"],
+            )
+        record.append(RESULTS, key, result, command)
+        print(key, result, flush=True)
+
+
+def _keys(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    for seed in options.seeds:
+        if options.part == "ingredients":
+            for change in INGREDIENTS:
+                yield {"part": "ingredients", "change": change, "seed": seed}
+            continue
+        for name in options.sets:
+            for each in options.labels:
+                for recipe in options.recipes:
+                    yield {
+                        "part": "quality",
+                        "set": name,
+                        "labels": each,
+                        "recipe": recipe,
+                        "backbone": options.backbone,
+                        "seed": seed,
+                    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Where and how a benchmark's results are kept: one JSON line a result, as it comes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+
+
+def machine() -> str:
+    """Processor, cores and system."""
+    from payoff.evidence.machine import this_machine
+
+    here = this_machine()
+    return f"{here.cpu}, {here.cores} cores, {here.system}"
+
+
+def commit() -> str:
+    """The commit, with a mark where the source differs from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=HERE, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "../src")
+    return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """All results so far."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def append(path: Path, key: dict[str, Any], result: dict[str, Any], command: str) -> None:
+    """Keep one result with what tells it apart, and what is needed to repeat it."""
+    line = {**key, "result": result, "commit": commit(), "machine": machine(), "command": command}
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def is_done(path: Path, key: dict[str, Any]) -> bool:
+    """Whether there is a result of this key for this commit."""
+    wanted = {**key, "commit": commit()}
+    return any(wanted.items() <= line.items() for line in lines(path))

@@ -1,0 +1,146 @@
+"""Contrastive fine-tuning of an encoder, then a head on its new vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from payoff.adapt.engine.classifier import classifier_vectors
+from payoff.adapt.engine.contrastive_tuning import Contrast, ContrastiveTuning
+from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
+from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.recipes.linear import LinearHead, fit_logistic
+from payoff.adapt.recipes.present_classes import fit_present
+from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
+from payoff.adapt.workbench import Workbench
+from payoff.core.errors import AdaptError
+
+_FEW = 20  # rows a class: beyond, fine-tuning with a head is better
+_FORWARD_AND_BACKWARD = 3.2  # cost of a training step over that of a forward pass, as measured
+
+
+class Contrastive(Tuned):
+    """The idea of SetFit (Tunstall et al. 2022) with sampled pairs: never all of them."""
+
+    name = "contrastive"
+    defaults = (
+        ("batch_texts", 64),
+        ("texts_a_class", 2),
+        ("learning_rate", 2e-4),
+        ("temperature", 0.05),
+        ("C", 10.0),
+    )
+
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        """One candidate an encoder: the upper half."""
+        found = []
+        for name in bench.backbones:
+            if bench.opened(name).backbone.family != "encoder":
+                continue
+            depth = self.depth(bench, name)
+            bench.opened(name).trunk.expected.add(depth)
+            settings = (("depth", depth), ("steps", usual_steps(len(bench.train))), *self.defaults)
+            found.append(Candidate(self.name, name, settings))
+        return found
+
+    def candidates(self, bench: Workbench) -> list[Candidate]:
+        """Where labels are few."""
+        return self.standard(bench) if len(bench.train) <= _FEW * len(bench.labels) else []
+
+    def seconds(self, candidate: Candidate, bench: Workbench) -> float:
+        """From the measured forward pass, the share of layers trained, and the texts seen."""
+        opened = bench.opened(candidate.backbone)
+        layers = opened.encoder.shape.layers
+        share = (layers - candidate["depth"]) / layers
+        forward = opened.forward_seconds() / max(1, len(bench.texts))
+        in_a_batch = min(candidate["batch_texts"], len(bench.train))
+        seen = _FORWARD_AND_BACKWARD * candidate["steps"] * in_a_batch
+        return float(forward * (share * seen + len(bench.train) + len(bench.texts)) + 0.2)
+
+    def objective(self, candidate: Candidate, bench: Workbench) -> Objective:
+        """The contrastive loss of a batch."""
+        return Contrast(candidate["temperature"])
+
+    def schedule(self, candidate: Candidate, bench: Workbench) -> Schedule:
+        """One batch an epoch."""
+        return Schedule(
+            depth=candidate["depth"],
+            epochs=candidate["steps"],
+            batch_texts=candidate["batch_texts"],
+            learning_rate=candidate["learning_rate"],
+            seed=bench.seed,
+        )
+
+    def start(self, candidate: Candidate, bench: Workbench) -> ContrastiveAttempt:
+        """Prepare the activations below the lowest trained layer.
+
+        Raises:
+            AdaptError: PF405 where no label has two training rows.
+        """
+        counts = np.bincount(bench.train_targets, minlength=len(bench.labels))
+        if counts.max() < 2:
+            raise AdaptError(
+                "PF405",
+                f"recipe '{self.name}'",
+                "no label has two training rows, so that there is nothing to bring together",
+                expected="two rows or more of some labels",
+                mend="Use prototypes, which need one row a label or none.",
+            )
+        return ContrastiveAttempt(self, candidate, bench)
+
+
+def usual_steps(n_train: int) -> int:
+    """Batches of 64 for ten passes, between 30 and 250."""
+    return int(np.clip(round(10 * n_train / 64), 30, 250))
+
+
+@dataclass
+class ContrastiveAttempt(TuneAttempt):
+    """One training on a workbench; the head is fitted anew wherever it pauses."""
+
+    @cached_property
+    def training(self) -> ContrastiveTuning:
+        """The training, from the pretrained encoder."""
+        bench, opened = self.bench, self.bench.opened(self.candidate.backbone)
+        opened.trunk.prepare((self.candidate["depth"],))
+        n_labels = len(bench.labels)
+        nothing = np.zeros((n_labels, opened.encoder.shape.width), np.float32)
+        training = ContrastiveTuning(
+            self._classifier(nothing, nothing[:, 0]),
+            opened.trunk,
+            bench.targets,
+            rows=bench.train,
+            schedule=self.recipe.schedule(self.candidate, bench),
+            objective=self.recipe.objective(self.candidate, bench),
+            progress=bench.progress,
+            texts_a_class=self.candidate["texts_a_class"],
+        )
+        needed = training_bytes(training.classifier, training.largest_batch())
+        check_memory(self.candidate.name, needed, available_bytes())
+        return training
+
+    def advance(self, share: float) -> None:
+        """Train up to ``share`` of the steps, then fit the head on the vectors as they are."""
+        self.training.advance(share)
+        head = self._fitted_head()
+        with torch.no_grad():
+            self.training.classifier.head.weight.copy_(torch.from_numpy(head.weight))
+            self.training.classifier.head.bias.copy_(torch.from_numpy(head.bias))
+
+    def _fitted_head(self) -> LinearHead:
+        def fit(vectors: NDArray[Any], targets: NDArray[np.int64], n_labels: int) -> LinearHead:
+            return fit_logistic(vectors, targets, n_labels=n_labels, strength=self.candidate["C"])
+
+        return fit_present(
+            classifier_vectors(self.training.classifier, self.training.trunk, self.bench.train),
+            self.bench.train_targets,
+            n_labels=len(self.bench.labels),
+            fit=fit,
+        )

@@ -1,0 +1,170 @@
+"""Self-training: what the head is sure of becomes more to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from payoff.adapt.recipes.closed_form import ClosedForm, ClosedFormAttempt
+from payoff.adapt.recipes.folds import folds
+from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
+from payoff.adapt.recipes.linear import LinearHead, fit_logistic
+from payoff.adapt.recipes.needs import need_family, need_unlabelled
+from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.soft_targets import fit_soft, one_hot
+from payoff.adapt.workbench import Workbench
+from payoff.artifact.calibration import Calibration
+from payoff.core.errors import AdaptError
+from payoff.evidence.calibration import fit_temperature
+
+_FOLDS = 3
+
+
+class SelfTraining(ClosedForm):
+    """A head on frozen vectors labels the unlabelled texts that it is sure of, and learns again.
+
+    How sure it may be taken to be is measured: its temperature is fitted on training rows that it
+    had not seen. As many texts are taken, the surest first, as keep the expected share of wrong
+    labels among them at ``error``.
+    """
+
+    name = "self-training"
+    defaults = (("C", 10.0), ("error", 0.05), ("rounds", 2))
+
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        """One candidate an encoder; none where there are no texts without labels."""
+        return super().standard(bench) if bench.unlabelled else []
+
+    def fit_seconds(self, candidate: Candidate, bench: Workbench) -> float:
+        """The pass over the unlabelled texts, a head a fold and round, and the last."""
+        opened = bench.opened(candidate.backbone)
+        seconds = 0.0
+        if not opened.unlabelled_trunk.is_prepared():
+            a_token = opened.forward_seconds() / max(1, len(opened.tokens.ids))
+            seconds = a_token * len(opened.unlabelled_tokens.ids)
+        n_labels, n_train = len(bench.labels), len(bench.train)
+        more = logistic_seconds(n_train + len(bench.unlabelled), n_labels)
+        n_refits = (candidate["rounds"] - 1) * (_FOLDS + 1) + 1
+        return float(seconds + (_FOLDS + 1) * logistic_seconds(n_train, n_labels) + n_refits * more)
+
+    def start(self, candidate: Candidate, bench: Workbench) -> ClosedFormAttempt:
+        """Encode (or reuse what is encoded).
+
+        Raises:
+            AdaptError: PF405 where the backbone is no encoder, or there is no unlabelled text.
+        """
+        need_family(self.name, bench, candidate.backbone)
+        need_unlabelled(self.name, bench)
+        return super().start(candidate, bench)
+
+    def fit(self, candidate: Candidate, bench: Workbench) -> LinearHead:
+        """The head after the last round.
+
+        Raises:
+            AdaptError: PF405 where no label has two training rows, so that nothing says how sure
+                the head may be taken to be.
+        """
+        opened = bench.opened(candidate.backbone)
+        vectors, targets = opened.trunk.pooled()[bench.train], bench.train_targets
+        school = _School(
+            vectors, targets, opened.unlabelled_trunk.pooled(), len(bench.labels), candidate["C"]
+        )
+        return school.head(
+            folds(targets, _FOLDS, seed=bench.seed),
+            error=candidate["error"],
+            rounds=candidate["rounds"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _School:
+    """Labelled and unlabelled vectors, and how heads are fitted on them.
+
+    Beside the head on all rows, a head is taught without each fold, by itself from the first
+    round on: its scores of that fold say how sure such a head may be taken to be.
+    """
+
+    vectors: NDArray[np.float32]
+    targets: NDArray[np.int64]
+    unlabelled: NDArray[np.float32]
+    n_labels: int
+    strength: float
+
+    def head(self, fold: NDArray[np.int64], *, error: float, rounds: int) -> LinearHead:
+        apart = [fold == number for number in range(_FOLDS) if (fold == number).any()]
+        if not apart:
+            raise AdaptError(
+                "PF405",
+                "recipe 'self-training'",
+                "no label has two training rows",
+                expected="two rows of at least one label, to measure how sure the head may be",
+                mend="Label more rows.",
+            )
+        pupils = [~out for out in apart] + [np.ones(len(fold), bool)]
+        heads = [self._teacher(rows) for rows in pupils]
+        for number in range(rounds):
+            calibration = self._calibrated(heads, apart)
+            first = len(apart) if number == rounds - 1 else 0  # the last needs no other head
+            heads = [
+                self._taught(head, rows, calibration, error)
+                for head, rows in zip(heads[first:], pupils[first:], strict=True)
+            ]
+        return heads[-1]
+
+    def _teacher(self, rows: NDArray[np.bool_]) -> LinearHead:
+        return fit_logistic(
+            self.vectors[rows], self.targets[rows], n_labels=self.n_labels, strength=self.strength
+        )
+
+    def _calibrated(self, heads: list[LinearHead], apart: list[NDArray[np.bool_]]) -> Calibration:
+        """The temperature of scores of rows that the head had not seen."""
+        unseen = [
+            (head(self.vectors[out]), self.targets[out])
+            for head, out in zip(heads[:-1], apart, strict=True)
+        ]
+        logits, truth = (np.concatenate(part) for part in zip(*unseen, strict=True))
+        return fit_temperature(logits, truth)
+
+    def _taught(
+        self, head: LinearHead, rows: NDArray[np.bool_], calibration: Calibration, error: float
+    ) -> LinearHead:
+        """A head fitted on the labelled rows and on what ``head`` is sure of."""
+        texts, labels, sure = confident(calibration.apply(head(self.unlabelled)), error=error)
+        known = self.targets[rows]
+        return fit_soft(
+            np.concatenate([self.vectors[rows], self.unlabelled[texts]]),
+            one_hot(np.concatenate([known, labels]), self.n_labels),
+            strength=self.strength,
+            weights=np.concatenate([np.ones(len(known)), sure]),
+        )
+
+
+def confident(
+    probabilities: npt.NDArray[np.float64], *, error: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """The most texts whose labels are expected to be wrong in a share of ``error`` at most.
+
+    A text's expected error is what its most probable label lacks to 1. Texts are taken by rising
+    expected error for as long as the mean of it stays within ``error``.
+
+    Args:
+        probabilities: Calibrated, ``(n, n_labels)``.
+        error: 0–1.
+
+    Returns:
+        Rows, their most probable labels and the probabilities of those, ``(n_taken,)`` each.
+
+    Example:
+        >>> p = np.array([[0.6, 0.4], [0.02, 0.98], [0.92, 0.08]])
+        >>> rows, labels, sure = confident(p, error=0.05)  # (0.02 + 0.08) / 2
+        >>> rows.tolist(), labels.tolist(), sure.tolist()
+        ([1, 2], [1, 0], [0.98, 0.92])
+    """
+    sure = probabilities.max(axis=1)
+    order = np.argsort(-sure, kind="stable")
+    expected = np.cumsum(1.0 - sure[order]) / np.arange(1, len(order) + 1)
+    rows = order[: int((expected <= error + 1e-12).sum())]
+    return rows, probabilities[rows].argmax(axis=1), sure[rows]

@@ -1,0 +1,95 @@
+"""Memory of a training, estimated and compared with what there is."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from payoff.adapt.engine.batches import pack
+from payoff.adapt.engine.classifier import Classifier
+from payoff.adapt.engine.encoder import Encoder, EncoderShape
+from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
+from payoff.adapt.engine.tokens import Tokens
+from payoff.core.errors import MachineError
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_the_estimate_is_above_what_a_step_takes_and_not_far_above() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderShape(100, 256, 4, 8, 1024, 128, 0, 1e-12))
+    classifier = Classifier(encoder, 0, np.zeros((3, 256)), np.zeros(3))
+    lengths = [64] * 64
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    batch = pack(Tokens(np.zeros(sum(lengths), np.int64), offsets), np.arange(64))
+    optimiser = torch.optim.AdamW(classifier.parameters())
+    gc.collect()
+    before, peak, done = resident_bytes(), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.is_set():
+            peak = max(peak, resident_bytes())
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        hidden = torch.randn(batch.n_tokens, 256)
+        loss = torch.nn.functional.cross_entropy(
+            classifier(hidden, batch), torch.zeros(64, dtype=torch.long)
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    finally:
+        done.set()
+        watcher.join()
+    taken = peak - before
+    needed = training_bytes(classifier, batch)
+    assert 0.7 * taken < needed < 3 * taken
+
+
+def test_frozen_weights_need_no_states(encoder: Encoder, some_tokens: Tokens) -> None:
+    batch = pack(some_tokens, np.arange(4))
+    whole = Classifier(encoder, 0, np.zeros((3, 32)), np.zeros(3))
+    before = training_bytes(whole, batch)
+    n_weights = sum(p.numel() for p in whole.layers.parameters())
+    whole.layers.requires_grad_(False)
+    assert before - training_bytes(whole, batch) == 4 * 3 * n_weights
+    upper = Classifier(encoder, 1, np.zeros((3, 32)), np.zeros(3))
+    assert training_bytes(upper, batch) < before
+
+
+def test_the_smaller_of_machine_and_control_group(tmp_path: Path) -> None:
+    assert available_bytes(tmp_path) is None
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 9 kB\nMemAvailable:   2000 kB\n")
+    assert available_bytes(tmp_path) == 2_048_000
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text("max\n")
+    (group / "memory.current").write_text("500\n")
+    assert available_bytes(tmp_path) == 2_048_000
+    (group / "memory.max").write_text("1500\n")
+    assert available_bytes(tmp_path) == 1000
+    (group / "memory.current").write_text("1600\n")
+    assert available_bytes(tmp_path) == 0
+    (group / "memory.stat").write_text("anon 900\ninactive_file 700\n")
+    assert available_bytes(tmp_path) == 600
+
+
+def test_too_little_is_told_before_it_begins() -> None:
+    check_memory("lora", 10, 10)
+    check_memory("lora", 10, None)
+    with pytest.raises(MachineError, match="PF808 lora: training needs about 3 MB and 2 MB"):
+        check_memory("lora", 3_000_000, 2_000_000)
