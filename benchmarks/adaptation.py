@@ -229,6 +229,8 @@ def page() -> str:
     for line in record.lines(RESULTS):
         if line["part"] == "quality" and line["set"] == "banking77":
             cells[line["recipe"], line["labels"]].append(line["result"])
+    if not cells:
+        return "Not measured yet."
     sizes = sorted({each for _, each in cells}, key=lambda each: each or 1 << 30)
     names = sorted({recipe for recipe, _ in cells})
     heads = [f"{each or 'all'} a class" for each in sizes]

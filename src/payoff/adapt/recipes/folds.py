@@ -22,7 +22,7 @@ def folds(targets: NDArray[np.int64], n_folds: int, *, seed: int) -> NDArray[np.
 
     Example:
         >>> folds(np.array([0, 1, 0, 2, 1, 1]), 2, seed=0).tolist()
-        [0, 0, 1, -1, 0, 1]
+        [0, 1, 1, -1, 0, 0]
     """
     rng = np.random.default_rng(seed)
     found = np.full(len(targets), -1, np.int64)
