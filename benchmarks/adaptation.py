@@ -13,7 +13,6 @@ rows; test rows only report. Nothing else may compute while `throughput` runs.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import record
+from data_sets import bench_of, few, rows
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "adaptation.jsonl"
@@ -40,52 +40,6 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
     "twice the rate": {"learning_rate": 4e-4},
     "contrastive term": {"contrast": 0.1},
 }
-
-
-def rows(data: Path, name: str, part: str) -> tuple[list[str], list[str]]:
-    """Texts and labels of a data set, in scope only."""
-    with (data / name / f"{part}.csv").open(newline="", encoding="utf-8") as file:
-        found = list(csv.DictReader(file))
-    text = next(c for c in found[0] if c in ("text", "review", "message"))
-    label = next(c for c in found[0] if c in ("label", "intent"))
-    return [row[text] for row in found], [row[label] for row in found]
-
-
-def few(texts: list[str], labels: list[str], each: int, seed: int) -> tuple[list[str], list[str]]:
-    """So many rows of each label, drawn at random; all of them where ``each`` is 0."""
-    if not each:
-        return texts, labels
-    by_label = defaultdict(list)
-    for row in np.random.default_rng(seed).permutation(len(texts)):
-        by_label[labels[row]].append(int(row))
-    kept = sorted(row for found in by_label.values() for row in found[:each])
-    return [texts[row] for row in kept], [labels[row] for row in kept]
-
-
-def bench_of(
-    learnt: tuple[list[str], list[str]],
-    judged: tuple[list[str], list[str]],
-    *,
-    backbone: str,
-    seed: int,
-    folder: str,
-) -> Any:
-    """A workbench that trains on the first rows and scores the second."""
-    from payoff.adapt.workbench import Workbench
-
-    labels = tuple(sorted(set(learnt[1])))
-    index = {label: i for i, label in enumerate(labels)}
-    n = len(learnt[0])
-    return Workbench(
-        texts=(*learnt[0], *judged[0]),
-        targets=np.array([index[label] for label in (*learnt[1], *judged[1])]),
-        labels=labels,
-        train=np.arange(n),
-        validation=np.arange(n, n + len(judged[0])),
-        backbones=(backbone,) if backbone else (),
-        folder=Path(folder),
-        seed=seed,
-    )
 
 
 def quality(

@@ -75,6 +75,8 @@ def trainer(
     model = _pooled(encoder, len(names)) if tuned else _first_token(encoder, len(names))
 
     def encoded(some: Sequence[str], targets: Sequence[int]) -> list[dict[str, Any]]:
+        if not some:
+            return []
         ids = tokenizer(list(some), truncation=True, max_length=128)
         keys = ("input_ids", "attention_mask")
         return [
