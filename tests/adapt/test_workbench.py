@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.adapt.tiny_backbones import encoder_folder, messages
 
 from payoff.adapt.backbones.static_table import load_static_table
 from payoff.core.errors import BackboneError
+from payoff.core.progress import Silent
 
 Make = Callable[..., Any]
 
@@ -69,3 +71,37 @@ def test_an_unknown_backbone_is_told(make_bench: Make) -> None:
     texts, targets = messages([3, 3])
     with pytest.raises(BackboneError, match="PF301"):
         make_bench(texts, targets, []).opened("minilm-l66")
+
+
+class _Heard(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_texts_beyond_all_pieces_are_told_once(make_bench: Make, bert_folder: Path) -> None:
+    texts, targets = messages([30, 30])
+    texts[7] = " ".join(texts * 3)
+    bench = replace(make_bench(texts, targets, [bert_folder]), progress=_Heard())
+    opened = bench.opened(str(bert_folder))
+    assert (opened.max_tokens, opened.max_pieces, opened.window) == (64, 8, 64)
+    opened.trunk.pooled()
+    bench.on_all_rows().opened(str(bert_folder)).trunk.pooled()
+    assert bench.progress.said == [
+        f"1 of 60 texts are longer than 512 tokens of {bert_folder}: what is beyond is not read."
+    ]
+    short = make_bench(texts[:7], targets[:7], [bert_folder]).opened(str(bert_folder))
+    assert short.tokens.pieces is None
+
+
+def test_static_vectors_take_a_long_text_as_one(make_bench: Make, table_folder: Path) -> None:
+    texts, targets = messages([5, 5])
+    texts[3] = " ".join(texts * 20)
+    opened = make_bench(texts, targets, [table_folder]).opened(str(table_folder))
+    assert (opened.max_pieces, opened.tokens.pieces) == (1, None)
+    assert opened.max_tokens >= opened.tokens.lengths[3] > 500
+    table = load_static_table(table_folder).astype(np.float64)
+    mean = table[opened.tokens.of(3)].mean(axis=0)
+    np.testing.assert_allclose(opened.static[3], mean / np.linalg.norm(mean), atol=1e-5)

@@ -159,6 +159,28 @@ def static_folder(folder: Path, texts: Sequence[str], *, seed: int = 0) -> Path:
     return folder
 
 
+def decoder_folder(folder: Path, texts: Sequence[str], *, seed: int = 0) -> Path:
+    """The same with a tiny decoder, as `transformers` saves one."""
+    import torch
+    import transformers
+
+    vocabulary = write_tokenizer(folder, texts, special=False)
+    torch.manual_seed(seed)
+    config = transformers.LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=48,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        initializer_range=0.3,
+    )
+    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
 def change_config(folder: Path, **changes: Any) -> None:
     """Overwrite entries of ``config.json``."""
     path = folder / "config.json"

@@ -29,7 +29,7 @@ def test_doctor_examines(cli: Cli) -> None:
     assert told["machine"]["payoff"]
     assert {"PF351", "PF352"} <= {finding["code"] for finding in told["findings"]}
     assert sum(told["counts"].values()) == len(told["findings"])
-    assert [cost["installed"] for cost in told["backbones"]] == [False] * 4
+    assert [cost["installed"] for cost in told["backbones"]] == [False] * 5
 
 
 def test_doctor_measures_what_is_installed_and_finds_what_was_altered(

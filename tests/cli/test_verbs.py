@@ -368,6 +368,45 @@ def test_tune_learns_from_texts_without_labels(cli: Cli, tickets: Path) -> None:
     assert (ran.json["recipe"], ran.json["trained_share"]) == ("self-training", None)
 
 
+def test_tune_reads_what_labels_mean(cli: Cli, tickets: Path) -> None:
+    table = tickets.with_name("meaning.csv")
+    table.write_text("label,description\nrefund,Money back.\nrefund,Again.\n", "utf-8")
+    how = ("tune", tickets, *COLUMNS, "--recipe", "bag-of-words", "--json", "--quiet")
+    assert cli(*how, "--descriptions", table).json["error"]["code"] == "PF104"
+    table.write_text("label,description\nrefnd,Money back.\n", "utf-8")
+    told = cli(*how, "--descriptions", table).json["error"]
+    assert (told["code"], "refund" in told["mend"]) == ("PF203", True)
+    table.write_text("label,description\nrefund,Money back.\n", "utf-8")
+    assert cli(*how, "--descriptions", table).code == 0
+
+
+def test_tune_learns_later_rows_and_tells_what_was_forgotten(cli: Cli, tickets: Path) -> None:
+    import polars as pl
+    from tests.adapt.tiny_backbones import encoder_folder
+
+    table = pl.read_csv(tickets)
+    new = pl.col("intent") == "refund"
+    table.filter(~new).write_csv(tickets.with_name("old.csv"))
+    table.filter(new).write_csv(tickets.with_name("new.csv"))
+    backbone = encoder_folder(tickets.with_name("tiny"), table.get_column("message").to_list())
+    how = (
+        "--recipe",
+        "continual",
+        "--backbone",
+        backbone,
+        "--earlier",
+        tickets.with_name("old.csv"),
+    )
+    ran = cli("tune", tickets.with_name("new.csv"), *COLUMNS, *how, "--json", "--quiet")
+    assert ran.code == 0, ran.out
+    assert set(ran.json["forgotten"]) == set(table.get_column("intent")) - {"refund"}
+    assert ran.json["n_labels"] == table.get_column("intent").n_unique()
+    people = cli("tune", tickets.with_name("new.csv"), *COLUMNS, *how)
+    assert "forgotten" in people.out
+    refused = cli("tune", tickets.with_name("new.csv"), *COLUMNS, *how, "--trials", "2")
+    assert "--earlier" in refused.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

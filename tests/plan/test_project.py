@@ -34,12 +34,13 @@ def test_all_that_may_be_said(tmp_path: Path) -> None:
     write(
         tmp_path,
         'name = "desk"',
-        data='path = "a.csv"\ntext = "t"\nlabel = "l"\ngroup = "g"\ntest = "b.csv"',
+        data='path = "a.csv"\ntext = "t"\nlabel = "l"\ngroup = "g"\ntest = "b.csv"\n'
+        'unlabelled = "c.csv"',
         value='currency = "USD"\nmatrix = "m.csv"\nnothing = -1.5',
         person="minutes = 3\nwage_per_hour = 20\nerror_rate = 0.1",
         traffic="per_month = 1000\nlow = 800\nhigh = 2000\ngrowth_per_month = 0.1\npeak_factor = 2",
         mix="a = 0.3\nb = 0.7",
-        labels="price_each = 0.2",
+        labels='price_each = 0.2\n[labels.descriptions]\na = "First."',
         currency='as_of = 2026-01-05\nsource = "bank"\nrates = {EUR = 1.1}',
         llm='model = "gpt-5-mini"\naccuracy = 0.9',
         hosting='providers = ["aws"]\nregion = "eu"\nlatency_limit_ms = 50',
@@ -52,6 +53,9 @@ def test_all_that_may_be_said(tmp_path: Path) -> None:
     assert (project.name, project.minutes, project.seed) == ("desk", 3, 4)
     assert project.backbones == ("minilm-l6",)
     assert project.data["group"] == "g"
+    assert project.descriptions == {"a": "First."}
+    (tmp_path / "c.csv").write_text("t,x\none,1\n ,2\ntwo,3\n", "utf-8")
+    assert project.unlabelled() == ("one", "two")
     assert project.text.startswith('name = "desk"')
     assert terms.payoff.nothing == -1.5
     # Right nine times in ten, else as a wrong action; less three minutes' wage.
@@ -159,6 +163,10 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "backbones by number": ({"search": "backbones = [1]"}, "[search.backbones]"),
     "a provider by number": ({"hosting": "providers = [1]"}, "[hosting.providers]"),
     "no latency": ({"hosting": "latency_limit_ms = 0"}, "'latency_limit_ms' is 0"),
+    "a label's meaning by number": (
+        {"labels": "[labels.descriptions]\na = 3"},
+        "[labels.descriptions.a]",
+    ),
     "labels that pay": ({"labels": "price_each = -1"}, "'price_each' is -1"),
     "better than all right": ({"llm": "accuracy = 1.5"}, "'accuracy' is 1.5"),
     "a worth that is none": ({"value": MONEY + "handoff = nan"}, "[value]"),

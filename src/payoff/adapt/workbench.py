@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 from payoff.adapt.backbones.backbone import Backbone
 from payoff.adapt.backbones.find import find
 from payoff.adapt.backbones.installation import ensure
+from payoff.adapt.backbones.separator import separator_of
 from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.adapt.engine.tokens import Tokens, tokenise
+from payoff.adapt.tasks.classes import Classes
+from payoff.adapt.tasks.task import Task
+from payoff.artifact.runtime.long_texts import MAX_PIECES
+from payoff.core.pair import SIGN
 from payoff.core.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from payoff.adapt.recipes.linear import LinearHead
 
 _START_STRENGTH = 10.0  # the middle of the strengths that frozen-head tries
-_LONGEST = 256  # tokens: what is served in a few milliseconds; a longer text is cut
+_LONGEST = 256  # tokens: what is served in a few milliseconds; a longer text is cut into pieces
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,9 @@ class Workbench:
 
     Args:
         texts: All texts that may be learnt from, training and validation, ``n_texts``.
-        targets: Class of each text as an index into ``labels``, ``(n_texts,)``.
-        labels: Class names.
+        targets: What each text should be given, one row a text, as ``task`` reads it: the class
+            as an index into ``labels``, ``(n_texts,)``, unless another task is named.
+        labels: Names of the outputs: classes, unless another task is named.
         train: Rows that are trained on.
         validation: Rows that are judged on; never trained on.
         backbones: Names of the backbones that candidates may use.
@@ -47,10 +53,12 @@ class Workbench:
         progress: Who listens.
         unlabelled: More texts of the same kind, without labels; none of those to be judged on.
         descriptions: Label to what it means, in a sentence or two; labels may be missing.
+        task: What a text is given.
+        later: Training rows that came after the others, where that is told.
     """
 
     texts: tuple[str, ...]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     labels: tuple[str, ...]
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -60,12 +68,19 @@ class Workbench:
     progress: Progress = field(default_factory=Silent)
     unlabelled: tuple[str, ...] = ()
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    task: Task = field(default_factory=Classes)
+    later: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     _opened: dict[str, Opened] = field(default_factory=dict)
 
     @property
-    def train_targets(self) -> NDArray[np.int64]:
-        """Classes of the training rows, ``(n_train,)``."""
+    def train_targets(self) -> NDArray[Any]:
+        """Targets of the training rows, ``n_train`` of them."""
         return self.targets[self.train]
+
+    @cached_property
+    def has_pairs(self) -> bool:
+        """Whether some texts are pairs, joined as `payoff.core.pair` says."""
+        return any(SIGN in text for text in self.texts)
 
     def opened(self, name: str) -> Opened:
         """A backbone with these texts; installed, read and tokenised at the first call.
@@ -103,17 +118,37 @@ class Opened:
 
     @cached_property
     def max_tokens(self) -> int:
-        """Longest text served: covers 99.5 % of these, a multiple of 16, within the window."""
+        """Longest piece of a text: 99.5 % of these texts are whole, as far as the window allows.
+
+        A multiple of 16. Static vectors have no window: they take a text as one, and no more of
+        it than an encoder would read in all its pieces.
+        """
+        if self.backbone.family == "static":
+            return self.window
         longest = tokenise(
-            self.bench.texts, self.tokenizer, max_tokens=self.window, prefix=self.backbone.prefix
+            self.bench.texts,
+            self.tokenizer,
+            max_tokens=self.window,
+            prefix=self.backbone.prefix,
+            separator=self.separator,
         ).lengths
         return int(min(self.window, 16 * np.ceil(np.quantile(longest, 0.995) / 16) + 16))
 
+    @cached_property
+    def separator(self) -> str:
+        """What stands between the texts of a pair; empty where the texts are no pairs."""
+        return separator_of(load_tokenizer(self.folder)) if self.bench.has_pairs else ""
+
+    @property
+    def max_pieces(self) -> int:
+        """Most pieces that a longer text is cut into; what is beyond is left out."""
+        return 1 if self.backbone.family == "static" else MAX_PIECES
+
     @property
     def window(self) -> int:
-        """Longest text that the backbone takes, in tokens."""
+        """Longest piece of a text that the backbone takes, in tokens."""
         if self.backbone.family == "static":
-            return min(self.backbone.max_tokens, _LONGEST)
+            return min(self.backbone.max_tokens, MAX_PIECES * _LONGEST)
         shape = self.encoder.shape
         return min(self.backbone.max_tokens, shape.positions - shape.first_position, _LONGEST)
 
@@ -128,9 +163,21 @@ class Opened:
         return self._tokenised(self.bench.unlabelled)
 
     def _tokenised(self, texts: tuple[str, ...]) -> Tokens:
-        return tokenise(
-            texts, self.tokenizer, max_tokens=self.max_tokens, prefix=self.backbone.prefix
+        tokens = tokenise(
+            texts,
+            self.tokenizer,
+            max_tokens=self.max_tokens,
+            prefix=self.backbone.prefix,
+            max_pieces=self.max_pieces,
+            separator=self.separator,
         )
+        if tokens.n_cut:
+            self.bench.progress.say(
+                f"{tokens.n_cut:,} of {len(texts):,} texts are longer than"
+                f" {self.max_pieces * self.max_tokens:,} tokens of {self.backbone.name}: what is"
+                " beyond is not read."
+            )
+        return tokens
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -155,27 +202,27 @@ class Opened:
 
         # Two folders of the user's may have one name.
         place = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:8]
+        # Versions without pieces kept activations of cut texts in a folder of the plain name.
+        pieces = "" if tokens.pieces is None else "-pieces"
         return Trunk(
             self.encoder,
             tokens,
             self.bench.progress,
-            folder=self.bench.folder / f"{self.folder.name}-{place}{which}",
+            folder=self.bench.folder / f"{self.folder.name}-{place}{which}{pieces}",
         )
 
     def start_head(self, train: NDArray[np.int64]) -> LinearHead:
-        """Logistic regression on frozen vectors, where fine-tuning starts; fitted once.
+        """The task's linear head on frozen vectors, where fine-tuning starts; fitted once.
 
         Args:
             train: Rows to fit on.
         """
-        from payoff.adapt.recipes.linear import fit_logistic
-
         key = hashlib.sha256(train.tobytes()).hexdigest()
         if key not in self._heads:
-            self._heads[key] = fit_logistic(
+            self._heads[key] = self.bench.task.head(
                 self.trunk.pooled()[train],
                 self.bench.targets[train],
-                n_labels=len(self.bench.labels),
+                n_outputs=len(self.bench.labels),
                 strength=_START_STRENGTH,
             )
         return self._heads[key]

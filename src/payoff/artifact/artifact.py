@@ -85,9 +85,9 @@ class Artifact:
         """Hash every member once; on the way, unpack models and keep what is small."""
         models = {
             name
-            for number, tier in enumerate(self.tiers)
+            for number in range(len(self.tiers))
             for name in self.manifest.tier_members(number)
-            if tier.kind == "tokens" and name.endswith(".onnx")
+            if name.endswith(".onnx")
         }
         for name in sorted(self.manifest.members):
             if self._store.sizes[name] <= _SMALL_BYTES:

@@ -8,11 +8,16 @@ from typing import Any, Literal
 
 from payoff.core.errors import ArtifactError
 
-Kind = Literal["tokens", "ngrams"]
+Kind = Literal["tokens", "ngrams", "entities", "prompted", "answers", "endpoint", "stacked"]
 
 MEMBERS: dict[str, tuple[str, ...]] = {
     "tokens": ("model.onnx", "tokenizer.json"),
     "ngrams": ("ngrams.json", "weights.npz"),
+    "entities": ("model.onnx", "tokenizer.json"),
+    "prompted": ("model.onnx", "tokenizer.json", "prompt.json"),
+    "answers": ("model.onnx", "tokenizer.json", "prompt.json"),
+    "endpoint": ("endpoint.json",),
+    "stacked": ("stack.json",),
 }
 """The files that each kind of tier must have."""
 
@@ -24,11 +29,19 @@ class TierSpec:
     Args:
         name: What people call it, such as ``"minilm-l6 int8"``.
         kind: ``"tokens"`` (ONNX over a tokenizer) or ``"ngrams"`` (weights over word and
-            character n-grams).
+            character n-grams); or ``"entities"`` (ONNX over a tokenizer that scores tokens, see
+            `payoff.artifact.runtime.entities`); or ``"prompted"`` and ``"answers"`` (a decoder
+            that scores labels after a text, or answers it); or ``"endpoint"`` (a model that
+            somebody else serves); or ``"stacked"`` (several of the first two, mixed).
         members: File names of the tier, without folders.
         settings: For ``tokens``: ``max_tokens``, ``prefix``, ``pad_id``, ``outputs`` and
-            optionally ``optimised`` (the graph needs no optimisation at load). For ``ngrams``
-            none are needed.
+            optionally ``max_pieces`` (pieces that a longer text is cut into; 1 where it is
+            missing) and ``optimised`` (the graph needs no optimisation at load). For ``ngrams``
+            none are needed. Either may have ``separator`` (it reads pairs of texts, see
+            `payoff.core.pair`) and ``task`` (see `payoff.artifact.task_outputs`). For
+            ``entities``: ``labels``, ``max_tokens``, ``overlap``, ``prefix``, ``pad_id`` and
+            ``whole_words``. For ``endpoint``: ``base_url``, ``model``,
+            ``key_variable`` (the name of the variable, never the key) and ``max_parallel``.
 
     Raises:
         ArtifactError: PF503 for an unknown kind; PF504 for members that do not make that kind.

@@ -16,19 +16,27 @@ from payoff.core.money import format_money
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--text", required=True, metavar="COLUMN", help="Column of the texts.")
+@click.option("--pair", metavar="COLUMN", help="Column of the second text of each example.")
 @click.option("--label", required=True, metavar="COLUMN", help="Column of the true labels.")
 @click.option(
     "--seconds", default=1.0, show_default=True, help="For measuring speed, twice; 0 leaves it out."
 )
 @with_terminal
 def command(
-    terminal: Terminal, *, artifact: Path, file: Path, text: str, label: str, seconds: float
+    terminal: Terminal,
+    *,
+    artifact: Path,
+    file: Path,
+    text: str,
+    pair: str | None,
+    label: str,
+    seconds: float,
 ) -> None:
     """Measure the artifact ARTIFACT on FILE: quality, calibration, speed, size and profit."""
     from payoff.economics.desk import load
     from payoff.economics.evaluate import evaluate
 
-    dataset = Source(file, text, label).dataset()
+    dataset = Source(file, text, label, {"pair": pair} if pair else {}).dataset()
     with load(artifact) as desk:
         terminal.say(f"Evaluating on {len(dataset):,} rows of {dataset.source} …")
         facts = evaluate(desk, dataset, seconds=seconds).as_dict()

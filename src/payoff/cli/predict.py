@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from payoff.cli.task_answers import is_task_model, show_answers
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import DataError, ProjectError
 from payoff.core.files import write_text
@@ -34,6 +35,11 @@ _COLUMNS = ("text", "action", "label", "probability", "worth", "currency")
     help="A text, once or several times; with FILE: the name of its text column.",
 )
 @click.option(
+    "--pair",
+    metavar="TEXT",
+    help="The second text beside one --text; with FILE: the name of its column.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -46,15 +52,27 @@ def command(
     artifact: Path,
     file: Path | None,
     texts: tuple[str, ...],
+    pair: str | None,
     out: Path | None,
 ) -> None:
-    """Decide texts, or every row of FILE, with the artifact ARTIFACT (NAME.payoff)."""
+    """Decide texts, or every row of FILE, with the artifact ARTIFACT (NAME.payoff).
+
+    ARTIFACT may also be the folder of a tier that `payoff tune --task` made; then texts are given
+    labels, grades or numbers, without a word on money.
+    """
     _check_out(out)
-    rows, given = ((), texts) if file is None else _read(file, texts)
+    if file is None:
+        rows: Sequence[int] = ()
+        given, pairs = list(texts), _one_pair(texts, pair)
+    else:
+        rows, given, pairs = _read(file, texts, pair)
+    if is_task_model(artifact):
+        show_answers(terminal, artifact, given, pairs=pairs, rows=rows, out=out)
+        return
     from payoff.economics.desk import load
 
     with load(artifact) as desk:
-        decisions = desk.decide_many(list(given))
+        decisions = desk.decide_many(given, pairs=pairs)
     if out is not None:
         write_text(out, (_lines if out.suffix == ".jsonl" else _table)(decisions, given, rows))
         content = {"out": str(out), "n_decisions": len(decisions)}
@@ -76,8 +94,18 @@ def _check_out(out: Path | None) -> None:
         )
 
 
-def _read(file: Path, texts: tuple[str, ...]) -> tuple[Sequence[int], Sequence[str]]:
-    """Row numbers and texts of a data file."""
+def _one_pair(texts: tuple[str, ...], pair: str | None) -> list[str] | None:
+    if pair is not None and len(texts) != 1:
+        raise ProjectError(
+            "PF290", "--pair", f"it goes with one --text, and there are {len(texts)}"
+        )
+    return None if pair is None else [pair]
+
+
+def _read(
+    file: Path, texts: tuple[str, ...], pair: str | None
+) -> tuple[Sequence[int], list[str], list[str] | None]:
+    """Row numbers, texts and second texts of a data file."""
     from payoff.data.dataset import Dataset
 
     if len(texts) != 1:
@@ -87,10 +115,11 @@ def _read(file: Path, texts: tuple[str, ...]) -> tuple[Sequence[int], Sequence[s
             f"{len(texts)} columns are named",
             expected="the one text column of the file",
         )
-    dataset = Dataset.from_file(file, text=texts[0])
+    dataset = Dataset.from_file(file, text=texts[0], pair=pair)
     if not len(dataset):
         raise DataError("PF106", str(file), "it has no rows", expected="at least one")
-    return [int(row) for row in dataset.rows], dataset.texts
+    second = None if pair is None else dataset.column("pair")
+    return [int(row) for row in dataset.rows], dataset.column("text"), second
 
 
 def _records(

@@ -10,6 +10,7 @@ import click
 from payoff.cli.plans import show_plans
 from payoff.cli.source import Source, source_options
 from payoff.cli.terminal import Terminal, with_terminal
+from payoff.cli.tracking import told, track_option, tracked
 from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 @click.option("--currency", help="Currency of the three, such as USD (a data file needs it).")
 @click.option("--per-month", type=float, help="Requests a month (a data file needs it).")
 @click.option("--test", type=click.Path(path_type=Path), help="Rows to report on, in a file apart.")
+@click.option("--unlabelled", type=click.Path(path_type=Path), help="More texts, without labels.")
+@click.option("--descriptions", type=click.Path(path_type=Path), help="What labels mean (a table).")
+@track_option
 @click.option("--out", type=click.Path(path_type=Path), help="Where the artifact goes.")
 @with_terminal
 def command(
@@ -41,6 +45,9 @@ def command(
     backbones: tuple[str, ...],
     out: Path | None,
     test: Path | None,
+    unlabelled: Path | None,
+    descriptions: Path | None,
+    track: str,
     **stated: Any,
 ) -> None:
     """Find the plan that earns most, and write its artifact and report.
@@ -50,32 +57,40 @@ def command(
     """
     from payoff.plan.search import search
 
-    options: dict[str, Any] = {"only": recipes, "backbones": backbones, "progress": terminal}
+    options: dict[str, Any] = {"only": recipes, "backbones": backbones}
     if source.is_project:
         _refuse(stated, source)
         project = source.project()
         terms, home, name = project.terms, project.folder, project.name
         options |= {"minutes": project.minutes, "seed": project.seed, "project": project.text}
         options["backbones"] = backbones or project.backbones
+        options |= {"unlabelled": project.unlabelled(), "descriptions": project.descriptions}
         kept = project.test_set()
     else:
         terms, home, name = _terms(stated, source), Path(), source.path.stem
         kept = None
     if test is not None:
         kept = source.beside(test).dataset()
+    if unlabelled is not None:
+        options["unlabelled"] = source.texts_beside(unlabelled)
+    if descriptions is not None:
+        options["descriptions"] = source.descriptions_beside(descriptions)
     options |= {k: v for k, v in (("minutes", minutes), ("seed", seed)) if v is not None}
-    plan = search(
-        source.dataset(),
-        terms.payoff,
-        traffic=terms.traffic,
-        terms=terms,
-        test=kept,
-        name=name,
-        runs=home / "runs",
-        **options,
-    )
+    dataset, runs = source.dataset(), home / "runs"
+    with tracked(terminal, track, runs, dataset) as listener:
+        plan = search(
+            dataset,
+            terms.payoff,
+            traffic=terms.traffic,
+            terms=terms,
+            test=kept,
+            name=name,
+            runs=runs,
+            progress=listener,
+            **options,
+        )
     artifact = plan.save(out or home / f"{name}.payoff")
-    _tell(terminal, plan, artifact)
+    _tell(terminal, plan, artifact, told(listener))
 
 
 def _refuse(stated: dict[str, Any], source: Source) -> None:
@@ -108,8 +123,8 @@ def _terms(stated: dict[str, Any], source: Source) -> Terms:
     return Terms(worth, Traffic(stated["per_month"]))
 
 
-def _tell(terminal: Terminal, plan: Plan, artifact: Path) -> None:
-    content = dict(plan.summary) | {"artifact": str(artifact), "report": str(plan.report)}
+def _tell(terminal: Terminal, plan: Plan, artifact: Path, more: dict[str, Any]) -> None:
+    content = dict(plan.summary) | {"artifact": str(artifact), "report": str(plan.report)} | more
 
     def people() -> None:
         show_plans(terminal, plan.summary)

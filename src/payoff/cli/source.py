@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ class Source:
         path: A project folder, or a data file.
         text: Column of the texts; empty for a project, which names it in its file.
         label: Column of the labels; empty for a project.
-        columns: Other columns by their role: group, time, segment, out_of_scope.
+        columns: Other columns by their role: pair, group, time, segment, out_of_scope.
         reading: How delimited text is read, where it is not to be found out: ``delimiter`` and
             ``encoding``.
 
@@ -101,12 +101,13 @@ class Source:
             >>> tickets.beside(Path("b.csv")).reading, tickets.beside(Path("b.parquet")).reading
             ({'delimiter': '^'}, {})
         """
-        text, label = self.text, self.label
+        text, label, columns = self.text, self.label, self.columns
         if self.is_project:
             named = self.project().data
             text, label = named["text"], named["label"]
+            columns = {role: column for role, column in named.items() if role == "pair"}
         reading = self.reading if _is_delimited(path) else {}
-        return Source(path, text, label, self.columns, reading=reading)
+        return Source(path, text, label, columns, reading=reading)
 
     def texts_beside(self, path: Path) -> list[str]:
         """The texts of another file, in the column of the same name; it needs no labels.
@@ -115,7 +116,61 @@ class Source:
             DataError: PF101 to PF108 where the file cannot be used.
         """
         other = self.beside(path)
-        return Source(path, other.text, reading=other.reading).dataset().texts
+        pair = {role: column for role, column in other.columns.items() if role == "pair"}
+        return Source(path, other.text, "", pair, reading=other.reading).dataset().texts
+
+    def target_rows(self) -> tuple[Dataset, str]:
+        """The rows, and the label column, which is left for a task to read.
+
+        Raises:
+            DataError: PF101 to PF108 where the file cannot be used.
+            ProjectError: PF290 where ``--text`` or ``--label`` is missing; PF2xx as for `project`.
+        """
+        if self.is_project:
+            project = self.project()
+            return project.target_rows(), project.data["label"]
+        if not self.label:
+            raise ProjectError(
+                "PF290",
+                str(self.path),
+                "a task needs the name of the column that it learns",
+                mend="Add: --label COLUMN",
+            )
+        return replace(self, label="").dataset(), self.label
+
+    def target_test_rows(self, path: Path | None) -> Dataset | None:
+        """The rows to report on, read alike: those of ``path``, else those a project names."""
+        if path is not None:
+            return self.beside(path).target_rows()[0]
+        return self.project().target_test_rows() if self.is_project else None
+
+    def descriptions_beside(self, path: Path) -> dict[str, str]:
+        """What labels mean: a table with the columns ``label`` and ``description``.
+
+        Raises:
+            DataError: PF101 to PF108 where the file cannot be used; PF104 where it describes a
+                label twice.
+        """
+        reading = self.reading if _is_delimited(path) else {}
+        table = Source(path, "description", "label", reading=reading).dataset()
+        told = dict(zip(table.targets, table.texts, strict=True))
+        if len(told) < len(table):
+            raise DataError(
+                "PF104",
+                str(path),
+                f"{len(table)} rows describe {len(told)} labels",
+                expected="one row a label",
+                mend="Describe each label once.",
+            )
+        return {label: text for label, text in told.items() if text.strip()}
+
+    def unlabelled(self) -> tuple[str, ...]:
+        """The texts without labels that a project names; none where it names none."""
+        return self.project().unlabelled() if self.is_project else ()
+
+    def descriptions(self) -> Mapping[str, str]:
+        """What labels mean, as a project says; nothing where it says nothing."""
+        return self.project().descriptions if self.is_project else {}
 
     def test_set(self) -> Dataset | None:
         """The test rows that a project names; ``None`` where it names none."""
@@ -128,6 +183,7 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.argument("path", type=click.Path(path_type=Path), default=".")
     @click.option("--text", default="", metavar="COLUMN", help="Column of the texts.")
     @click.option("--label", default="", metavar="COLUMN", help="Column of the labels.")
+    @click.option("--pair", metavar="COLUMN", help="Column of the second text of each example.")
     @click.option("--group", metavar="COLUMN", help="Column that says whose text it is.")
     @click.option("--time", metavar="COLUMN", help="Column of the time it was written.")
     @click.option("--segment", metavar="COLUMN", help="Column of the market segment.")
@@ -135,7 +191,7 @@ def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--encoding", metavar="NAME", help="Encoding of a CSV, such as gb18030.")
     @functools.wraps(function)
     def verb(*arguments: Any, path: Path, text: str, label: str, **options: Any) -> Any:
-        columns = _given(options, "group", "time", "segment")
+        columns = _given(options, "pair", "group", "time", "segment")
         reading = _given(options, "delimiter", "encoding")
         if reading.get("delimiter") == r"\t":  # a tab is hard to type on some command lines
             reading["delimiter"] = "\t"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from payoff.cli.answer_trial import show_answers, tune_for_answers
+from payoff.cli.entity_trial import show_entities, tune_for_entities
 from payoff.cli.source import Source, source_options
+from payoff.cli.sweep_table import show_sweep
+from payoff.cli.task_trial import show_task, tune_for_task
 from payoff.cli.terminal import Terminal, with_terminal
+from payoff.cli.tracking import told, track_option, tracked
 from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -21,9 +27,27 @@ if TYPE_CHECKING:
 @click.option("--recipe", required=True, help="How to adapt: lora, fine-tune, … (docs: recipes).")
 @click.option("--backbone", default="", help="Pretrained model; by the texts' script if not given.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
+@click.option("--trials", type=click.IntRange(1), help="Look for better settings: so many trials.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Look for better settings: so long (10 where only --trials is given).",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @click.option("--test", type=click.Path(path_type=Path), help="Rows to report on, in a file apart.")
+@click.option("--earlier", type=click.Path(path_type=Path), help="Rows learnt before (continual).")
 @click.option("--unlabelled", type=click.Path(path_type=Path), help="More texts, without labels.")
+@click.option("--descriptions", type=click.Path(path_type=Path), help="What labels mean (a table).")
+@click.option(
+    "--processes", type=click.IntRange(1), default=1, help="Processes that share every step."
+)
+@click.option(
+    "--task",
+    default="",
+    help="Not one class a text: multi-label, ordinal, regression, entities or answers.",
+)
+@click.option("--order", default="", metavar="LOW,…,HIGH", help="Grades of the task ordinal.")
+@track_option
 @click.option("--report", is_flag=True, help="Measure on the test rows too, once you have chosen.")
 @with_terminal
 def command(
@@ -33,9 +57,17 @@ def command(
     recipe: str,
     backbone: str,
     settings: tuple[str, ...],
+    trials: int | None,
+    minutes: float | None,
     seed: int,
     test: Path | None,
+    earlier: Path | None,
     unlabelled: Path | None,
+    descriptions: Path | None,
+    processes: int,
+    task: str,
+    order: str,
+    track: str,
     report: bool,
 ) -> None:
     """Train one recipe on one backbone, and measure it on validation rows.
@@ -43,25 +75,107 @@ def command(
     PATH is a project folder with a payoff.toml, or a data file with --text and --label. `payoff
     run` finds the recipe that earns most; this verb tries a single one. A training that was
     stopped goes on where it was when the same command is given again.
+
+    With --trials or --minutes it looks for better settings than the usual ones, and leaves those
+    only where the validation rows tell the difference; --set keeps a setting as it is given.
     """
+    from payoff.plan.sweep import sweep
     from payoff.plan.tune import tune
 
+    sought: dict[str, Any] = {
+        k: v for k, v in (("trials", trials), ("minutes", minutes)) if v is not None
+    }
+    if task or order:
+        needless = {
+            "--earlier": earlier,
+            "--unlabelled": unlabelled,
+            "--descriptions": descriptions,
+            "--processes": processes > 1,
+            "--trials": trials,
+            "--minutes": minutes,
+            "--track": track,
+        }
+        _refuse(f"--task {task}", [option for option, given in needless.items() if given])
+        _tune_for(
+            terminal,
+            source,
+            recipe,
+            task=task,
+            order=order,
+            test=test,
+            backbone=backbone,
+            settings=dict(_pair(one) for one in settings),
+            report=report,
+            seed=seed,
+            runs=_runs(source),
+        )
+        return
     dataset = source.dataset()
-    trial = tune(
-        dataset,
-        recipe,
-        backbone=backbone,
-        settings=dict(_pair(one) for one in settings),
-        test=source.beside(test).dataset() if test else source.test_set(),
-        unlabelled=source.texts_beside(unlabelled) if unlabelled else (),
-        report=report,
-        seed=seed,
-        runs=(source.path if source.path.is_dir() else source.path.parent) / "runs"
-        if source.is_project
-        else Path("runs"),
-        progress=terminal,
-    )
-    terminal.show(trial.as_dict(), lambda: _show(terminal, trial))
+    if sought:
+        needless = {"--earlier": earlier, "--processes": processes > 1}
+        _refuse("--trials or --minutes", [option for option, given in needless.items() if given])
+    how: dict[str, Any] = {
+        "backbone": backbone,
+        "settings": dict(_pair(one) for one in settings),
+        "test": source.beside(test).dataset() if test else source.test_set(),
+        "unlabelled": source.texts_beside(unlabelled) if unlabelled else source.unlabelled(),
+        "descriptions": source.descriptions_beside(descriptions)
+        if descriptions
+        else source.descriptions(),
+        "report": report,
+        "seed": seed,
+        "runs": _runs(source),
+    }
+    with tracked(terminal, track, _runs(source), dataset) as listener:
+        if not sought:
+            before = source.beside(earlier).dataset() if earlier else None
+            how |= {"earlier": before, "processes": processes}
+            trial = tune(dataset, recipe, progress=listener, **how)
+        else:
+            found = sweep(dataset, recipe, progress=listener, **sought, **how)
+    if not sought:
+        terminal.show(trial.as_dict() | told(listener), lambda: _show(terminal, trial))
+        return
+
+    def people() -> None:
+        show_sweep(terminal, found)
+        _show(terminal, found.best)
+
+    terminal.show(found.as_dict() | told(listener), people)
+
+
+def _tune_for(
+    terminal: Terminal, source: Source, recipe: str, *, task: str, order: str, **options: Any
+) -> None:
+    """Train for another task than one class a text, and show what came of it."""
+    ways: dict[str, tuple[Callable[..., Any], Callable[..., None]]] = {
+        "entities": (tune_for_entities, show_entities),
+        "answers": (tune_for_answers, show_answers),
+    }
+    train, show = ways.get(task, (tune_for_task, show_task))
+    if task not in ways:
+        options |= {"task": task, "order": order}
+    elif order:
+        _refuse(f"--task {task}", ["--order"])
+    trial = train(terminal, source, recipe, **options)
+    terminal.show(trial.as_dict(), lambda: show(terminal, trial))
+
+
+def _runs(source: Source) -> Path:
+    """Where runs are kept: in the project's folder, else here."""
+    if not source.is_project:
+        return Path("runs")
+    return (source.path if source.path.is_dir() else source.path.parent) / "runs"
+
+
+def _refuse(where: str, options: list[str]) -> None:
+    if options:
+        raise ProjectError(
+            "PF290",
+            where,
+            f"{' and '.join(options)} cannot be used with it",
+            mend="Leave the option out.",
+        )
 
 
 def _pair(setting: str) -> tuple[str, str]:
@@ -89,6 +203,13 @@ def _show(terminal: Terminal, trial: Trial) -> None:
         f"{latency.texts_per_s:,.0f} texts/s in batches, {size.artifact_bytes / 1e6:.1f} MB"
     )
     terminal.line(f"files     {trial.folder}")
+    if trial.forgotten is not None:
+        worst = max(trial.forgotten, key=trial.forgotten.__getitem__)
+        mean = sum(trial.forgotten.values()) / len(trial.forgotten)
+        terminal.line(
+            f"forgotten {mean:.1%} of what it knew, on average over {len(trial.forgotten)} labels; "
+            f"most of {worst}, {trial.forgotten[worst]:.1%}"
+        )
     if trial.report is None:
         terminal.line("The test rows were not looked at; --report measures on them.")
 

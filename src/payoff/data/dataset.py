@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from payoff.core.errors import DataError, did_you_mean
+from payoff.core.pair import SIGN
 from payoff.data.readers.source import Reading
 from payoff.data.roles import Roles, checked
 
@@ -55,6 +56,7 @@ class Dataset:
         source: File name as the user gave it.
         rows: Row numbers in the source, shape ``(n,)``; the first row of data is 1.
         notes: What was assumed on reading and not said by the user.
+        pair: Name of the column of second texts, or None.
 
     Example:
         >>> import polars as pl
@@ -74,6 +76,7 @@ class Dataset:
     source: str
     rows: NDArray[np.int64]
     notes: tuple[str, ...] = ()
+    pair: str | None = None
 
     @classmethod
     def from_csv(
@@ -85,6 +88,7 @@ class Dataset:
         group: str | None = None,
         time: str | None = None,
         segment: str | None = None,
+        pair: str | None = None,
         out_of_scope: str | None = None,
         delimiter: str | None = None,
         encoding: str | None = None,
@@ -98,6 +102,8 @@ class Dataset:
             group: Column whose equal values never stand on both sides of a split.
             time: Column that orders the rows: ISO 8601 dates or numbers.
             segment: Column of customer segments.
+            pair: Column of second texts, where two texts are one example: a question and an
+                answer, say.
             out_of_scope: Label that stands for "none of the others".
             delimiter: One character; None finds it among comma, semicolon, tab and bar.
             encoding: Codec; None finds it (UTF-8, UTF-16, GB18030, Windows-1252). What was
@@ -108,7 +114,7 @@ class Dataset:
         """
         from payoff.data.readers.delimited import read_delimited
 
-        roles = Roles(text, label, group, time, segment)
+        roles = Roles(text, label, group, time, segment, pair)
         wanted = tuple(roles.named.values())
         reading = read_delimited(Path(path), wanted, delimiter=delimiter, encoding=encoding)
         return cls._of(reading, roles, out_of_scope, str(path))
@@ -123,12 +129,13 @@ class Dataset:
         group: str | None = None,
         time: str | None = None,
         segment: str | None = None,
+        pair: str | None = None,
         out_of_scope: str | None = None,
     ) -> Dataset:
         """Read a Parquet file; arguments as for `from_csv`."""
         from payoff.data.readers.tables import read_parquet
 
-        roles = Roles(text, label, group, time, segment)
+        roles = Roles(text, label, group, time, segment, pair)
         return cls._of(read_parquet(Path(path)), roles, out_of_scope, str(path))
 
     @classmethod
@@ -141,12 +148,13 @@ class Dataset:
         group: str | None = None,
         time: str | None = None,
         segment: str | None = None,
+        pair: str | None = None,
         out_of_scope: str | None = None,
     ) -> Dataset:
         """Read JSON lines, one object a line; arguments as for `from_csv`."""
         from payoff.data.readers.json_lines import read_json_lines
 
-        roles = Roles(text, label, group, time, segment)
+        roles = Roles(text, label, group, time, segment, pair)
         return cls._of(read_json_lines(Path(path)), roles, out_of_scope, str(path))
 
     @classmethod
@@ -159,12 +167,13 @@ class Dataset:
         group: str | None = None,
         time: str | None = None,
         segment: str | None = None,
+        pair: str | None = None,
         out_of_scope: str | None = None,
     ) -> Dataset:
         """Read the first sheet of a workbook (extra ``excel``); arguments as for `from_csv`."""
         from payoff.data.readers.tables import read_excel
 
-        roles = Roles(text, label, group, time, segment)
+        roles = Roles(text, label, group, time, segment, pair)
         return cls._of(read_excel(Path(path)), roles, out_of_scope, str(path))
 
     @classmethod
@@ -177,6 +186,7 @@ class Dataset:
         group: str | None = None,
         time: str | None = None,
         segment: str | None = None,
+        pair: str | None = None,
         out_of_scope: str | None = None,
         source: str = "frame",
     ) -> Dataset:
@@ -186,7 +196,7 @@ class Dataset:
         """
         from payoff.data.readers.tables import as_frame
 
-        roles = Roles(text, label, group, time, segment)
+        roles = Roles(text, label, group, time, segment, pair)
         return cls._of(Reading(as_frame(frame, source), ()), roles, out_of_scope, source)
 
     @classmethod
@@ -199,6 +209,7 @@ class Dataset:
         group: str | None = None,
         time: str | None = None,
         segment: str | None = None,
+        pair: str | None = None,
         out_of_scope: str | None = None,
     ) -> Dataset:
         """Read a file by its ending; arguments as for `from_csv`.
@@ -207,7 +218,7 @@ class Dataset:
             DataError: PF102 where the ending is none of those that payoff reads.
         """
         ending = Path(path).suffix.lower()
-        roles = Roles(text, label, group, time, segment)
+        roles = Roles(text, label, group, time, segment, pair)
         names: dict[str, Any] = roles.named | {"out_of_scope": out_of_scope}
         readers: dict[str, Callable[..., Dataset]] = {
             "csv": cls.from_csv,
@@ -242,6 +253,7 @@ class Dataset:
             source,
             rows=np.arange(1, frame.height + 1, dtype=np.int64),
             notes=reading.notes,
+            pair=roles.pair,
         )
 
     def __len__(self) -> int:
@@ -254,12 +266,15 @@ class Dataset:
     @property
     def roles(self) -> Roles:
         """Names of the columns that play a part."""
-        return Roles(self.text, self.label, self.group, self.time, self.segment)
+        return Roles(self.text, self.label, self.group, self.time, self.segment, self.pair)
 
     @cached_property
     def texts(self) -> list[str]:
-        """The texts, row by row."""
-        return self.frame.get_column(self.text).to_list()
+        """The texts, row by row; a pair is joined by U+001F, see `payoff.core.pair`."""
+        first = self.frame.get_column(self.text).to_list()
+        if self.pair is None:
+            return first
+        return [a + SIGN + b for a, b in zip(first, self.column("pair"), strict=True)]
 
     @cached_property
     def targets(self) -> list[str]:
@@ -280,7 +295,7 @@ class Dataset:
         return tuple(sorted(self.frame.get_column(self._label_column()).unique().to_list()))
 
     def column(self, role: str) -> list[str]:
-        """The values of one role: ``"group"``, ``"time"``, ``"segment"``, ``"text"``, ``"label"``.
+        """The values of one role, such as ``"group"``, ``"time"``, ``"segment"`` or ``"pair"``.
 
         Raises:
             DataError: PF103 where no column plays that role.

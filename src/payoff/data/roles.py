@@ -1,4 +1,4 @@
-"""Roles of columns: which holds the text, the label, the customer, the time, the segment.
+"""Roles of columns: which holds the text, the label, the customer, the time, the segment, a pair.
 
 `checked` is the one door through which every table becomes a `payoff.data.dataset.Dataset`.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from payoff.core.errors import DataError, PayoffError, did_you_mean, raise_all
+from payoff.core.pair import SIGN
 from payoff.data.readers.cells import column_text
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ N_NAMED = 5
 class Roles:
     """Names of the columns that play a part; None where none does.
 
+    ``pair`` is the column of the second text, where two texts are one example.
+
     Example:
         >>> Roles("message", "intent").named
         {'text': 'message', 'label': 'intent'}
@@ -35,6 +38,7 @@ class Roles:
     group: str | None = None
     time: str | None = None
     segment: str | None = None
+    pair: str | None = None
 
     @property
     def named(self) -> dict[str, str]:
@@ -45,6 +49,7 @@ class Roles:
             "group": self.group,
             "time": self.time,
             "segment": self.segment,
+            "pair": self.pair,
         }
         return {role: column for role, column in every.items() if column is not None}
 
@@ -54,8 +59,8 @@ def checked(frame: pl.DataFrame, roles: Roles, source: str) -> pl.DataFrame:
 
     Raises:
         DataError: PF103 a column is not there; PF104 labels differ only by case or white space;
-            PF105 a text is too long or holds NUL bytes; PF106 no rows; PF107 rows without a
-            label; PF108 a column of lists or bytes.
+            PF105 a text is too long or holds NUL bytes, or U+001F where there are pairs; PF106 no
+            rows; PF107 rows without a label; PF108 a column of lists or bytes.
 
     Example:
         >>> import polars as pl
@@ -75,10 +80,13 @@ def checked(frame: pl.DataFrame, roles: Roles, source: str) -> pl.DataFrame:
         [column_text(frame[name], source).fill_null("").alias(name) for name in columns]
     )
     problems = _unusable_texts(frame, roles.text, source)
+    if roles.pair is not None:
+        problems += _unusable_texts(frame, roles.pair, source)
+        problems += _joined_texts(frame, roles, source)
     if roles.label is not None:
         problems += _unlabelled(frame, roles.label, source)
         labels = frame.get_column(roles.label).unique().to_list()
-        problems += _clashing_labels(labels, source)
+        problems += clashing_labels(labels, source)
     raise_all(problems)
     return frame
 
@@ -126,6 +134,22 @@ def _unusable_texts(frame: pl.DataFrame, text: str, source: str) -> list[PayoffE
     return problems
 
 
+def _joined_texts(frame: pl.DataFrame, roles: Roles, source: str) -> list[PayoffError]:
+    assert roles.pair is not None
+    holds = [frame.get_column(c).str.contains(SIGN, literal=True) for c in (roles.text, roles.pair)]
+    rows = (holds[0] | holds[1]).arg_true().to_list()
+    if not rows:
+        return []
+    return [
+        DataError(
+            "PF105",
+            f"{source} {_rows(rows)}",
+            "a text holds U+001F, which joins the texts of a pair",
+            mend="Remove it; it is no character that a text needs.",
+        )
+    ]
+
+
 def _unlabelled(frame: pl.DataFrame, label: str, source: str) -> list[PayoffError]:
     bare = (frame.get_column(label).str.strip_chars() == "").arg_true().to_list()
     if not bare:
@@ -140,7 +164,13 @@ def _unlabelled(frame: pl.DataFrame, label: str, source: str) -> list[PayoffErro
     ]
 
 
-def _clashing_labels(labels: list[str], source: str) -> list[PayoffError]:
+def clashing_labels(labels: list[str], source: str) -> list[PayoffError]:
+    """A PF104 where labels differ only by case or white space; else nothing.
+
+    Example:
+        >>> [problem.found for problem in clashing_labels(["Card", "card ", "loan"], "t.csv")]
+        ["labels differ only by case or white space: 'Card' = 'card '"]
+    """
     alike: dict[str, list[str]] = {}
     for label in sorted(filter(str.strip, labels)):
         alike.setdefault(folded_label(label), []).append(label)

@@ -16,6 +16,7 @@ from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.texts import check_request, check_texts
 from payoff.core.errors import ArtifactError
 from payoff.core.money import Money
+from payoff.core.pair import joined_pairs
 from payoff.economics.actions import HANDOFF
 from payoff.economics.policy import Policy
 
@@ -126,25 +127,52 @@ class Desk:
         """
         return self.artifact.probabilities(texts)
 
-    def decide(self, text: str) -> Decision:
-        """The action of highest expected worth for one text.
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether its models were trained on pairs of texts."""
+        return all(tier.settings.get("separator") for tier in self.artifact.tiers)
+
+    def decide(self, text: str, *, pair: str | None = None) -> Decision:
+        """The action of highest expected worth for one text, or for a pair of texts.
+
+        Args:
+            text: The text; the first one of a pair.
+            pair: The second one, for models that were trained on pairs.
 
         Raises:
-            DataError: PF105 where the text is empty, holds NUL or is longer than 1 MB.
+            DataError: PF105 where the text is empty, holds NUL or is longer than 1 MB; where
+                there is a pair, and the models read single texts or a text holds U+001F.
         """
+        if pair is not None:
+            text = self._joined([text], [pair])[0]
         check_request(text)
         return self._decisions([text])[0]
 
-    def decide_many(self, texts: Sequence[str]) -> list[Decision]:
+    def decide_many(
+        self, texts: Sequence[str], *, pairs: Sequence[str] | None = None
+    ) -> list[Decision]:
         """`decide` for ``(n_texts,)``, in the same order, much faster than one by one.
 
+        Args:
+            texts: The texts; the first ones of pairs.
+            pairs: The second ones, as many.
+
         Raises:
-            DataError: PF105 for the first text that is unusable, counted from 1.
+            DataError: PF105 for the first text that is unusable, counted from 1; PF112 where
+                there are more texts than second ones, or fewer.
         """
         check_texts(texts)
+        if pairs is not None:
+            texts = self._joined(texts, pairs)
         for number, text in enumerate(texts, 1):
             check_request(text, f"text {number}")
         return self._decisions(texts)
+
+    def _joined(self, texts: Sequence[str], pairs: Sequence[str]) -> list[str]:
+        """Each text with its second one."""
+        check_texts(texts)
+        check_texts(pairs)
+        return joined_pairs(texts, pairs, self.name, reads_pairs=self.reads_pairs)
 
     def _decisions(self, texts: Sequence[str]) -> list[Decision]:
         if not texts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from payoff.plan.card import artifact_documents
 from payoff.plan.clock import Clock
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.judging import Judge
+from payoff.plan.keeping import Keeper
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Logits, Option, Workshop, tier_logits
 from payoff.plan.parts import Parts
@@ -148,14 +150,18 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
             return chosen.spec, chosen.folder, len(bench.train)
         bench.progress.say(f"training {candidate.name} on all {len(bench.texts)} rows")
         started = time.perf_counter()
-        attempt = workshop.recipes[candidate.recipe].start(candidate, all_rows)
+        keeper = Keeper(workshop.run, key, bench.progress)
+        recipe = workshop.recipes[candidate.recipe]
+        attempt = recipe.start(candidate, replace(all_rows, progress=keeper))
         try:
-            attempt.advance(1.0)
+            keeper.advance(attempt, 1.0)
         except AdaptError as error:
             bench.progress.say(f"kept as chosen: on all rows, {error}")
             return chosen.spec, chosen.folder, len(bench.train)
-        result = {"share": 1.0, "seconds": time.perf_counter() - started, "started_s": 0.0}
+        seconds = time.perf_counter() - started + keeper.earlier_s
+        result = {"share": 1.0, "seconds": seconds, "started_s": 0.0}
         workshop.run.record(key, result, np.zeros((0, len(bench.labels))), attempt.save)
+        keeper.forget()
     spec, folder = workshop.export(candidate, all_rows, "-all")
     if chosen.precision != "fp32":
         spec, folder = workshop.compress(chosen.precision, spec, folder)

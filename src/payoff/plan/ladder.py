@@ -21,8 +21,10 @@ from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError, PayoffError
 from payoff.plan.clock import Clock
+from payoff.plan.keeping import Keeper
 from payoff.plan.runs import Run
 from payoff.plan.score import Score, foremost
+from payoff.plan.trackers.tracking import tell_rung, training_of
 
 _KEEP_ONE_OF = 3
 _TOO_LITTLE_MEMORY = "PF808"
@@ -154,6 +156,7 @@ class Ladder:
     ) -> Tried:
         kept = self._kept(candidate, share)
         if kept is not None:
+            self._track(kept)
             return kept
         refusal = self._refusal(candidate, share, others, sofar)
         if refusal:
@@ -161,7 +164,8 @@ class Ladder:
             return replace(sofar or Tried(candidate, ""), status="not run", why=refusal)
         started = self.clock.spent()
         try:
-            tried = self._train(candidate, share, started, sofar)
+            with training_of(self.bench, candidate):
+                tried = self._train(candidate, share, started, sofar)
         except PayoffError as error:
             if not isinstance(error, AdaptError) and error.code != _TOO_LITTLE_MEMORY:
                 raise
@@ -170,18 +174,32 @@ class Ladder:
         self.bench.progress.say(
             f"{candidate.name}: {tried.value:.3f} a request on validation, {tried.seconds:.0f} s"
         )
+        self._track(tried)
         return tried
+
+    def _track(self, tried: Tried) -> None:
+        """Tell a tracker, if there is one, what the validation rows say."""
+        assert tried.logits is not None
+        with training_of(self.bench, tried.candidate):
+            tell_rung(self.bench, tried.share, tried.logits, tried.seconds)
 
     def _train(
         self, candidate: Candidate, share: float, started: float, sofar: Tried | None
     ) -> Tried:
         begun = time.perf_counter()
-        attempt = self._recipe(candidate).start(candidate, self.bench)
+        keeper = Keeper(
+            self.run,
+            candidate.key,
+            self.bench.progress,
+            noted=lambda: self.run.note_spent(self.clock.spent()),
+        )
+        attempt = self._recipe(candidate).start(candidate, replace(self.bench, progress=keeper))
         if sofar is not None and sofar.share > 0:
             attempt.restore(self.run.attempt(rung(candidate, sofar.share)))
-        attempt.advance(share)
+        keeper.advance(attempt, share)
         logits = attempt.logits(self.bench.validation)
         seconds = time.perf_counter() - begun + (sofar.seconds if sofar else 0.0)
+        seconds += keeper.earlier_s
         if not np.isfinite(logits).all():
             raise AdaptError("PF402", candidate.name, "its scores are not finite numbers")
         tried = Tried(
@@ -195,6 +213,7 @@ class Ladder:
         )
         result = {"share": share, "seconds": seconds, "started_s": tried.started_s}
         self.run.record(rung(candidate, share), result, logits, attempt.save)
+        keeper.forget()
         self.run.note_spent(self.clock.spent())
         return tried
 

@@ -24,7 +24,11 @@ _TEXT, _NUMBER, _WHOLE, _TABLE, _LIST = str, float, int, dict, list
 SCHEMA: dict[str, dict[str, type]] = {
     "": {"name": _TEXT},
     "data": dict.fromkeys(
-        ("path", "text", "label", "group", "time", "segment", "out_of_scope", "test"), _TEXT
+        (
+            *("path", "text", "label", "group", "time", "segment", "out_of_scope"),
+            *("pair", "test", "unlabelled"),
+        ),
+        _TEXT,
     ),
     "value": {
         "currency": _TEXT,
@@ -51,7 +55,7 @@ SCHEMA: dict[str, dict[str, type]] = {
         "peak_factor": _NUMBER,
     },
     "mix": {},  # any label: its share of the requests to come
-    "labels": {"price_each": _NUMBER},
+    "labels": {"price_each": _NUMBER, "descriptions": _TABLE},
     "currency": {"as_of": date, "source": _TEXT, "rates": _TABLE},
     "llm": {"model": _TEXT, "accuracy": _NUMBER},
     "hosting": {"providers": _LIST, "region": _TEXT, "latency_limit_ms": _NUMBER},
@@ -102,6 +106,7 @@ class Project:
         minutes: Time budget of a search.
         seed: Seed of everything random.
         backbones: Backbones to try; empty to choose by the language of the texts.
+        descriptions: Label to what it means; labels may be missing.
         text: The file itself, which goes into the artifact.
     """
 
@@ -112,6 +117,7 @@ class Project:
     minutes: float
     seed: int
     backbones: tuple[str, ...]
+    descriptions: Mapping[str, str]
     text: str
 
     @classmethod
@@ -139,8 +145,27 @@ class Project:
         """The rows kept for the report, where a file of its own is named."""
         return self._load(self.data["test"]) if "test" in self.data else None
 
-    def _load(self, name: str) -> Dataset:
-        roles = {k: v for k, v in self.data.items() if k not in ("path", "test")}
+    def unlabelled(self) -> tuple[str, ...]:
+        """Texts without labels, where a file of them is named; empty ones left out."""
+        if "unlabelled" not in self.data:
+            return ()
+        path = self.folder / self.data["unlabelled"]
+        rows = Dataset.from_file(path, text=self.data["text"], pair=self.data.get("pair"))
+        return tuple(text for text in rows.texts if text.strip())
+
+    def target_rows(self) -> Dataset:
+        """The rows, the label column being left for a task to read."""
+        return self._load(self.data["path"], without=("label", "out_of_scope"))
+
+    def target_test_rows(self) -> Dataset | None:
+        """The same of the rows kept for the report, where a file of its own is named."""
+        if "test" not in self.data:
+            return None
+        return self._load(self.data["test"], without=("label", "out_of_scope"))
+
+    def _load(self, name: str, *, without: tuple[str, ...] = ()) -> Dataset:
+        apart = ("path", "test", "unlabelled", *without)
+        roles = {k: v for k, v in self.data.items() if k not in apart}
         return Dataset.from_file(self.folder / name, **roles)
 
 
@@ -247,6 +272,7 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
     traffic = attempt(lambda: Traffic.from_dict(content["traffic"]))
     rates = attempt(lambda: _rates(content))
     problems += [*_name_problems(name), *_range_problems(content), *_list_problems(content)]
+    problems += _description_problems(content)
     raise_all(problems)
     hosting = content.get("hosting", {})
     terms = Terms(
@@ -273,6 +299,7 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
         minutes=search.get("minutes", 10.0),
         seed=search.get("seed", 0),
         backbones=tuple(search.get("backbones", ())),
+        descriptions=content.get("labels", {}).get("descriptions", {}),
         text=text,
     )
 
@@ -334,6 +361,14 @@ def _range_problems(content: Mapping[str, Any]) -> list[PayoffError]:
     for label, share in content.get("mix", {}).items():
         mix.number(label, share, above=0)
     return problems + mix.problems
+
+
+def _description_problems(content: Mapping[str, Any]) -> list[PayoffError]:
+    return [
+        _wrong("labels.descriptions", label, told, "a sentence in quotes")
+        for label, told in content.get("labels", {}).get("descriptions", {}).items()
+        if not isinstance(told, str) or not told.strip()
+    ]
 
 
 def _list_problems(content: Mapping[str, Any]) -> list[PayoffError]:

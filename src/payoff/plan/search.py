@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from payoff.adapt.backbones.find import find
 from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
-from payoff.core.errors import AdaptError
+from payoff.core.errors import AdaptError, ProjectError, did_you_mean, raise_all
 from payoff.core.extras import require
 from payoff.core.findings import Finding
 from payoff.core.progress import Progress, Silent
@@ -42,6 +42,7 @@ from payoff.plan.parts import Parts, parts_of
 from payoff.plan.plan import Plan
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
+from payoff.plan.trackers.tracking import ended, keep_evidence
 from payoff.plan.versions import versions
 
 _MEASURING_S = 24.0  # quick options and the report
@@ -62,6 +63,8 @@ def search(
     backbones: Sequence[str] = (),
     only: Sequence[str] = (),
     project: str = "",
+    unlabelled: Sequence[str] = (),
+    descriptions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Find the plan with the highest expected profit.
@@ -80,6 +83,8 @@ def search(
         backbones: Backbones to try; chosen by the script of the texts where empty.
         only: Recipes to try; all where empty.
         project: Text of the ``payoff.toml``, which the artifact keeps.
+        unlabelled: More texts of the same kind, for recipes that learn from those too.
+        descriptions: Label to what it means, for recipes that start from words.
         progress: Who listens.
 
     Returns:
@@ -105,18 +110,24 @@ def search(
     worth.matrix(parts.labels, source=dataset.source)  # what does not fit is told before training
     chosen = tuple(dict.fromkeys(backbones)) or suited_backbones(parts.train_texts)
     wanted = _wanted(only)
+    told = checked_descriptions(descriptions or {}, parts.labels)
     run = Run.open(
         Path(runs),
         name,
-        learning=learning_inputs(dataset, test, seed, chosen),
+        learning=learning_inputs(
+            dataset, test, seed, chosen, unlabelled=unlabelled, descriptions=told
+        ),
         choosing={"terms": terms.as_dict(), "minutes": minutes, "recipes": sorted(wanted)},
     )
     if "model" in terms.llm:
         price_api(terms, parts)  # what is wrong with it is told now, not after the work
     clock = _clock(minutes, chosen, run, listener)
-    workshop = _workshop(wanted, parts, terms, run, backbones=chosen, seed=seed, progress=listener)
+    bench = bench_of(parts, chosen, run, seed=seed, progress=listener)
+    bench = replace(bench, unlabelled=tuple(unlabelled), descriptions=told)
+    workshop = _workshop(wanted, parts, terms, run, bench)
     tried = _climb(workshop, clock)
     options = _options(workshop, tried, minutes)
+    tell_options(listener, tried, options, run)
     plan = conclude(
         workshop,
         best(options, terms),
@@ -134,6 +145,17 @@ def search(
     return plan
 
 
+def tell_options(
+    listener: Progress, tried: Sequence[Tried], options: Sequence[Option], run: Run
+) -> None:
+    """What a tracker is told once all candidates are tried and the best measured as served."""
+    for option in options:
+        note = f"{option.candidate.key}-{option.precision}.json"
+        keep_evidence(listener, option.candidate, option.evidence, run.folder / "evidence" / note)
+    for one in tried:
+        ended(listener, one.candidate, "finished" if one.status == "trained" else "stopped")
+
+
 def _clock(minutes: float, backbones: Sequence[str], run: Run, listener: Progress) -> Clock:
     """The budget, less what exporting and measuring will take and what was spent before."""
     if run.spent_before_s:
@@ -144,17 +166,11 @@ def _clock(minutes: float, backbones: Sequence[str], run: Run, listener: Progres
     return Clock(budget, reserve_s=min(0.3 * budget, measuring), before_s=run.spent_before_s)
 
 
-def _workshop(
-    wanted: dict[str, Recipe],
-    parts: Parts,
-    terms: Terms,
-    run: Run,
-    *,
-    backbones: tuple[str, ...],
-    seed: int,
-    progress: Progress,
-) -> Workshop:
-    bench = Workbench(
+def bench_of(
+    parts: Parts, backbones: tuple[str, ...], run: Run, *, seed: int, progress: Progress
+) -> Workbench:
+    """A workbench over the rows to learn from, with activations kept in the run's folder."""
+    return Workbench(
         texts=parts.learnt_texts,
         targets=parts.learnt_targets,
         labels=parts.labels,
@@ -165,9 +181,14 @@ def _workshop(
         seed=seed,
         progress=progress,
     )
+
+
+def _workshop(
+    wanted: dict[str, Recipe], parts: Parts, terms: Terms, run: Run, bench: Workbench
+) -> Workshop:
     truth = parts.learnt_targets[parts.validation]
-    judge = Judge(terms.payoff, _policy(terms, parts), truth, seed)
-    worlds = _worlds(truth, parts, terms, seed)
+    judge = Judge(terms.payoff, _policy(terms, parts), truth, bench.seed)
+    worlds = _worlds(truth, parts, terms, bench.seed)
     return Workshop(wanted, bench, run, judge, terms, worlds, n_labelled=len(parts.learnt_texts))
 
 
@@ -289,16 +310,52 @@ def _worlds(truth: np.ndarray[Any, Any], parts: Parts, terms: Terms, seed: int) 
 
 
 def learning_inputs(
-    dataset: Dataset, test: Dataset | None, seed: int, backbones: tuple[str, ...]
+    dataset: Dataset,
+    test: Dataset | None,
+    seed: int,
+    backbones: tuple[str, ...],
+    *,
+    unlabelled: Sequence[str] = (),
+    descriptions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """What determines what is learnt, whatever it is worth."""
-    return {
+    inputs: dict[str, Any] = {
         "data": dataset.fingerprint,
         "test": test.fingerprint if test is not None else None,
         "seed": seed,
         "backbones": {name: _weights(name) for name in backbones},
         "versions": versions(),
     }
+    if unlabelled:
+        inputs["unlabelled"] = hashlib.sha256("\0".join(unlabelled).encode()).hexdigest()
+    if descriptions:
+        inputs["descriptions"] = dict(sorted(descriptions.items()))
+    return inputs
+
+
+def checked_descriptions(
+    descriptions: Mapping[str, str], labels: Sequence[str]
+) -> Mapping[str, str]:
+    """The same descriptions.
+
+    Raises:
+        Problems: PF203 for each that is of a label that the data lack.
+
+    Example:
+        >>> checked_descriptions({"refund": "Money back"}, ["card", "refund"])
+        {'refund': 'Money back'}
+    """
+    raise_all(
+        ProjectError(
+            "PF203",
+            "descriptions",
+            f"label '{label}' does not occur in the rows to learn from",
+            mend=did_you_mean(label, list(labels)) or "Correct or remove it.",
+        )
+        for label in descriptions
+        if label not in labels
+    )
+    return descriptions
 
 
 def _weights(name: str) -> str:

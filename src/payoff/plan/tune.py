@@ -4,34 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
+from payoff.adapt.recipes.searched import optional_settings, with_settings
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.calibration import Calibration
-from payoff.artifact.runtime import open_tier
+from payoff.artifact.runtime import Runtime, open_tier
+from payoff.artifact.runtime.endpoint import EndpointRuntime
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError, did_you_mean
 from payoff.core.extras import require
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
+from payoff.data.later import came_later, one_after_the_other
 from payoff.data.splits import split
+from payoff.evidence.asked_latency import asked_latency
 from payoff.evidence.calibration import cross_fitted, fit_temperature
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import Footprint
-from payoff.evidence.latency import measure_latency
+from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import this_machine
+from payoff.plan.keeping import Keeper
 from payoff.plan.ladder import rung
 from payoff.plan.parts import Parts, parts_of
 from payoff.plan.runs import Run
-from payoff.plan.search import learning_inputs, suited_backbones, validation_share
+from payoff.plan.search import (
+    bench_of,
+    checked_descriptions,
+    learning_inputs,
+    suited_backbones,
+    validation_share,
+)
+from payoff.plan.together import started
+from payoff.plan.trackers.tracking import ended, keep_evidence, tell_rung, training_of
+
+Judged = Callable[[float, NDArray[np.float32], float], bool]
+"""From a rung's share, its validation logits and the seconds so far to whether it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,8 @@ class Trial:
         report: On test rows; None where it was not asked for.
         n_train: Rows that were trained on.
         trained_share: Trained weights over all weights, 0–1; None where only a head is fitted.
+        forgotten: What learning later rows cost on each label that was known before: its accuracy
+            on validation rows before, less that after; None where nothing came later.
     """
 
     candidate: Candidate
@@ -59,6 +78,7 @@ class Trial:
     report: Evidence | None
     n_train: int
     trained_share: float | None
+    forgotten: Mapping[str, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -69,6 +89,7 @@ class Trial:
             "n_labels": len(self.labels),
             "n_train": self.n_train,
             "trained_share": self.trained_share,
+            "forgotten": None if self.forgotten is None else dict(self.forgotten),
             "tier": str(self.folder),
             "validation": self.evidence.as_dict(),
             "test": self.report.as_dict() if self.report else None,
@@ -82,10 +103,13 @@ def tune(
     backbone: str = "",
     settings: Mapping[str, Any] | None = None,
     test: Dataset | None = None,
+    earlier: Dataset | None = None,
     unlabelled: Sequence[str] = (),
+    descriptions: Mapping[str, str] | None = None,
     report: bool = False,
     seed: int = 0,
     runs: Path | str = "runs",
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> Trial:
     """Train one recipe on one backbone and measure it.
@@ -98,17 +122,23 @@ def tune(
         backbone: Which pretrained model; the one that suits the texts' script where empty.
         settings: The recipe's own settings, where the usual ones are not wanted.
         test: Rows to report on; cut from ``dataset`` where not given.
+        earlier: Rows that were there before those of ``dataset``, for the recipe ``continual``;
+            to all others they are rows like any.
         unlabelled: More texts of the same kind, for recipes that learn from those too.
+        descriptions: Label to what it means, for recipes that start from words.
         report: Measure on the test rows too. Choose by validation first: every look at the test
             rows makes their figure a little less true.
         seed: Seed of everything random.
         runs: Folder of runs; a killed training goes on where it stopped.
+        processes: How many share each step of the training; the result is the same but for
+            rounding. For machines with more cores than one process makes use of.
         progress: Who listens.
 
     Raises:
         DataError: PF104 or PF106 where the rows cannot be learnt from.
         AdaptError: PF401 for an unknown recipe; PF405 where it does not fit the data or the
-            backbone; PF406 for a setting that it does not have; PF402 where training fails.
+            backbone; PF406 for a setting that it does not have; PF402 where training fails;
+            PF410 where one of several processes is gone.
         MachineError: PF803 where the extra ``tune`` is not installed.
 
     Example:
@@ -119,45 +149,78 @@ def tune(
     require("torch", "tune", "training")
     listener = progress or Silent()
     chosen = recipe_named(recipe)
-    cut = split(dataset, test_set=test, seed=seed, validation=validation_share(dataset, test))
-    parts = parts_of(cut)
-    backbones = (backbone,) if backbone else suited_backbones(parts.train_texts)
-    learning = learning_inputs(dataset, test, seed, backbones)
-    if unlabelled:
-        learning["unlabelled"] = hashlib.sha256("\0".join(unlabelled).encode()).hexdigest()
-    run = Run.open(Path(runs), "tune", learning=learning, choosing={"recipe": recipe})
-    bench = replace(_bench(parts, backbones, run, seed, listener), unlabelled=tuple(unlabelled))
-    candidate = _candidate(chosen, bench, settings or {})
+    parts, run, bench = prepared(
+        dataset,
+        recipe,
+        backbone=backbone,
+        test=test,
+        earlier=earlier,
+        unlabelled=unlabelled,
+        descriptions=descriptions,
+        seed=seed,
+        runs=runs,
+        progress=listener,
+    )
+    candidate = candidate_of(chosen, bench, settings or {})
     listener.say(f"{candidate.name}: about {chosen.seconds(candidate, bench):.0f} s")
-    attempt, seconds = _trained(chosen, candidate, bench, run)
+    attempt, seconds = trained(chosen, candidate, bench, run, processes=processes)
     place = run.tier(candidate.key)
     spec = chosen.export(candidate, bench, run.attempt(rung(candidate, 1.0)), place)
-    trial = _measured(candidate, bench, spec, place, parts=parts, report=report, seconds=seconds)
+    runtime = open_tier(spec, lambda name: (place / name).read_bytes())
+    if isinstance(runtime, EndpointRuntime):
+        runtime.remember(run.attempt(rung(candidate, 1.0)))  # no answer is paid for twice
+    trial = _measured(
+        candidate, bench, spec, place, runtime=runtime, parts=parts, report=report, seconds=seconds
+    )
+    note = run.folder / "evidence" / f"{candidate.key}.json"
+    keep_evidence(listener, candidate, trial.evidence, note)
+    ended(listener, candidate, "finished")
     run.tidy()
-    from payoff.adapt.recipes.tuned import TuneAttempt  # imports torch
+    from payoff.adapt.recipes.continual import ContinualAttempt  # imports torch, as does the next
+    from payoff.adapt.recipes.tuned import TuneAttempt
 
     if isinstance(attempt, TuneAttempt):
-        return replace(trial, trained_share=attempt.training.classifier.trained_share())
+        trial = replace(trial, trained_share=attempt.training.classifier.trained_share())
+    if isinstance(attempt, ContinualAttempt) and (lost := attempt.forgotten()) is not None:
+        named = {parts.labels[label]: fell for label, fell in lost.by_class.items()}
+        trial = replace(trial, forgotten=named)
     return trial
 
 
-def _bench(
-    parts: Parts, backbones: tuple[str, ...], run: Run, seed: int, progress: Progress
-) -> Workbench:
-    return Workbench(
-        texts=parts.learnt_texts,
-        targets=parts.learnt_targets,
-        labels=parts.labels,
-        train=parts.train,
-        validation=parts.validation,
-        backbones=backbones,
-        folder=run.activations,
-        seed=seed,
-        progress=progress,
+def prepared(
+    dataset: Dataset,
+    recipe: str,
+    *,
+    backbone: str,
+    test: Dataset | None,
+    unlabelled: Sequence[str],
+    descriptions: Mapping[str, str] | None,
+    seed: int,
+    runs: Path | str,
+    progress: Progress,
+    earlier: Dataset | None = None,
+    verb: str = "tune",
+) -> tuple[Parts, Run, Workbench]:
+    """The rows cut, the run's folders, and a workbench over the rows to learn from."""
+    if earlier is not None:
+        dataset = one_after_the_other(earlier, dataset)
+    cut = split(dataset, test_set=test, seed=seed, validation=validation_share(dataset, test))
+    parts = parts_of(cut)
+    backbones = (backbone,) if backbone else suited_backbones(parts.train_texts)
+    told = checked_descriptions(descriptions or {}, parts.labels)
+    learning = learning_inputs(
+        dataset, test, seed, backbones, unlabelled=unlabelled, descriptions=told
     )
+    later = came_later(cut.train)
+    if len(later):
+        learning["later"] = hashlib.sha256(later.tobytes()).hexdigest()
+    run = Run.open(Path(runs), verb, learning=learning, choosing={"recipe": recipe})
+    bench = bench_of(parts, backbones, run, seed=seed, progress=progress)
+    bench = replace(bench, unlabelled=tuple(unlabelled), descriptions=told, later=later)
+    return parts, run, bench
 
 
-def _candidate(recipe: Recipe, bench: Workbench, settings: Mapping[str, Any]) -> Candidate:
+def candidate_of(recipe: Recipe, bench: Workbench, settings: Mapping[str, Any]) -> Candidate:
     """The recipe's usual candidate with some settings changed."""
     usual = recipe.standard(bench)
     if not usual:
@@ -165,10 +228,12 @@ def _candidate(recipe: Recipe, bench: Workbench, settings: Mapping[str, Any]) ->
             "PF405",
             f"recipe '{recipe.name}' on {', '.join(bench.backbones)}",
             "it cannot use these backbones or these data",
+            expected=getattr(recipe, "needs", ""),
             mend="Name another backbone, or give texts without labels: docs/recipes.md says what "
             "each recipe needs.",
         )
-    known = dict(usual[0].settings)
+    known = dict(usual[0].settings) | optional_settings(recipe, usual[0], bench)
+    wanted = {}
     for name, value in settings.items():
         if name not in known:
             raise AdaptError(
@@ -178,8 +243,8 @@ def _candidate(recipe: Recipe, bench: Workbench, settings: Mapping[str, Any]) ->
                 expected=", ".join(known) or "no setting at all",
                 mend=did_you_mean(name, list(known)),
             )
-        known[name] = _like(known[name], value, f"{recipe.name}, setting '{name}'")
-    return replace(usual[0], settings=tuple(known.items()))
+        wanted[name] = _like(known[name], value, f"{recipe.name}, setting '{name}'")
+    return with_settings(recipe, usual[0], bench, wanted)
 
 
 def _like(usual: Any, given: Any, where: str) -> Any:
@@ -195,26 +260,52 @@ def _like(usual: Any, given: Any, where: str) -> Any:
     return value
 
 
-def _trained(
-    recipe: Recipe, candidate: Candidate, bench: Workbench, run: Run
+def trained(
+    recipe: Recipe,
+    candidate: Candidate,
+    bench: Workbench,
+    run: Run,
+    *,
+    processes: int = 1,
+    judged: Judged | None = None,
 ) -> tuple[Attempt, float]:
-    """The whole training, kept at every rung; and its seconds, those of before included."""
-    attempt = recipe.start(candidate, bench)
+    """The training, kept at every rung; and its seconds, those of before included.
+
+    Args:
+        recipe: Of the candidate.
+        candidate: Which.
+        bench: The rows and who listens.
+        run: Where rungs are kept.
+        processes: How many share each step.
+        judged: Told each rung's share, validation logits and seconds; where it gives False, the
+            training ends there.
+    """
+    keeper = Keeper(run, candidate.key, bench.progress)
+    if run.recorded(rung(candidate, recipe.rungs[-1])) is not None:
+        processes = 1  # it is trained already
     seconds = 0.0
-    for share in recipe.rungs:
-        key = rung(candidate, share)
-        kept = run.recorded(key)
-        if kept is not None:
-            attempt.restore(run.attempt(key))
-            seconds = kept[0]["seconds"]
-            continue
-        begun = time.perf_counter()
-        attempt.advance(share)
-        logits = attempt.logits(bench.validation)
-        seconds += time.perf_counter() - begun
-        result = {"share": share, "seconds": seconds, "started_s": 0.0}
-        run.record(key, result, logits, attempt.save)
-    return attempt, seconds
+    with (
+        training_of(bench, candidate),
+        started(candidate, replace(bench, progress=keeper), processes=processes) as attempt,
+    ):
+        for share in recipe.rungs:
+            key = rung(candidate, share)
+            kept = run.recorded(key)
+            if kept is not None:
+                attempt.restore(run.attempt(key))
+                seconds, logits = kept[0]["seconds"], kept[1]
+            else:
+                begun = time.perf_counter()
+                keeper.advance(attempt, share)
+                logits = attempt.logits(bench.validation)
+                seconds += time.perf_counter() - begun + keeper.earlier_s
+                result = {"share": share, "seconds": seconds, "started_s": 0.0}
+                run.record(key, result, logits, attempt.save)
+                keeper.forget()
+            tell_rung(bench, share, logits, seconds)
+            if judged is not None and not judged(share, logits, seconds):
+                break
+    return getattr(attempt, "attempt", attempt), seconds
 
 
 def _measured(
@@ -223,18 +314,18 @@ def _measured(
     spec: TierSpec,
     folder: Path,
     *,
+    runtime: Runtime,
     parts: Parts,
     report: bool,
     seconds: float,
 ) -> Trial:
     """Quality, speed and size of the exported tier."""
-    runtime = open_tier(spec, lambda name: (folder / name).read_bytes())
     texts = [bench.texts[row] for row in bench.validation]
     truth = bench.targets[bench.validation]
     logits = runtime.logits(texts)
     calibration = fit_temperature(logits, truth)
     measured: dict[str, Any] = {
-        "latency": measure_latency(runtime.logits, texts, threads=physical_cores()),
+        "latency": _latency(runtime, texts),
         "footprint": Footprint(sum((folder / name).stat().st_size for name in spec.members)),
         "training_s": seconds,
         "machine": this_machine(),
@@ -267,3 +358,11 @@ def _measured(
         n_train=len(bench.train),
         trained_share=None,
     )
+
+
+def _latency(runtime: Runtime, texts: Sequence[str]) -> Latency:
+    """Measured; of an endpoint, from what its answers took when they were paid for."""
+    if isinstance(runtime, EndpointRuntime):
+        taken = [answer.seconds for answer in runtime.answers(texts)]
+        return asked_latency(taken, parallel=runtime.client.max_parallel)
+    return measure_latency(runtime.logits, texts, threads=physical_cores())

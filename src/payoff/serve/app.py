@@ -89,9 +89,9 @@ class _Service:
     def decide(self, asked: DecideRequest, begin: float) -> dict[str, Any]:
         texts = asked.all_texts
         if asked.text is not None:
-            decisions = [self._desk.decide(asked.text)]
+            decisions = [self._desk.decide(asked.text, pair=asked.pair)]
         else:
-            decisions = self._desk.decide_many(texts)
+            decisions = self._desk.decide_many(asked.texts or (), pairs=asked.pairs)
         latency_ms = (time.perf_counter() - begin) * 1e3
         self._write_down(asked, texts, decisions, latency_ms)
         plain = [decision.as_dict() for decision in decisions]

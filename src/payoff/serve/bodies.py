@@ -9,6 +9,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from payoff.core.errors import PayoffError, ServiceError, raise_all
+from payoff.core.pair import SIGN
 
 _MOST_PROBLEMS = 20
 
@@ -20,11 +21,13 @@ def _new_id() -> str:
 
 
 class DecideRequest(BaseModel):
-    """One text or several.
+    """One text or several, or pairs of texts.
 
     Args:
         text: A text to decide on. Give this or ``texts``.
         texts: Texts to decide on, answered in the same order.
+        pair: The second text beside ``text``, for a model that was trained on pairs.
+        pairs: The second texts beside ``texts``, as many.
         request_id: Names the request for ever: sent again with the same text, it is written to
             the journal once. One is made where none is given.
 
@@ -41,18 +44,29 @@ class DecideRequest(BaseModel):
 
     text: str | None = None
     texts: list[str] | None = None
+    pair: str | None = None
+    pairs: list[str] | None = None
     request_id: RequestId = Field(default_factory=_new_id)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> DecideRequest:
         if (self.text is None) == (self.texts is None):
             raise ValueError("give 'text' or 'texts', and not both")
+        alone = self.pair is not None and self.text is None
+        if alone or (self.pairs is not None and self.texts is None):
+            raise ValueError("'pair' goes with 'text', and 'pairs' with 'texts'")
+        if self.pairs is not None and len(self.pairs) != len(self.texts or ()):
+            raise ValueError("give as many 'pairs' as 'texts'")
         return self
 
     @property
     def all_texts(self) -> list[str]:
-        """The text, or the texts."""
-        return [self.text] if self.text is not None else list(self.texts or ())
+        """The text, or the texts; each pair joined by U+001F."""
+        first = [self.text] if self.text is not None else list(self.texts or ())
+        second = [self.pair] if self.pair is not None else self.pairs
+        if second is None:
+            return first
+        return [a + SIGN + b for a, b in zip(first, second, strict=True)]
 
 
 class WorthBody(BaseModel):

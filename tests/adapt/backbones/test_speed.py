@@ -48,3 +48,13 @@ def test_measurements_are_kept_by_processor(
     stored["b"]["cpu"] = "another"
     (own_cache / "speeds.json").write_text(json.dumps(stored), encoding="utf-8")
     assert set(remembered_speeds()) == {str(tiny_encoder)}
+
+
+def test_a_decoder_is_measured(tmp_path: Path) -> None:
+    from tests.adapt.tiny_decoder import chat_decoder_folder
+
+    backbone = find(str(chat_decoder_folder(tmp_path, ["send money to my sister on Monday"])))
+    assert backbone.family == "decoder"
+    speed = measure_speed(backbone, seconds=0.05)
+    assert speed.texts_per_s > 1
+    assert speed.n_tokens > 15

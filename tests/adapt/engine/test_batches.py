@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payoff.adapt.engine.batches import by_tokens, pack, shuffled_by_tokens
+from payoff.adapt.engine.batches import by_tokens, pack, places, shuffled_by_tokens
 from payoff.adapt.engine.tokens import Tokens
 
 lengths_of_texts = st.lists(st.integers(1, 9), min_size=1, max_size=30)
@@ -66,3 +67,40 @@ def test_shuffled_batches_differ_by_epoch_and_are_of_like_lengths() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert all(np.ptp(lengths[batch]) <= 8 for batch in first)
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_pieces_are_packed_by_length_and_belong_to_their_texts(
+    texts: list[list[int]],
+    random,  # type: ignore[no-untyped-def]
+) -> None:
+    pieces = np.concatenate([[0], np.cumsum([n for text in texts for n in text])])
+    offsets = np.concatenate([[0], np.cumsum([sum(text) for text in texts])])
+    tokens = Tokens(np.arange(100, 100 + offsets[-1]), offsets, pieces)
+    rows = np.array(random.sample(range(len(texts)), random.randint(1, len(texts))))
+    batch = pack(tokens, rows)
+    assert sorted(batch.rows) == sorted(rows)
+    assert (np.diff(tokens.lengths[batch.rows]) >= 0).all()
+    assert np.array_equal(tokens.ids[places(tokens, batch)], batch.ids.numpy())
+    assert sorted(batch.ids.tolist()) == sorted(i for row in rows for i in tokens.of(row).tolist())
+    lengths = [length for _, count, length in batch.groups for _ in range(count)]
+    assert lengths == sorted(lengths)
+    assert batch.positions.tolist() == [p for length in lengths for p in range(length)]
+    values = torch.randn(len(lengths), 3, generator=torch.Generator().manual_seed(0))
+    if batch.pieces is None:
+        assert max(len(texts[row]) for row in rows) == 1
+        return
+    means = batch.pieces.mean(values)
+    starts = np.cumsum(lengths) - lengths
+    for place, row in enumerate(batch.rows):
+        own = [
+            (n, value)
+            for n, start, value in zip(lengths, starts, values, strict=True)
+            if batch.ids[start] in tokens.of(row)
+        ]
+        assert sorted(n for n, _ in own) == sorted(texts[row])
+        by_hand = sum(n * value for n, value in own) / sum(texts[row])
+        torch.testing.assert_close(means[place], by_hand)

@@ -109,7 +109,7 @@ def test_vectors_before_training_are_those_of_the_trunk(make: Make) -> None:
     tuning = make()
     rows = np.array([59, 2, 31, 0, 7])
     found = classifier_vectors(tuning.classifier, tuning.trunk, rows)
-    np.testing.assert_allclose(found, tuning.trunk.pooled()[rows], atol=1e-6)
+    np.testing.assert_allclose(found, tuning.trunk.pooled()[rows], atol=1e-4)  # kept in 16 bits
     assert classifier_vectors(tuning.classifier, tuning.trunk, rows[:0]).shape == (0, 32)
 
 

@@ -38,7 +38,9 @@ def test_the_prefix_is_put_before_each_text(make_bench: Make, bert_folder: Path)
     np.testing.assert_allclose(opened.trunk.pooled(), by_hand, atol=1e-6)
 
 
-def test_tokens_of_the_workbench_are_cut_as_before(make_bench: Make, bert_folder: Path) -> None:
+def test_tokens_of_the_workbench_are_cut_into_pieces_as_before(
+    make_bench: Make, bert_folder: Path
+) -> None:
     texts, targets = messages([100, 100])
     texts[0] = " ".join(texts)
     make = lambda: make_bench(texts, targets, [bert_folder]).opened(str(bert_folder))  # noqa: E731
@@ -47,7 +49,8 @@ def test_tokens_of_the_workbench_are_cut_as_before(make_bench: Make, bert_folder
     encode(after, [texts[0]])
     np.testing.assert_array_equal(after.tokens.lengths, plain.tokens.lengths)
     encode(after, [texts[0]])
-    assert after.tokens.lengths[0] == after.max_tokens
+    assert after.tokens.lengths[0] > after.max_tokens
+    assert np.diff(after.tokens.piece_offsets).max() <= after.max_tokens
 
 
 def test_no_text_and_a_text_longer_than_the_window(make_bench: Make, bert_folder: Path) -> None:
@@ -55,7 +58,13 @@ def test_no_text_and_a_text_longer_than_the_window(make_bench: Make, bert_folder
     opened = make_bench(texts, targets, [bert_folder]).opened(str(bert_folder))
     assert encode(opened, []).shape == (0, 32)
     long = " ".join(texts * 10)
-    assert np.isfinite(encode(opened, [long, ""])).all()
+    together = encode(opened, [long, "", texts[0]])
+    assert np.isfinite(together).all()
+    assert 0 < np.linalg.norm(together[0]) < 1, "the mean of several vectors of length 1"
+    end = texts[0] + " " + texts[1]
+    long = " ".join(texts * 2)
+    other = encode(opened, [long, f"{long} {end}"])
+    assert np.abs(other[0] - other[1]).max() > 1e-4, "the end is not cut"
 
 
 def test_pooling_is_the_backbones_own(make_bench: Make, tmp_path: Path, corpus: list[str]) -> None:

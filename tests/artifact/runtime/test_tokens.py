@@ -67,6 +67,8 @@ def test_a_model_can_be_read_from_a_file_that_goes(tokens_folder: Path, tmp_path
         {"max_tokens": 0},
         {"max_tokens": "8"},
         {"max_tokens": True},
+        {"max_pieces": 0},
+        {"max_pieces": "2"},
         {"prefix": 1},
         {"pad_id": None},
         {"outputs": "scores"},
@@ -158,3 +160,24 @@ def test_twins_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         place.mkdir(parents=True)
         (place / "thread_siblings_list").write_text(twins + "\n")
     assert physical_cores(tmp_path, tmp_path / "none") == 2
+
+
+def test_a_long_text_gets_the_mean_of_its_pieces(tokens_folder: Path) -> None:
+    runtime = opened(tokens_folder, max_pieces=3)
+    words = ["card", "lost", "refund", "money", "my"]
+    chosen = np.random.default_rng(0).choice(words, 40).tolist()
+    texts = ["card", " ".join(chosen[:17]), "", " ".join(chosen), " ".join(chosen[:8])]
+    pieces = [chosen[:6], chosen[6:12], chosen[12:17]]  # as long as each other, 8 at most
+    expected = sum(len(p) * expected_logits(" ".join(p)) for p in pieces) / 17
+    logits = runtime.logits(texts)
+    assert np.allclose(logits[1], expected, atol=1e-5)
+    pieces = [chosen[:8], chosen[8:16], chosen[16:24]]  # and what is beyond is cut
+    expected = sum(expected_logits(" ".join(p)) for p in pieces) / 3
+    assert np.allclose(logits[3], expected, atol=1e-5)
+    for text, row in zip(texts, logits, strict=True):
+        assert np.allclose(runtime.logits([text])[0], row, atol=1e-5)
+    whole = [0, 2, 4]
+    assert np.allclose(
+        logits[whole], opened(tokens_folder).logits([texts[i] for i in whole]), atol=1e-6
+    )
+    assert np.allclose(opened(tokens_folder).logits(texts)[3], expected_logits(texts[4]), atol=1e-5)

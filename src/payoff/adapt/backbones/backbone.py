@@ -24,7 +24,8 @@ class Backbone:
 
     Args:
         name: Name in the catalogue, ``hf:owner/name[@revision]``, or a folder's path.
-        family: ``"encoder"`` (a transformer) or ``"static"`` (a table of token vectors).
+        family: ``"encoder"`` (a transformer that reads), ``"static"`` (a table of token vectors)
+            or ``"decoder"`` (a transformer that writes).
         format: How the files come: a name in `payoff.adapt.backbones.formats`, or ``"hub"``.
         title: Name as its authors write it.
         upstream: Hub id of the original weights.
@@ -34,7 +35,8 @@ class Backbone:
         width: Length of a token's vector.
         n_layers: Transformer layers; 0 for a static table.
         max_tokens: Longest text that it was made for, in tokens.
-        pooling: How token vectors become a text's vector: ``"mean"`` or ``"cls"``.
+        pooling: How token vectors become a text's vector: ``"mean"`` or ``"cls"``; a decoder
+            has none, and says ``"mean"``.
         prefix: Text that must stand before every input, such as ``"query: "``.
         notes: What a user should know, in a sentence.
         wheels: Packages that carry it; empty for a folder or a hub id.
@@ -50,7 +52,7 @@ class Backbone:
     """
 
     name: str
-    family: Literal["encoder", "static"]
+    family: Literal["encoder", "static", "decoder"]
     format: str
     title: str = field(default="", kw_only=True)
     upstream: str = field(default="", kw_only=True)

@@ -33,8 +33,8 @@ def find(name: str) -> Backbone:
         Traceback (most recent call last):
         ...
         payoff.core.errors.BackboneError: PF301 backbone 'minilm-6': there is none of that name\
- (expected one of minilm-l6, mpnet-base, e5-small-multi, wordllama-256; a folder; or\
- hf:owner/name). Did you mean 'minilm-l6'?
+ (expected one of minilm-l6, mpnet-base, e5-small-multi, wordllama-256, smollm2-135m; a\
+ folder; or hf:owner/name). Did you mean 'minilm-l6'?
     """
     known = catalogue()
     if name in known:
@@ -80,7 +80,7 @@ def describe_folder(folder: Path, name: str = "") -> Backbone:
     limit = _json(folder / "sentence_bert_config.json").get("max_seq_length")
     return Backbone(
         name or str(folder),
-        "static" if static else "encoder",
+        "static" if static else _family(config),
         "plain",
         title=laid.get("title") or folder.name,
         upstream=laid.get("upstream", ""),
@@ -105,6 +105,11 @@ def _on_hub(name: str, hub_id: str, revision: str) -> Backbone:
         return blank
     described = describe_folder(blank.path, name)
     return replace(described, format="hub", upstream=hub_id, revision=revision, folder=None)
+
+
+def _family(config: dict[str, Any]) -> Literal["encoder", "decoder"]:
+    """What a config describes; an architecture that payoff does not know is refused on loading."""
+    return "decoder" if config.get("model_type") == "llama" else "encoder"
 
 
 def _pooling(folder: Path) -> Literal["mean", "cls"]:

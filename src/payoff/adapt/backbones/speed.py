@@ -66,8 +66,8 @@ def measure_speed(backbone: Backbone, *, seconds: float = 2.0) -> Speed:
         MachineError: PF803 where torch is not installed and an encoder is to be measured.
     """
     tokenizer = load_tokenizer(backbone.path)
-    static = backbone.family == "static"
-    encode, threads = (_static if static else _encoder)(backbone, tokenizer)
+    families = {"static": _static, "encoder": _encoder, "decoder": _decoder}
+    encode, threads = families[backbone.family](backbone, tokenizer)
     texts = [_TEXT] * _BATCH
     encode(texts)
     start, n_texts = time.perf_counter(), 0
@@ -130,6 +130,24 @@ def _encoder(backbone: Backbone, tokenizer: Tokenizer) -> tuple[Callable[[list[s
         batch = pack(tokens, np.arange(len(tokens)))
         with torch.inference_mode():
             mean_of_tokens(encoder.run(encoder.embed(batch), batch), batch.groups)
+
+    return encode, torch.get_num_threads()
+
+
+def _decoder(backbone: Backbone, tokenizer: Tokenizer) -> tuple[Callable[[list[str]], None], int]:
+    """One pass over each text; writing an answer takes another for each of its tokens."""
+    torch = require("torch", "tune", "measuring a transformer")
+    from payoff.adapt.engine.batches import pack
+    from payoff.adapt.engine.decoder_file import load_decoder
+    from payoff.adapt.engine.tokens import tokenise
+
+    decoder = load_decoder(backbone.path)
+    max_tokens = min(backbone.max_tokens, decoder.shape.positions)
+
+    def encode(texts: list[str]) -> None:
+        tokens = tokenise(texts, tokenizer, max_tokens=max_tokens, prefix=backbone.prefix)
+        with torch.inference_mode():
+            decoder.packed(pack(tokens, np.arange(len(tokens))))
 
     return encode, torch.get_num_threads()
 

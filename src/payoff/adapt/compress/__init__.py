@@ -11,7 +11,7 @@ def compressors() -> list[Compressor]:
 
     Example:
         >>> [compressor.name for compressor in compressors()]
-        ['int8']
+        ['int8', 'int8-blocks']
     """
     registry = Registry("payoff.compressors", "compressor")
     return [registry.get(name)() for name in registry.names]

@@ -6,17 +6,15 @@ keys and values are three matrices there and one here.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from payoff.adapt.backbones.weights_file import count_parameters
 from payoff.adapt.engine.encoder import Encoder, EncoderShape
-from payoff.core.errors import BackboneError
-from payoff.core.extras import require
+from payoff.adapt.engine.model_config import ModelConfig
+from payoff.adapt.engine.model_weights import read_tensors, refuse_misfits, require_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,6 @@ _MPNET = Architecture(
     types="",
 )
 ARCHITECTURES = {"bert": _BERT, "roberta": _ROBERTA, "xlm-roberta": _ROBERTA, "mpnet": _MPNET}
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def load(folder: Path, *, pooling: str = "mean") -> Encoder:
@@ -80,70 +77,37 @@ def load(folder: Path, *, pooling: str = "mean") -> Encoder:
             weight is missing or of another size.
         MachineError: PF803 where safetensors is not installed.
     """
-    for needed in ("config.json", "model.safetensors"):
-        if not (folder / needed).is_file():
-            raise BackboneError("PF304", str(folder), f"it has no {needed}")
-    config = _Config.read(folder / "config.json")
+    require_files(folder)
+    config = ModelConfig.read(folder / "config.json")
     architecture = _architecture(config)
-    shape = config.shape(architecture)
+    shape = _shape(config, architecture)
     n_types = config.size("type_vocab_size") if architecture.types else 0
     weights = _weights(folder / "model.safetensors", architecture)
-    _refuse_misfits(weights, _wanted(architecture, shape, n_types), folder / "model.safetensors")
+    refuse_misfits(weights, _wanted(architecture, shape, n_types), folder / "model.safetensors")
     encoder = Encoder(shape, pooling=pooling)
     encoder.load_state_dict(_translate(weights, architecture, shape))
     return encoder.eval().requires_grad_(False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Config:
-    """A ``config.json``, whose entries are of the right kind or told with their names."""
-
-    content: dict[str, Any]
-    file: Path
-
-    @classmethod
-    def read(cls, file: Path) -> _Config:
-        try:
-            content = json.loads(file.read_text("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise BackboneError("PF304", str(file), f"it is no JSON ({error})") from error
-        if not isinstance(content, dict):
-            raise BackboneError("PF304", str(file), "it is no JSON object")
-        return cls(content, file)
-
-    def refusal(self, found: str, expected: str) -> BackboneError:
-        return BackboneError("PF304", str(self.file), found, expected=expected)
-
-    def size(self, key: str, default: int | None = None) -> int:
-        value = self.content.get(key, default)
-        if key not in self.content and default is None:
-            raise self.refusal(f"'{key}' is missing", "a whole number above 0")
-        if type(value) is not int or value < 1:
-            raise self.refusal(f"{key} is {value!r}", "a whole number above 0")
-        return value
-
-    def shape(self, architecture: Architecture) -> EncoderShape:
-        width, heads = self.size("hidden_size"), self.size("num_attention_heads")
-        if width % heads:
-            raise self.refusal(f"hidden_size {width} and {heads} heads", "a whole width for each")
-        epsilon = self.content.get("layer_norm_eps", 1e-12)
-        if type(epsilon) not in (int, float) or not epsilon >= 0:
-            raise self.refusal(f"layer_norm_eps is {epsilon!r}", "a small number")
-        relative = architecture.relative
-        return EncoderShape(
-            vocabulary=self.size("vocab_size"),
-            width=width,
-            layers=self.size("num_hidden_layers"),
-            heads=heads,
-            inner=self.size("intermediate_size"),
-            positions=self.size("max_position_embeddings"),
-            first_position=architecture.first_position,
-            norm_eps=epsilon,
-            relative_buckets=self.size("relative_attention_num_buckets", 32) if relative else 0,
-        )
+def _shape(config: ModelConfig, architecture: Architecture) -> EncoderShape:
+    width, heads = config.size("hidden_size"), config.size("num_attention_heads")
+    if width % heads:
+        raise config.refusal(f"hidden_size {width} and {heads} heads", "a whole width for each")
+    relative = architecture.relative
+    return EncoderShape(
+        vocabulary=config.size("vocab_size"),
+        width=width,
+        layers=config.size("num_hidden_layers"),
+        heads=heads,
+        inner=config.size("intermediate_size"),
+        positions=config.size("max_position_embeddings"),
+        first_position=architecture.first_position,
+        norm_eps=config.number("layer_norm_eps", 1e-12),
+        relative_buckets=config.size("relative_attention_num_buckets", 32) if relative else 0,
+    )
 
 
-def _architecture(config: _Config) -> Architecture:
+def _architecture(config: ModelConfig) -> Architecture:
     """The table for a config's ``model_type``, where it means what is computed here."""
     name = config.content.get("model_type")
     architecture = ARCHITECTURES.get(name) if isinstance(name, str) else None
@@ -159,21 +123,13 @@ def _architecture(config: _Config) -> Architecture:
     }
     if architecture.first_position:  # positions begin after that of the padding
         meant["pad_token_id"] = architecture.first_position - 1
-    for key, known in meant.items():
-        if config.content.get(key, known) != known:
-            raise config.refusal(f"{key} {config.content[key]!r} cannot be adapted", repr(known))
+    config.require_meant(meant)
     return architecture
 
 
 def _weights(file: Path, architecture: Architecture) -> dict[str, torch.Tensor]:
     """All tensors by their names without the family's prefix."""
-    library = require("safetensors", "tune", "reading weights")
-    read = require("safetensors.torch", "tune", "reading weights")
-    count_parameters(file)  # refuses a cut file, and says what is wrong
-    try:
-        weights: dict[str, torch.Tensor] = read.load_file(file)
-    except (library.SafetensorError, KeyError) as error:  # KeyError: a dtype of another library
-        raise BackboneError("PF304", str(file), f"it is no safetensors file ({error})") from error
+    weights = read_tensors(file)
     words = "embeddings.word_embeddings.weight"
     prefix = next((p for p in architecture.prefixes if f"{p}{words}" in weights), "")
     return {_modern(name.removeprefix(prefix)): tensor for name, tensor in weights.items()}
@@ -222,34 +178,6 @@ def _wanted(
         for name in (parts["attention_norm"], parts["norm"]):
             wanted |= {f"{layer}{name}.weight": (width,), f"{layer}{name}.bias": (width,)}
     return wanted
-
-
-def _refuse_misfits(
-    weights: dict[str, torch.Tensor], wanted: dict[str, tuple[int, ...]], file: Path
-) -> None:
-    """Raise where weights are missing, of another size, or no plain floats."""
-    missing = [name for name in wanted if name not in weights]
-    if missing:
-        told = f"{len(missing)} weights of config.json are missing, such as {missing[0]}"
-        raise BackboneError("PF304", str(file), f"a weight does not fit: {told}")
-    other = [name for name, size in wanted.items() if tuple(weights[name].shape) != size]
-    if other:
-        name = other[0]
-        told = f"{len(other)} are of another size than config.json says, such as {name}"
-        raise BackboneError(
-            "PF304",
-            str(file),
-            f"a weight does not fit: {told} with {tuple(weights[name].shape)}",
-            expected=str(wanted[name]),
-        )
-    for name in wanted:
-        if weights[name].dtype not in _FLOATS:
-            raise BackboneError(
-                "PF304",
-                f"{file} {name}",
-                f"its numbers are {str(weights[name].dtype).removeprefix('torch.')}",
-                expected="plain floats; a quantised model cannot be adapted",
-            )
 
 
 def _translate(

@@ -60,7 +60,7 @@ class Classifier(nn.Module):
         return logits
 
     def vectors(self, hidden: Tensor, batch: Packed) -> Tensor:
-        """``(n_tokens, width)`` below layer ``depth`` to normalised ``(n_texts, width)``."""
+        """``(n_tokens, width)`` below layer ``depth`` to those of texts, ``(n_texts, width)``."""
         groups = batch.groups
         n_prompt = 0
         if self.prompt is not None:
@@ -93,7 +93,7 @@ Groups = tuple[tuple[int, int, int], ...]
 
 
 def _with_prompt(hidden: Tensor, groups: Groups, prompt: Tensor) -> tuple[Tensor, Groups]:
-    """Put ``prompt``, ``(n, width)``, before the tokens of every text."""
+    """Put ``prompt``, ``(n, width)``, before the tokens of every piece of a text."""
     n, width = prompt.shape
     parts, longer, start = [], [], 0
     split = torch.split_with_sizes(hidden, [count * length for _, count, length in groups])
@@ -106,7 +106,7 @@ def _with_prompt(hidden: Tensor, groups: Groups, prompt: Tensor) -> tuple[Tensor
 
 
 def _without_prompt(hidden: Tensor, groups: Groups, n: int) -> Tensor:
-    """Take the first ``n`` vectors of every text away."""
+    """Take the first ``n`` vectors of every piece away."""
     split = torch.split_with_sizes(hidden, [count * length for _, count, length in groups])
     return torch.cat(
         [
@@ -126,7 +126,7 @@ def classifier_logits(
 def classifier_vectors(
     classifier: Classifier, trunk: Trunk, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Normalised vectors of some texts, before the head: ``(len(rows), width)``, in their order."""
+    """Vectors of some texts, before the head: ``(len(rows), width)``, in their order."""
     return _by_text(classifier, trunk, rows, classifier.vectors, classifier.head.in_features)
 
 

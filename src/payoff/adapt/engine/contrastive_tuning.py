@@ -60,13 +60,14 @@ class ContrastiveTuning(FineTuning):
         **rest: Any,
     ) -> None:
         self.texts_a_class = texts_a_class
+        self._classes = targets
         super().__init__(classifier, trunk, targets, **rest)
 
     def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
         if self._epoch[0] != epoch:
             rng = np.random.default_rng([self.schedule.seed, epoch])
             batch = balanced(
-                self.targets[self.rows].numpy(), self.schedule.batch_texts, self.texts_a_class, rng
+                self._classes[self.rows], self.schedule.batch_texts, self.texts_a_class, rng
             )
             self._epoch = (epoch, [self.rows[batch]])
         return self._epoch[1]

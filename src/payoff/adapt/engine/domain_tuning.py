@@ -182,6 +182,8 @@ def without_some_tokens(
 ) -> tuple[Packed, Tensor, Tensor]:
     """Delete tokens at random; a text's first and last token and one other are always left.
 
+    A piece of a longer text is a text of its own here.
+
     Args:
         batch: Texts with the marks of the tokenizer as their first and last token.
         share: Of the tokens between those, how many are deleted.
@@ -216,5 +218,15 @@ def together(one: Tokens, other: Tokens) -> Tokens:
         >>> both.ids.tolist(), both.offsets.tolist()
         ([5, 6, 7, 5, 6, 7], [0, 1, 3, 4, 6])
     """
-    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
-    return Tokens(np.concatenate([one.ids, other.ids]), offsets)
+    ids = np.concatenate([one.ids, other.ids])
+    offsets, pieces = (
+        np.concatenate([first, first[-1] + then[1:]])
+        for first, then in (
+            (one.offsets, other.offsets),
+            (one.piece_offsets, other.piece_offsets),
+        )
+    )
+    n_cut = one.n_cut + other.n_cut
+    if len(pieces) == len(offsets):
+        return Tokens(ids, offsets, n_cut=n_cut)
+    return Tokens(ids, offsets, pieces, n_cut)

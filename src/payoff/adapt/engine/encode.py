@@ -22,10 +22,10 @@ def encode(opened: Opened, texts: Sequence[str]) -> NDArray[np.float32]:
 
     Args:
         opened: The backbone; its own prefix is put before each text.
-        texts: ``n`` texts; what is beyond the backbone's window is cut.
+        texts: ``n`` texts; one that is longer than the backbone's window is cut into pieces.
 
     Returns:
-        Normalised vectors, ``(n, width)``, in the order of ``texts``.
+        Vectors as `Encoder.pool` gives them, ``(n, width)``, in the order of ``texts``.
 
     Example:
         >>> encode(bench.opened("minilm-l6"), ["card arrival"]).shape  # doctest: +SKIP
@@ -33,7 +33,12 @@ def encode(opened: Opened, texts: Sequence[str]) -> NDArray[np.float32]:
     """
     encoder = opened.encoder
     tokens = tokenise(
-        texts, opened.tokenizer, max_tokens=opened.window, prefix=opened.backbone.prefix
+        texts,
+        opened.tokenizer,
+        max_tokens=opened.window,
+        prefix=opened.backbone.prefix,
+        max_pieces=opened.max_pieces,
+        separator=opened.separator,
     )
     vectors = np.empty((len(tokens), encoder.shape.width), np.float32)
     with torch.inference_mode():

@@ -132,7 +132,17 @@ class Encoder(nn.Module):
         return hidden
 
     def pool(self, hidden: Tensor, batch: Packed) -> Tensor:
-        """Normalised vectors of texts, ``(n_tokens, width)`` to ``(n_texts, width)``."""
+        """Vectors of texts, ``(n_tokens, width)`` to ``(n_texts, width)``.
+
+        A text of one piece has a vector of length 1; one of several has the mean of theirs,
+        weighted by their tokens and no longer than 1: what a linear head makes of it is the mean
+        of what it makes of each piece.
+        """
+        vectors = self.pool_pieces(hidden, batch)
+        return vectors if batch.pieces is None else batch.pieces.mean(vectors)
+
+    def pool_pieces(self, hidden: Tensor, batch: Packed) -> Tensor:
+        """Normalised vectors of pieces, ``(n_tokens, width)`` to ``(n_pieces, width)``."""
         take = first_of_tokens if self.pooling == "cls" else mean_of_tokens
         return functional.normalize(take(hidden, batch.groups), dim=1)
 
@@ -147,17 +157,17 @@ class Encoder(nn.Module):
 
 
 def mean_of_tokens(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> Tensor:
-    """Mean of each text's token vectors, ``(n_tokens, width)`` to ``(n_texts, width)``."""
+    """Mean of each piece's token vectors, ``(n_tokens, width)`` to ``(n_pieces, width)``."""
     return torch.cat([part.mean(dim=1) for part in _by_text(hidden, groups)])
 
 
 def first_of_tokens(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> Tensor:
-    """First token's vector of each text, ``(n_tokens, width)`` to ``(n_texts, width)``."""
+    """First token's vector of each piece, ``(n_tokens, width)`` to ``(n_pieces, width)``."""
     return torch.cat([part[:, 0] for part in _by_text(hidden, groups)])
 
 
 def _by_text(hidden: Tensor, groups: tuple[tuple[int, int, int], ...]) -> list[Tensor]:
-    """Each group's vectors as ``(n_texts, length, width)``."""
+    """Each group's vectors as ``(n_pieces, length, width)``."""
     parts = torch.split_with_sizes(hidden, [count * length for _, count, length in groups])
     return [
         part.view(count, length, hidden.shape[1])

@@ -8,20 +8,23 @@ recipe ends (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from payoff.adapt.engine.batches import Packed, pack, shuffled_by_tokens
 from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
 from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.engine.team import team
 from payoff.adapt.engine.trunk import Trunk
 from payoff.core.errors import AdaptError
+from payoff.core.measured import tell
 from payoff.core.progress import Progress
 
 
@@ -58,7 +61,9 @@ class FineTuning:
     Args:
         classifier: What is trained.
         trunk: All texts below ``schedule.depth``.
-        targets: Class of each text, ``(n_texts,)``.
+        targets: What each text should give, one row a text: ``(n_texts,)`` classes, or whatever
+            the objective takes. Or a function from a batch to that, where it is not one row a
+            text.
         rows: The texts to train on.
         schedule: How.
         objective: What is minimised; smoothed cross-entropy where not given.
@@ -69,7 +74,7 @@ class FineTuning:
         self,
         classifier: Classifier,
         trunk: Trunk,
-        targets: NDArray[np.int64],
+        targets: NDArray[Any] | Callable[[Packed], Tensor],
         *,
         rows: NDArray[np.int64],
         schedule: Schedule,
@@ -78,7 +83,7 @@ class FineTuning:
     ) -> None:
         self.classifier = classifier
         self.trunk = trunk
-        self.targets = torch.from_numpy(targets)
+        self._targets = targets if callable(targets) else _by_row(targets)
         self.rows = rows
         self.schedule = schedule
         self.progress = progress
@@ -131,15 +136,19 @@ class FineTuning:
         """Train until ``share`` of all steps are done.
 
         Raises:
-            AdaptError: PF402 where the loss is no longer finite.
+            AdaptError: PF402 where the loss is no longer finite; PF410 where it is trained by
+                several processes and one is gone.
         """
+        together = team()
+        together.align(self.classifier, (self.step, self.n_steps, int(self.rows.sum())))
         self.classifier.train()
         while self.step < min(self.n_steps, round(self.n_steps * share)):
             epoch, index = divmod(self.step, self.steps_per_epoch)
             batch = pack(self.trunk.tokens, self._batches(epoch)[index])
             self._set_rates()
             hidden = self.trunk.below(self.classifier.depth, batch)
-            loss = self.objective(self.classifier, hidden, batch, self.targets[batch.rows])
+            with together.sharing(self.classifier):
+                loss = self.objective(self.classifier, hidden, batch, self._targets(batch))
             adaptation = self.classifier.adaptation
             penalty = adaptation.penalty(self.classifier) if adaptation else None
             if penalty is not None:
@@ -153,11 +162,13 @@ class FineTuning:
                 )
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            together.average(self.classifier)
             nn.utils.clip_grad_norm_(self.classifier.parameters(), 1.0)
             self._optimiser.step()
             self.step += 1
             if adaptation:
                 adaptation.after_step(self.classifier, self.step, self.n_steps)
+            tell(self.progress, "training/loss", loss.item(), self.step)
             self.progress.step("fine-tuning", self.step, self.n_steps)
         self.classifier.eval()
 
@@ -182,6 +193,11 @@ class FineTuning:
         self.step = state["step"]
         load_trained(self.classifier, state["classifier"])
         self._optimiser.load_state_dict(state["optimiser"])
+
+
+def _by_row(targets: NDArray[Any]) -> Callable[[Packed], Tensor]:
+    kept = torch.from_numpy(targets)
+    return lambda batch: kept[batch.rows]
 
 
 def trained_state(classifier: Classifier) -> dict[str, Any]:

@@ -53,6 +53,26 @@ def write_onnx(
         depth: See ``prompt``.
     """
     graph = Graph()
+    hidden = add_encoder(graph, encoder, layers, max_tokens=max_tokens, prompt=prompt, depth=depth)
+    _pool(graph, hidden, encoder.pooling)
+    _head(graph, head)
+    onnx.save(model_of(graph, ["n_texts", head.bias.shape[0]]), target)
+
+
+def add_encoder(
+    graph: Graph,
+    encoder: Encoder,
+    layers: Iterable[nn.Module],
+    *,
+    max_tokens: int,
+    prompt: torch.Tensor | None = None,
+    depth: int = 0,
+) -> str:
+    """Add the embeddings and the layers; arguments as `write_onnx` has them.
+
+    Returns:
+        The name of the last layer's output, ``(n_texts, n_tokens, width)``.
+    """
     hidden = _embeddings(graph, encoder)
     mask = graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.INT32)
     _relative_table(graph, encoder, max_tokens + (0 if prompt is None else len(prompt)))
@@ -65,11 +85,7 @@ def write_onnx(
             hidden, mask = _with_prompt(graph, prompt, hidden)
             bias = _relative(graph, encoder, "prompt.n_tokens", "prompt.")
         hidden = _layer(graph, layer, f"layers.{index}", hidden, mask=mask, bias=bias)
-    if prompted:
-        hidden = _without_prompt(graph, hidden)
-    _pool(graph, hidden, encoder.pooling)
-    _head(graph, head)
-    onnx.save(_model(graph, n_labels=head.bias.shape[0]), target)
+    return _without_prompt(graph, hidden) if prompted else hidden
 
 
 def _embeddings(graph: Graph, encoder: Encoder) -> str:
@@ -220,14 +236,20 @@ def _head(graph: Graph, head: nn.Linear | LinearHead) -> None:
     graph.node("Gemm", ["pooled", weight, graph.weight("head.bias", head.bias)], "logits", transB=1)
 
 
-def _model(graph: Graph, *, n_labels: int) -> onnx.ModelProto:
+def model_of(graph: Graph, output: list[str | int]) -> onnx.ModelProto:
+    """The finished model.
+
+    Args:
+        graph: Takes ``input_ids`` and ``attention_mask`` and gives ``logits``.
+        output: Shape of the logits.
+    """
     shape = ["n_texts", "n_tokens"]
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, shape)
         for name in ("input_ids", "attention_mask")
     ]
-    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n_texts", n_labels])
-    made = helper.make_graph(graph.nodes, "payoff", inputs, [output], graph.weights)
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, output)
+    made = helper.make_graph(graph.nodes, "payoff", inputs, [logits], graph.weights)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)]
     return helper.make_model(
         made, opset_imports=opsets, ir_version=9, producer_name="payoff", producer_version="1"

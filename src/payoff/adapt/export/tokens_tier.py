@@ -73,7 +73,8 @@ def _write_tokenizer(opened: Opened, draft: Path) -> None:
 def _settings(opened: Opened) -> dict[str, Any]:
     return {
         "max_tokens": opened.max_tokens,
+        "max_pieces": opened.max_pieces,
         "prefix": opened.backbone.prefix,
         "pad_id": 0,
         "outputs": "logits",
-    }
+    } | ({"separator": opened.separator} if opened.separator else {})

@@ -11,7 +11,7 @@ def recipes() -> list[Recipe]:
 
     Example:
         >>> [recipe.name for recipe in recipes()][:4]
-        ['adalora', 'adapter', 'augmented', 'averaged']
+        ['adalora', 'adapter', 'api', 'augmented']
     """
     registry = Registry("payoff.recipes", "recipe")
     return [registry.get(name)() for name in registry.names]

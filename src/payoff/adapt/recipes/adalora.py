@@ -7,6 +7,7 @@ from typing import Any
 
 from payoff.adapt.engine.adaptations.adaptive_low_rank import AdaptiveLowRank
 from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -22,6 +23,7 @@ class AdaLora(Tuned):
         ("alpha", 32.0),
         ("rate", 5e-3),
     )
+    ranges: tuple[tuple[str, Range], ...] = (("alpha", Range(8.0, 128.0, log=True)),)
 
     def adaptation(self, candidate: Candidate) -> AdaptiveLowRank:
         """AdaLoRA of the candidate's ranks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from payoff.adapt.engine.objectives.adversarial import FGMLoss, FreeLBLoss
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -13,6 +14,7 @@ class FGM(Tuned):
 
     name = "fgm"
     defaults = (("radius", 0.02),)
+    ranges = (("radius", Range(0.005, 0.1, log=True)),)
 
     def passes(self, candidate: Candidate) -> float:
         """Where the text is, and a step from there."""
@@ -28,6 +30,7 @@ class FreeLB(Tuned):
 
     name = "freelb"
     defaults = (("radius", 0.02), ("steps", 3))
+    ranges = (("radius", Range(0.005, 0.1, log=True)),)
 
     def passes(self, candidate: Candidate) -> float:
         """One for each step."""

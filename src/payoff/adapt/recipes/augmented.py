@@ -46,6 +46,7 @@ class Augmented(FrozenHead):
     """
 
     name = "augmented"
+    tasks = ("classes",)
 
     def __init__(self, augmenters: Sequence[Augmenter] | None = None) -> None:
         self._given = augmenters

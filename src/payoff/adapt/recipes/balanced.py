@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.objectives.balanced import LogitAdjustedLoss, WeightedLoss
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
 from payoff.adapt.workbench import Workbench
@@ -28,6 +29,7 @@ class Balanced(Tuned):
 
     name = "balanced"
     defaults = (("how", "weights"),)
+    ranges = (("how", Range(choices=_WAYS)),)
 
     def start(self, candidate: Candidate, bench: Workbench) -> TuneAttempt:
         """As others, from a shifted head."""

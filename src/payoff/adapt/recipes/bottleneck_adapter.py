@@ -7,6 +7,7 @@ from typing import Any
 
 from payoff.adapt.engine.adaptations.bottleneck import Bottleneck
 from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -17,6 +18,7 @@ class BottleneckAdapter(Tuned):
 
     name = "adapter"
     defaults: tuple[tuple[str, Any], ...] = (("size", 64), ("rate", 1e-3))
+    ranges: tuple[tuple[str, Range], ...] = (("size", Range(16, 256, log=True)),)
 
     def adaptation(self, candidate: Candidate) -> Bottleneck:
         """Adapters of the candidate's size."""

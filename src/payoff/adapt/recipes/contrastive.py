@@ -17,6 +17,7 @@ from payoff.adapt.engine.memory import available_bytes, check_memory, training_b
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
 from payoff.adapt.recipes.present_classes import fit_present
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
 from payoff.adapt.workbench import Workbench
@@ -36,6 +37,14 @@ class Contrastive(Tuned):
         ("learning_rate", 2e-4),
         ("temperature", 0.05),
         ("C", 10.0),
+    )
+    settable = ()  # the rates and the texts a step are its own
+    ranges = (
+        ("steps", Range(20, 500, log=True)),
+        ("batch_texts", Range(choices=(32, 64, 128))),
+        ("learning_rate", Range.around(2e-4, 5.0)),
+        ("temperature", Range(0.02, 0.2, log=True)),
+        ("C", Range(1.0, 100.0, log=True)),
     )
 
     def standard(self, bench: Workbench) -> list[Candidate]:

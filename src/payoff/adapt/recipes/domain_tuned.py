@@ -17,8 +17,10 @@ from payoff.adapt.engine.memory import available_bytes, check_memory, training_b
 from payoff.adapt.recipes.frozen_head import fit_seconds
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
 from payoff.adapt.recipes.needs import need_family
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
+from payoff.adapt.recipes.tuned_settings import planned_schedule
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 
@@ -30,6 +32,9 @@ class DomainTuned(Tuned):
     """A recipe that says what is learnt from texts alone, training texts and unlabelled ones."""
 
     defaults: tuple[tuple[str, Any], ...] = (("C", 10.0),)
+    settable = ("learning_rate", "batch_texts")  # the head is fitted
+    tasks = ("classes",)
+    ranges = (("C", Range(1.0, 100.0, log=True)),)
     learning_rate = 3e-5
     cost = 1.0
     """Passes through the trained layers a step."""
@@ -106,7 +111,7 @@ class DomainAttempt(TuneAttempt):
             together(opened.tokens, opened.unlabelled_tokens),
             rows=np.concatenate([bench.train, more]),
             task=self.recipe.task(self.candidate),
-            schedule=self.recipe.schedule(self.candidate, bench),
+            schedule=planned_schedule(self.recipe, self.candidate, bench),
             progress=bench.progress,
         )
         needed = training_bytes(training.classifier, training.largest_batch())

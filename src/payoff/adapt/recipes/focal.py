@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from payoff.adapt.engine.objectives.focal import FocalLoss
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -13,6 +14,7 @@ class Focal(Tuned):
 
     name = "focal"
     defaults = (("gamma", 2.0),)
+    ranges = (("gamma", Range(0.5, 5.0)),)
 
     def objective(self, candidate: Candidate, bench: Workbench) -> FocalLoss:
         """The focal loss."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from payoff.adapt.recipes.linear import HeadAttempt, LinearHead
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.tasks import TASKS
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 
@@ -15,6 +18,7 @@ class FrozenHead:
 
     name = "frozen-head"
     rungs = (1.0,)
+    tasks = TASKS
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
         """Three strengths a backbone: 10 is the best start (FACTS), the others bracket it."""
@@ -29,6 +33,10 @@ class FrozenHead:
         """The middle strength."""
         return [c for c in self.candidates(bench) if c["C"] == 10.0]
 
+    def space(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Range]:
+        """Strengths of the penalty."""
+        return {"C": Range(1.0, 100.0, log=True)}
+
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """One pass of the encoder where it is still to be done, and the fit."""
         opened = bench.opened(candidate.backbone)
@@ -38,7 +46,14 @@ class FrozenHead:
     def start(self, candidate: Candidate, bench: Workbench) -> HeadAttempt:
         """Encode (or reuse what is encoded)."""
         vectors = bench.opened(candidate.backbone).trunk.pooled()
-        return HeadAttempt(vectors, bench.targets, bench.train, len(bench.labels), candidate["C"])
+        return HeadAttempt(
+            vectors,
+            bench.targets,
+            bench.train,
+            len(bench.labels),
+            candidate["C"],
+            task=bench.task,
+        )
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """The whole encoder and the head as ONNX."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.extras import require
+
+if TYPE_CHECKING:
+    from payoff.adapt.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +65,35 @@ def fit_logistic(
 
 @dataclass
 class HeadAttempt:
-    """The training of a logistic regression on fixed vectors: one step, no pauses.
+    """The training of a linear head on fixed vectors: one step, no pauses.
 
     Args:
         vectors: Of all texts of the workbench, ``(n_texts, width)``.
         targets: Of all texts, ``(n_texts,)``.
         train: Rows to train on.
-        n_labels: How many classes.
+        n_labels: How many outputs: classes, unless ``task`` says otherwise.
         strength: Inverse of the penalty.
+        task: Says what head is best; a logistic regression where not given.
     """
 
     vectors: NDArray[np.float32]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     train: NDArray[np.int64]
     n_labels: int
     strength: float
     head: LinearHead | None = field(default=None)
+    task: Task | None = None
 
     def advance(self, share: float) -> None:
         """Fit, at any share."""
         if self.head is None:
-            self.head = fit_logistic(
-                self.vectors[self.train],
-                self.targets[self.train],
-                n_labels=self.n_labels,
-                strength=self.strength,
+            vectors, targets = self.vectors[self.train], self.targets[self.train]
+            self.head = (
+                fit_logistic(vectors, targets, n_labels=self.n_labels, strength=self.strength)
+                if self.task is None
+                else self.task.head(
+                    vectors, targets, n_outputs=self.n_labels, strength=self.strength
+                )
             )
 
     def logits(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from payoff.adapt.engine.adaptations.low_rank import LowRank
 from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -21,6 +22,11 @@ class Lora(Tuned):
         ("alpha", 16.0),
         ("targets", "qkv+out+up+down"),
         ("rate", 2e-3),
+    )
+    ranges: tuple[tuple[str, Range], ...] = (
+        ("rank", Range(2, 32, log=True)),
+        ("alpha", Range(4.0, 64.0, log=True)),
+        ("targets", Range(choices=("qkv+out+up+down", "qkv+out", "qkv"))),
     )
 
     def adaptation(self, candidate: Candidate) -> LowRank:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from payoff.adapt.engine.objectives.mixup import MixupLoss
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -13,6 +14,7 @@ class Mixup(Tuned):
 
     name = "mixup"
     defaults = (("alpha", 0.2),)
+    ranges = (("alpha", Range(0.05, 1.0, log=True)),)
 
     def objective(self, candidate: Candidate, bench: Workbench) -> MixupLoss:
         """Cross-entropy of the mixtures."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 
@@ -36,4 +39,33 @@ def need_unlabelled(recipe: str, bench: Workbench) -> None:
             "there are no texts without labels",
             expected="at least one",
             mend="Give unlabelled texts, or use a recipe that learns from labels alone.",
+        )
+
+
+def tasks_of(recipe: Recipe) -> tuple[str, ...]:
+    """What a recipe can learn: its attribute ``tasks``, and classes alone where it has none.
+
+    Example:
+        >>> from payoff.adapt.recipes import recipe_named
+        >>> tasks_of(recipe_named("lora")), tasks_of(recipe_named("focal"))
+        (('classes', 'multi-label', 'ordinal', 'regression'), ('classes',))
+    """
+    tasks: tuple[str, ...] = getattr(recipe, "tasks", ("classes",))
+    return tasks
+
+
+def need_task(recipe: Recipe, task: str, known: Iterable[Recipe]) -> None:
+    """Refuse a recipe that cannot learn a task, and name those among ``known`` that can.
+
+    Raises:
+        AdaptError: PF405.
+    """
+    if task not in tasks_of(recipe):
+        able = sorted(other.name for other in known if task in tasks_of(other))
+        raise AdaptError(
+            "PF405",
+            f"recipe '{recipe.name}'",
+            f"it learns {' and '.join(tasks_of(recipe))}, not {task}",
+            expected=f"one of {', '.join(able)}",
+            mend="Name one of these: --recipe NAME.",
         )

@@ -196,7 +196,8 @@ class NeighboursAttempt:
     def logits(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """``(len(rows), n_labels)``."""
         assert self.blend is not None
-        return self.blend(self.bench.opened(self.candidate.backbone).trunk.pooled()[rows])
+        # Not linear in a text's vector, so that pieces are blended one by one, as when served.
+        return self.bench.opened(self.candidate.backbone).trunk.by_piece(self.blend, rows)
 
     def save(self, folder: Path) -> None:
         """Write the blend, and in ``mix.json`` how it was chosen."""

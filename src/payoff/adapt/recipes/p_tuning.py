@@ -1,4 +1,4 @@
-"""P-tuning: prompt tuning whose vectors are made by a small network while they are trained."""
+"""P-tuning: prompt tuning whose vectors an LSTM and a small network make while they are trained."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from payoff.adapt.engine.adaptations.prefix import Prefix
 from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -17,6 +18,7 @@ class PrefixTuning(Tuned):
 
     name = "prefix-tuning"
     defaults: tuple[tuple[str, Any], ...] = (("vectors", 10), ("rate", 5e-3))
+    ranges: tuple[tuple[str, Range], ...] = (("vectors", Range(3, 30, log=True)),)
 
     def adaptation(self, candidate: Candidate) -> Prefix:
         """As many keys and values a layer as the candidate says."""

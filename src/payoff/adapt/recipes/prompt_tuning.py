@@ -7,6 +7,7 @@ from typing import Any
 
 from payoff.adapt.engine.adaptations.prompt import Prompt
 from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -17,6 +18,7 @@ class PromptTuning(Tuned):
 
     name = "prompt-tuning"
     defaults: tuple[tuple[str, Any], ...] = (("vectors", 20), ("rate", 5e-3))
+    ranges: tuple[tuple[str, Range], ...] = (("vectors", Range(5, 60, log=True)),)
 
     def adaptation(self, candidate: Candidate) -> Prompt:
         """As many vectors as the candidate says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from payoff.adapt.engine.objectives.r_drop import RDropLoss
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
 from payoff.adapt.workbench import Workbench
@@ -13,6 +14,7 @@ class RDrop(Tuned):
 
     name = "r-drop"
     defaults = (("alpha", 1.0), ("rate", 0.1))
+    ranges = (("alpha", Range(0.2, 5.0, log=True)), ("rate", Range(0.05, 0.3)))
 
     def passes(self, candidate: Candidate) -> float:
         """Two."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from payoff.adapt.recipes.frozen_head import fit_seconds
 from payoff.adapt.recipes.linear import HeadAttempt, LinearHead
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.tasks import TASKS
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 
@@ -16,6 +19,7 @@ class StaticHead:
 
     name = "static-head"
     rungs = (1.0,)
+    tasks = TASKS
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
         """Two strengths for each static backbone."""
@@ -30,6 +34,10 @@ class StaticHead:
         """The weaker penalty."""
         return [c for c in self.candidates(bench) if c["C"] == 30.0]
 
+    def space(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Range]:
+        """Strengths of the penalty."""
+        return {"C": Range(1.0, 300.0, log=True)}
+
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """The fit; averaging takes no time worth counting."""
         return 0.5 + fit_seconds(len(bench.train), len(bench.labels))
@@ -37,7 +45,14 @@ class StaticHead:
     def start(self, candidate: Candidate, bench: Workbench) -> HeadAttempt:
         """Average the vectors of each text."""
         vectors = bench.opened(candidate.backbone).static
-        return HeadAttempt(vectors, bench.targets, bench.train, len(bench.labels), candidate["C"])
+        return HeadAttempt(
+            vectors,
+            bench.targets,
+            bench.train,
+            len(bench.labels),
+            candidate["C"],
+            task=bench.task,
+        )
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """Table and head as ONNX."""

@@ -7,6 +7,7 @@ vectors and from the cached activations below their lowest trained layer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +21,17 @@ from payoff.adapt.engine.adaptations.adaptation import Adaptation
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
 from payoff.adapt.engine.finetuning import FineTuning, Schedule, load_trained
 from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
-from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
 from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.tuned_settings import (
+    SETTABLE,
+    optional_of,
+    planned_objective,
+    planned_schedule,
+    space_of,
+)
+from payoff.adapt.tasks import TASKS
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 
@@ -36,11 +45,22 @@ class Tuned:
         name: As registered.
         rungs: Shares of the work after which a candidate is judged.
         defaults: Settings of the recipe's own, beside ``depth`` and ``epochs``.
+        settable: What a candidate may name too; the schedule and the objective say what counts
+            otherwise.
+        ranges: Where a sweep looks for settings of the recipe's own.
+        tasks: What it can learn: every task, unless it has an objective of its own.
     """
 
     name: str
     rungs: tuple[float, ...] = (0.34, 1.0)
     defaults: tuple[tuple[str, Any], ...] = ()
+    settable: tuple[str, ...] = SETTABLE
+    ranges: tuple[tuple[str, Range], ...] = ()
+    tasks: tuple[str, ...] = TASKS
+
+    def __init_subclass__(cls) -> None:
+        if "objective" in cls.__dict__ and "tasks" not in cls.__dict__:
+            cls.tasks = ("classes",)
 
     def depth(self, bench: Workbench, backbone: str) -> int:
         """First layer that is trained: the cheap upper half, unless a recipe says otherwise."""
@@ -84,12 +104,20 @@ class Tuned:
         return None
 
     def objective(self, candidate: Candidate, bench: Workbench) -> Objective:
-        """What is minimised."""
-        return CrossEntropy()
+        """What is minimised: by the task, unless a recipe says otherwise."""
+        return bench.task.objective()
 
     def schedule(self, candidate: Candidate, bench: Workbench) -> Schedule:
         """Rates and lengths."""
         return Schedule(depth=candidate["depth"], epochs=candidate["epochs"], seed=bench.seed)
+
+    def optional(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Any]:
+        """Rates, texts a step and label smoothing, where they apply."""
+        return optional_of(self, candidate, bench)
+
+    def space(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Range]:
+        """Where a sweep looks for better settings."""
+        return space_of(self, candidate, bench)
 
     def start(self, candidate: Candidate, bench: Workbench) -> TuneAttempt:
         """Prepare the activations below the lowest trained layer."""
@@ -100,7 +128,7 @@ class Tuned:
         from payoff.adapt.export.tokens_tier import write_encoder_tier
 
         opened = bench.opened(candidate.backbone)
-        classifier = TuneAttempt(self, candidate, bench).saved_classifier(saved)
+        classifier = self.start(candidate, bench).saved_classifier(saved)
         if classifier.adaptation is not None:
             classifier.adaptation.merge(classifier)
         layers = [*opened.encoder.layers[: classifier.depth], *classifier.own_layers()]
@@ -139,8 +167,8 @@ class TuneAttempt:
             opened.trunk,
             bench.targets,
             rows=bench.train,
-            schedule=self.recipe.schedule(self.candidate, bench),
-            objective=self.recipe.objective(self.candidate, bench),
+            schedule=planned_schedule(self.recipe, self.candidate, bench),
+            objective=planned_objective(self.recipe, self.candidate, bench),
             progress=bench.progress,
         )
         needed = training_bytes(training.classifier, training.largest_batch())
@@ -165,19 +193,31 @@ class TuneAttempt:
         """``(len(rows), n_labels)``."""
         return classifier_logits(self.training.classifier, self.training.trunk, rows)
 
+    def state(self) -> Mapping[str, Any]:
+        """What `save` writes: tensors and plain values."""
+        return self.training.state()
+
     def save(self, folder: Path) -> None:
         """Write layers, head and optimiser."""
         with (folder / "training.pt").open("wb") as file:
             try:
-                torch.save(self.training.state(), file)
-            except RuntimeError as error:  # it hides what the disk said
-                if isinstance(error.__context__, OSError):
+                torch.save(self.state(), file)
+            except RuntimeError as error:  # it hides what the disk said, and who stopped it
+                if isinstance(error.__context__, OSError | KeyboardInterrupt):
                     raise error.__context__ from error
                 raise
 
     def restore(self, folder: Path) -> None:
         """Go on exactly where `save` was called."""
         self.training.resume(torch.load(folder / "training.pt", weights_only=True))
+
+    def keep(self, folder: Path) -> None:
+        """Write the training down between two of its steps, within `advance`."""
+        TuneAttempt.save(self, folder)
+
+    def take_up(self, folder: Path) -> None:
+        """Go on exactly where `keep` was called."""
+        TuneAttempt.restore(self, folder)
 
     def saved_classifier(self, folder: Path) -> Classifier:
         """The classifier alone, as saved."""

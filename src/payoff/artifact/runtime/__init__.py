@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from payoff.artifact.runtime.runtime import Runtime
+from payoff.artifact.runtime.session import broken
 from payoff.artifact.tier import TierSpec
 
 __all__ = ["Runtime", "open_tier"]
@@ -39,10 +40,26 @@ def open_tier(
         >>> open_tier(spec, lambda m: (folder / m).read_bytes()).logits(["hi"])  # doctest: +SKIP
         array([[0.2, 1.3]], dtype=float32)
     """
+    if spec.kind == "entities":
+        raise broken(spec, "it gives entities and no labels", "EntityRuntime.open to read it")
+    if spec.kind == "answers":
+        raise broken(spec, "it gives answers and no labels", "AnswerRuntime.open to read it")
+    if spec.kind == "prompted":
+        from payoff.artifact.runtime.prompted import PromptedRuntime
+
+        return PromptedRuntime.open(spec, read, n_labels=n_labels, threads=threads, file=file)
     if spec.kind == "ngrams":
         from payoff.artifact.runtime.ngrams import NgramRuntime
 
         return NgramRuntime.open(read, n_labels=n_labels)
+    if spec.kind == "stacked":
+        from payoff.artifact.runtime.stacked import StackedRuntime
+
+        return StackedRuntime.open(spec, read, n_labels=n_labels, threads=threads, file=file)
+    if spec.kind == "endpoint":
+        from payoff.artifact.runtime.endpoint import EndpointRuntime
+
+        return EndpointRuntime.open(spec, read, n_labels=n_labels, threads=threads, file=file)
     from payoff.artifact.runtime.tokens import TokenRuntime
 
     return TokenRuntime.open(spec, read, n_labels=n_labels, threads=threads, file=file)

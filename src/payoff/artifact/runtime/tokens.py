@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from payoff.artifact.runtime.long_texts import cut_into_pieces, mean_by_text
+from payoff.artifact.runtime.session import broken, first_line, open_session
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.texts import check_texts
 from payoff.artifact.tier import TierSpec
@@ -37,8 +39,12 @@ class TokenRuntime:
     Args:
         session: An ``onnxruntime.InferenceSession``; takes ``input_ids`` and ``attention_mask``,
             both int64 ``(batch, length)``.
-        tokenizer: Truncates by itself; pads never.
-        prefix: Put before every text, as some encoders need (``"query: "``).
+        tokenizer: Truncates at ``max_tokens`` by itself; pads never.
+        max_tokens: Longest piece of a text, in tokens.
+        max_pieces: Most pieces that a longer text is cut into; what is beyond is left out. The
+            scores of a text are the mean of its pieces' scores, weighted by their tokens.
+        prefix: Put before every piece, as some encoders need (``"query: "``).
+        separator: Put between the texts of a pair; see `payoff.core.pair`.
         pad_id: Token that fills the rows of a batch.
         output: Name of the output, float32 ``(batch, n_labels)``.
 
@@ -53,13 +59,19 @@ class TokenRuntime:
         session: Any,
         tokenizer: Tokenizer,
         *,
+        max_tokens: int,
+        max_pieces: int = 1,
         prefix: str = "",
+        separator: str = "",
         pad_id: int = 0,
         output: str = "logits",
     ) -> None:
         self._session = session
         self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+        self._max_pieces = max_pieces
         self._prefix = prefix
+        self._separator = separator
         self._pad_id = pad_id
         self._outputs = [output]
 
@@ -80,11 +92,17 @@ class TokenRuntime:
         """
         max_tokens = _setting(spec, "max_tokens", int, 128)
         if max_tokens < 1:
-            raise _broken(spec, f"max_tokens is {max_tokens}", "1 or more")
+            raise broken(spec, f"max_tokens is {max_tokens}", "1 or more")
+        max_pieces = _setting(spec, "max_pieces", int, 1)  # older tiers cut what is beyond
+        if max_pieces < 1:
+            raise broken(spec, f"max_pieces is {max_pieces}", "1 or more")
         runtime = cls(
-            _session(spec, read, threads or physical_cores(), file),
+            open_session(spec, read, threads or physical_cores(), file),
             _tokenizer(spec, read, max_tokens),
+            max_tokens=max_tokens,
+            max_pieces=max_pieces,
             prefix=_setting(spec, "prefix", str, ""),
+            separator=_setting(spec, "separator", str, ""),
             pad_id=_setting(spec, "pad_id", int, 0),
             output=_setting(spec, "outputs", str, "logits"),
         )
@@ -94,18 +112,18 @@ class TokenRuntime:
     def _check(self, spec: TierSpec, n_labels: int | None) -> None:
         inputs = {one.name for one in self._session.get_inputs()}
         if inputs != _INPUTS:
-            raise _broken(spec, f"the graph takes {sorted(inputs)}", f"{sorted(_INPUTS)}")
+            raise broken(spec, f"the graph takes {sorted(inputs)}", f"{sorted(_INPUTS)}")
         outputs = {one.name: one.shape for one in self._session.get_outputs()}
         if self._outputs[0] not in outputs:
-            raise _broken(spec, f"the graph gives {sorted(outputs)}", f"'{self._outputs[0]}'")
+            raise broken(spec, f"the graph gives {sorted(outputs)}", f"'{self._outputs[0]}'")
         columns = (outputs[self._outputs[0]] or [None])[-1]
         if n_labels is not None and isinstance(columns, int) and columns != n_labels:
-            raise _broken(spec, f"the graph gives {columns} columns", f"{n_labels} labels")
+            raise broken(spec, f"the graph gives {columns} columns", f"{n_labels} labels")
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Uncalibrated scores, ``(n_texts, n_labels)``, in the caller's order.
 
-        Texts are sorted by length, so that rows of one batch need little padding.
+        Pieces are sorted by length, so that rows of one batch need little padding.
 
         Raises:
             DataError: PF105 where a text is unusable.
@@ -113,8 +131,14 @@ class TokenRuntime:
         check_texts(texts)
         if not texts:
             return self._none()
-        prefixed = [self._prefix + text for text in texts] if self._prefix else list(texts)
-        rows = [code.ids for code in self._tokenizer.encode_batch_fast(prefixed)]
+        rows, counts, _ = cut_into_pieces(
+            texts,
+            self._tokenizer,
+            max_tokens=self._max_tokens,
+            max_pieces=self._max_pieces,
+            prefix=self._prefix,
+            separator=self._separator,
+        )
         if len(rows) == 1:
             ids = np.array([rows[0] or [self._pad_id]], dtype=np.int64)
             return self._run(ids, np.ones_like(ids))
@@ -126,7 +150,7 @@ class TokenRuntime:
                 scores = np.empty((len(rows), part.shape[1]), dtype=np.float32)
             scores[batch] = part
         assert scores is not None
-        return scores
+        return scores if counts is None else mean_by_text(scores, lengths, counts)
 
     def _pad(
         self, rows: Sequence[Sequence[int]]
@@ -150,7 +174,7 @@ class TokenRuntime:
             )[0]
         except Exception as error:  # onnxruntime has no public base class for its errors
             raise ArtifactError(
-                "PF504", "model.onnx", f"it failed on {ids.shape}: {_first_line(error)}"
+                "PF504", "model.onnx", f"it failed on {ids.shape}: {first_line(error)}"
             ) from error
         return scores
 
@@ -201,55 +225,12 @@ def _tokenizer(spec: TierSpec, read: Callable[[str], bytes], max_tokens: int) ->
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
     except Exception as error:  # tokenizers raises plain Exception and ValueError
-        raise _broken(spec, f"tokenizer.json: {_first_line(error)}", "a tokenizer") from error
+        raise broken(spec, f"tokenizer.json: {first_line(error)}", "a tokenizer") from error
     return tokenizer
-
-
-def _session(
-    spec: TierSpec,
-    read: Callable[[str], bytes],
-    threads: int,
-    file: Callable[[str], AbstractContextManager[Path]] | None,
-) -> Any:
-    import onnxruntime as ort  # type: ignore[import-untyped]
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # A graph that was optimised when it was made starts faster without a second look.
-    options.graph_optimization_level = (
-        ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        if spec.settings.get("optimised") is True
-        else ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    )
-    # The arena doubles itself for the largest batch ever seen and never gives back; shapes differ
-    # in every call, so that a memory pattern would never be used twice.
-    options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3
-    providers = ["CPUExecutionProvider"]
-    try:
-        if file is None:
-            return ort.InferenceSession(read("model.onnx"), options, providers=providers)
-        with file("model.onnx") as path:
-            return ort.InferenceSession(str(path), options, providers=providers)
-    except ArtifactError:
-        raise
-    except Exception as error:  # onnxruntime has no public base class for its errors
-        raise _broken(spec, f"model.onnx: {_first_line(error)}", "an ONNX graph") from error
 
 
 def _setting(spec: TierSpec, key: str, kind: type[Any], default: Any) -> Any:
     value = spec.settings.get(key, default)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise _broken(spec, f"setting '{key}' is {value!r}", kind.__name__)
+        raise broken(spec, f"setting '{key}' is {value!r}", kind.__name__)
     return value
-
-
-def _broken(spec: TierSpec, found: str, expected: str) -> ArtifactError:
-    return ArtifactError("PF504", f"tier '{spec.name}'", found, expected=expected)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

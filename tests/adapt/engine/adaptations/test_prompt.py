@@ -62,11 +62,22 @@ def test_both_start_at_the_same_and_the_network_is_dropped(
     made: Any = classifier.prompt
     assert torch.equal(plain(), made())
     disturb(classifier)
-    values = made.values + made.network(made.values)
+    values = made.values + made.network(made.recurrent(made.values)[0])
     adaptation.merge(classifier)
     served: Any = classifier.prompt
     assert [name for name, _ in served.named_parameters()] == ["values"]
     torch.testing.assert_close(served(), values)
+
+
+def test_a_vector_that_is_made_depends_on_those_on_both_sides(
+    attach: Callable[..., Classifier], disturb: Callable[[Classifier], Classifier]
+) -> None:
+    prompt: Any = disturb(attach(MadePrompt(5, 6))).prompt
+    before = prompt().detach()
+    with torch.no_grad():
+        prompt.values[2] += 1.0
+    moved = (prompt().detach() - before).abs().max(dim=1).values
+    assert bool((moved > 1e-6).all())
 
 
 def test_settings_that_cannot_be_meant_are_told() -> None:

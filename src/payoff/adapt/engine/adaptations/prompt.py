@@ -30,11 +30,13 @@ class Vectors(nn.Module):
 
 
 class Network(nn.Module):
-    """Vectors made by a small network from trained ones, ``v + last(gelu(first(v)))``.
+    """Vectors made by a small network from trained ones, ``v + last(gelu(first(lstm(v))))``.
+
+    The recurrent layer reads the vectors in both directions, as words of a text.
 
     Args:
         start: Where they start, ``(n, width)``; the network adds nothing at first.
-        inner: Width inside of the network.
+        inner: Width inside of the network; the recurrent layer has half of it a direction.
     """
 
     def __init__(self, start: Tensor, inner: int) -> None:
@@ -43,11 +45,14 @@ class Network(nn.Module):
         last = nn.Linear(inner, start.shape[1])
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.network = nn.Sequential(nn.Linear(start.shape[1], inner), nn.GELU(), last)
+        half = (inner + 1) // 2
+        self.recurrent = nn.LSTM(start.shape[1], half, bidirectional=True)
+        self.network = nn.Sequential(nn.Linear(2 * half, inner), nn.GELU(), last)
 
     def forward(self) -> Tensor:
         """The vectors, ``(n, width)``."""
-        out: Tensor = self.values + self.network(self.values)
+        read, _ = self.recurrent(self.values)
+        out: Tensor = self.values + self.network(read)
         return out
 
 
@@ -81,11 +86,12 @@ class Prompt(Adaptation):
 
 
 class MadePrompt(Prompt):
-    """P-tuning: the vectors are made by a small network (Liu et al. 2021, section 3.2).
+    """P-tuning: the vectors are made by a recurrent layer and a small network.
 
-    The paper's network has a recurrent layer too, and no short cut; the short cut is that of
-    residual prompt tuning (Razdaibiedina et al. 2023, section 3), and lets the network start at
-    nothing.
+    Liu et al. 2021, section 3.2: a bidirectional LSTM, so that the vectors depend on each other,
+    then two linear layers. The paper has no short cut around them; this one is that of residual
+    prompt tuning (Razdaibiedina et al. 2023, section 3), and lets the network start at nothing.
+    Serving knows the vectors alone.
 
     Args:
         vectors: How many.

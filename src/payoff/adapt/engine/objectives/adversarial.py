@@ -1,7 +1,8 @@
 """Adversarial training: right also where the input is moved a little to where it hurts most.
 
 What is moved is the activations that enter the classifier, of each text by at most ``radius``
-times their norm, so that one radius suits every backbone. Both losses return one scalar: the mean
+times their norm, so that one radius suits every backbone; the pieces of a text that is longer than
+the window are each moved so. Both losses return one scalar: the mean
 loss over all passes, whose gradient is the mean of the passes' gradients. Only one pass at a time
 is held in memory.
 """

@@ -22,7 +22,8 @@ class MixupLoss:
     Each text's vector is mixed with that of another text of the batch, as in manifold mixup
     (Verma et al. 2019, section 2) of the layer below the head; shares are drawn from
     ``Beta(alpha, alpha)`` (Zhang et al. 2018, section 2). Vectors are mixed once normalised, and
-    normalised again, since the head knows vectors of length 1 only.
+    normalised again, since the head knows vectors of length 1 only (or, of texts of several pieces,
+    shorter ones: then to the mix of their lengths).
 
     Args:
         alpha: Above 0; small values mix little.
@@ -51,6 +52,9 @@ class MixupLoss:
         others = torch.from_numpy(rng.permutation(len(targets)))
         share = shares[:, None]
         mixed = functional.normalize(share * vectors + (1 - share) * vectors[others], dim=1)
+        if batch.pieces is not None:  # the means of several vectors, which are shorter
+            length = vectors.detach().norm(dim=1, keepdim=True)
+            mixed = mixed * (share * length + (1 - share) * length[others])
         logits = classifier.head(mixed)
 
         def losses(truth: Tensor) -> Tensor:

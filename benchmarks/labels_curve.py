@@ -1,0 +1,192 @@
+"""Recipes over the number of labels: how good each is with 1, 2, 5, … labels a class.
+
+    python benchmarks/labels_curve.py --judged validation
+    python benchmarks/labels_curve.py --judged test
+    python benchmarks/labels_curve.py --show         # or --plot: docs/assets/labels_curve.svg
+
+Seconds are not kept here (benchmarks/adaptation.py has them): the activations of all texts are
+computed once and shared by all recipes, sizes and seeds. ``validation`` judges by 2,000 training
+rows that are never learnt from; what is concluded from there is reported on ``test``. Every result
+is a line in results/labels_curve.jsonl as soon as it is there, and is not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import record
+from data_sets import Rows, bench_of, draw, rows
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "labels_curve.jsonl"
+PICTURE = HERE.parent / "docs" / "assets" / "labels_curve.svg"
+N_VALIDATION = 2000
+SIZES = (1, 2, 5, 10, 20, 50, 0)
+RECIPES = (
+    "zero-shot",
+    "bag-of-words",
+    "prototypes",
+    "shrunk-head",
+    "neighbours",
+    "frozen-head",
+    "contrastive",
+    "fine-tune",
+)
+
+
+def parts(data: Path, name: str, judged: str) -> tuple[Rows, Rows]:
+    """Rows to draw from, and rows to judge by."""
+    from sklearn.model_selection import train_test_split
+
+    texts, labels = rows(data, name, "train")
+    if judged == "test":
+        return (texts, labels), rows(data, name, "test")
+    cut = train_test_split(texts, labels, test_size=N_VALIDATION, stratify=labels, random_state=0)
+    return (cut[0], cut[2]), (cut[1], cut[3])
+
+
+def score(recipe: str, bench: Any, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Accuracy and log loss on the judged rows; None where the recipe refuses such data."""
+    from sklearn.metrics import f1_score
+
+    from payoff.adapt.recipes import recipe_named
+    from payoff.core.errors import AdaptError
+
+    made = recipe_named(recipe)
+    candidate = made.standard(bench)[0]
+    changed = {**dict(candidate.settings), **settings}
+    candidate = replace(candidate, settings=tuple(changed.items()))
+    try:
+        attempt = made.start(candidate, bench)
+        attempt.advance(1.0)
+    except AdaptError as error:
+        return {"refused": str(error)}
+    logits = attempt.logits(bench.validation).astype(np.float64)
+    truth = bench.targets[bench.validation]
+    predicted = logits.argmax(1)
+    logits -= logits.max(1, keepdims=True)
+    losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(truth)), truth]
+    return {
+        "accuracy": float((predicted == truth).mean()),
+        "macro_f1": float(f1_score(truth, predicted, average="macro")),
+        "log_loss": float(losses.mean()),
+        "n_train": len(bench.train),
+        "settings": changed,
+    }
+
+
+def run(options: argparse.Namespace) -> None:
+    """All that is not there yet."""
+    command = f"python benchmarks/labels_curve.py --judged {options.judged}"
+    settings = dict(pair.split("=") for pair in options.set)
+    typed = {name: float(value) for name, value in settings.items()}
+    for name in options.sets:
+        pool, judged = parts(options.data, name, options.judged)
+        with tempfile.TemporaryDirectory() as folder:
+            base = bench_of(pool, judged, backbone=options.backbone, seed=0, folder=folder)
+            for seed in options.seeds:
+                for each in options.labels:
+                    chosen = np.array(draw(pool[1], each, seed))
+                    bench = replace(base, train=chosen, seed=seed)
+                    for recipe in options.recipes:
+                        key = {
+                            "set": name,
+                            "judged": options.judged,
+                            "backbone": options.backbone,
+                            "labels": each,
+                            "recipe": recipe + options.tag,
+                            "seed": seed,
+                        }
+                        if any(key.items() <= line.items() for line in record.lines(RESULTS)):
+                            continue
+                        result = score(recipe, bench, typed)
+                        record.append(RESULTS, key, result, command)
+                        print(key, result, flush=True)
+
+
+def means(judged: str, name: str, backbone: str) -> dict[str, dict[int, list[float]]]:
+    """Accuracies by recipe and labels a class."""
+    found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for line in record.lines(RESULTS):
+        if (line["judged"], line["set"], line["backbone"]) != (judged, name, backbone):
+            continue
+        if "accuracy" in line["result"]:
+            found[line["recipe"]][line["labels"]].append(line["result"]["accuracy"])
+    return found
+
+
+def show(options: argparse.Namespace) -> None:
+    """A table a data set: recipes by labels a class."""
+    for name in options.sets:
+        found = means(options.judged, name, options.backbone)
+        print(f"{name}, {options.backbone}, {options.judged} rows, accuracy in per cent")
+        print(f"{'labels a class':24}" + "".join(f"{each or 'all':>14}" for each in SIZES))
+        for recipe, by_size in sorted(found.items()):
+            cells = []
+            for each in SIZES:
+                values = [100 * value for value in by_size.get(each, [])]
+                spread = f" ±{statistics.stdev(values):.1f}" if len(values) > 1 else ""
+                cells.append(f"{statistics.fmean(values):.1f}{spread}" if values else "–")
+            print(f"{recipe:24}" + "".join(f"{cell:>14}" for cell in cells))
+
+
+def plot(options: argparse.Namespace) -> None:
+    """Accuracy over labels a class, a line a recipe."""
+    import altair as alt
+
+    name = options.sets[0]
+    found = means(options.judged, name, options.backbone)
+    n_all = round(
+        len(rows(options.data, name, "train")[0]) / len(set(rows(options.data, name, "train")[1]))
+    )
+    points = [
+        {"recipe": recipe, "labels": each or n_all, "accuracy": 100 * statistics.fmean(values)}
+        for recipe, by_size in found.items()
+        for each, values in by_size.items()
+    ]
+    line = (
+        alt.Chart(alt.Data(values=points), width=640, height=380)
+        .mark_line(point=True)
+        .encode(
+            alt.X("labels:Q", title="labels a class", scale=alt.Scale(type="log")),
+            alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(zero=False)),
+            alt.Color("recipe:N", title=None),
+        )
+        .properties(title=f"{name}, {options.backbone}, {options.judged} rows")
+    )
+    line.save(str(PICTURE))
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--sets", nargs="+", default=["banking77"])
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
+    parser.add_argument("--backbone", default="minilm-l6")
+    parser.add_argument("--labels", nargs="+", type=int, default=list(SIZES), help="0 is all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--judged", choices=("validation", "test"), default="validation")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings")
+    parser.add_argument("--tag", default="", help="added to the recipe's name with --set")
+    parser.add_argument("--show", action="store_true")
+    parser.add_argument("--plot", action="store_true")
+    options = parser.parse_args()
+    if options.show:
+        show(options)
+    elif options.plot:
+        plot(options)
+    else:
+        run(options)
+
+
+if __name__ == "__main__":
+    main()
