@@ -3,7 +3,7 @@
     python benchmarks/adaptation.py throughput
     python benchmarks/adaptation.py quality --sets banking77 --labels 10 --recipes lora fine-tune
     python benchmarks/adaptation.py ingredients
-    python benchmarks/adaptation.py --show      # or --write: the table of docs/recipes.md
+    python benchmarks/adaptation.py --show
 
 Every result is a line in results/adaptation.jsonl as soon as it is there; what has one for this
 commit is not run again. Recipes run with their usual settings, which were chosen on validation
@@ -177,44 +177,6 @@ def show() -> None:
         print(" ".join(str(v) for _, v in key), f"(n={len(results)}):", ", ".join(parts))
 
 
-def page() -> str:
-    """The quality results on BANKING77 as a table: recipes by labels a class."""
-    cells: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for line in record.lines(RESULTS):
-        if line["part"] == "quality" and line["set"] == "banking77":
-            cells[line["recipe"], line["labels"]].append(line["result"])
-    if not cells:
-        return "Not measured yet."
-    sizes = sorted({each for _, each in cells}, key=lambda each: each or 1 << 30)
-    names = sorted({recipe for recipe, _ in cells})
-    heads = [f"{each or 'all'} a class" for each in sizes]
-    table = [f"| recipe | trained | {' | '.join(heads)} |", "|---|---|" + "---|" * len(sizes)]
-    for name in names:
-        shares = [r["trained_share"] for each in sizes for r in cells.get((name, each), [])]
-        share = next((f"{s:.2%}" for s in shares if s is not None), "head")
-        row = [_cell(cells.get((name, each), [])) for each in sizes]
-        table.append(f"| `{name}` | {share} | {' | '.join(row)} |")
-    return "\n".join(table)
-
-
-def _cell(results: list[dict[str, Any]]) -> str:
-    if not results:
-        return "not measured"
-    scores = [100 * r["accuracy"] for r in results]
-    spread = f" ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else ""
-    seconds = statistics.median(r["seconds"] for r in results)
-    return f"{statistics.fmean(scores):.1f}{spread}, {seconds:.0f} s"
-
-
-def write() -> None:
-    """Put the table between the marks of docs/recipes.md."""
-    path = HERE.parent / "docs" / "recipes.md"
-    head, rest = path.read_text("utf-8").split("<!-- figures:begin -->", 1)
-    tail = rest.split("<!-- figures:end -->", 1)[1]
-    marked = f"<!-- figures:begin -->\n{page()}\n<!-- figures:end -->"
-    path.write_text(head + marked + tail, "utf-8")
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -226,11 +188,7 @@ def main() -> None:
     parser.add_argument("--labels", nargs="+", type=int, default=[0], help="a class; 0 is all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--show", action="store_true")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/recipes.md")
     options = parser.parse_args()
-    if options.write:
-        write()
-        return
     if options.show or not options.part:
         show()
         return

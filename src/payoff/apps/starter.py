@@ -67,11 +67,13 @@ name = $name
 path = $path
 text = $text
 label = $label
+# pair = "answer"              # a second text, where two texts are one example
 # group = "customer"           # rows of one customer never stand in both training and test data
 # time = "created_at"          # train on the past, report on what came later
 # segment = "country"          # tell the profit of each market segment
 # out_of_scope = "other"       # the label of requests that belong to none of the classes
 # test = "test.csv"            # a test set of your own
+# unlabelled = "more.csv"      # more texts without labels; some recipes learn from them
 
 [value]                        # what one request is worth, in money
 currency = $currency
@@ -99,6 +101,7 @@ $range
 
 # [labels]
 # price_each = 0.08            # what it costs to have one more text labelled
+# descriptions = { refund = "The customer wants money back." }
 
 # [mix]                        # label shares to come, where they differ from those of the data
 # refund = 0.2

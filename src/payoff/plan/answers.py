@@ -23,8 +23,8 @@ from payoff.data.dataset import Dataset
 from payoff.evidence.answers import AnswerQuality, measure_answers
 from payoff.plan.answer_rows import cut_answers
 from payoff.plan.ladder import rung
+from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.runs import Run
-from payoff.plan.search import learning_inputs
 
 if TYPE_CHECKING:
     from payoff.adapt.answers import AnswerSettings, AnswerTuning

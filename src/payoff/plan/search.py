@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,13 +36,13 @@ from payoff.plan.clock import Clock
 from payoff.plan.conclusion import conclude, price_api
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Ladder, Tried
+from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.options import Option, Workshop
 from payoff.plan.parts import Parts, parts_of
 from payoff.plan.plan import Plan
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
 from payoff.plan.trackers.tracking import ended, keep_evidence
-from payoff.plan.versions import versions
 
 _MEASURING_S = 24.0  # quick options and the report
 _MEASURING_S_A_MEGABYTE = 0.25  # seen here: four options of an encoder, 29 s at 91 MB, 115 at 471
@@ -309,30 +308,6 @@ def _worlds(truth: np.ndarray[Any, Any], parts: Parts, terms: Terms, seed: int) 
     )
 
 
-def learning_inputs(
-    dataset: Dataset,
-    test: Dataset | None,
-    seed: int,
-    backbones: tuple[str, ...],
-    *,
-    unlabelled: Sequence[str] = (),
-    descriptions: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """What determines what is learnt, whatever it is worth."""
-    inputs: dict[str, Any] = {
-        "data": dataset.fingerprint,
-        "test": test.fingerprint if test is not None else None,
-        "seed": seed,
-        "backbones": {name: _weights(name) for name in backbones},
-        "versions": versions(),
-    }
-    if unlabelled:
-        inputs["unlabelled"] = hashlib.sha256("\0".join(unlabelled).encode()).hexdigest()
-    if descriptions:
-        inputs["descriptions"] = dict(sorted(descriptions.items()))
-    return inputs
-
-
 def checked_descriptions(
     descriptions: Mapping[str, str], labels: Sequence[str]
 ) -> Mapping[str, str]:
@@ -356,12 +331,3 @@ def checked_descriptions(
         if label not in labels
     )
     return descriptions
-
-
-def _weights(name: str) -> str:
-    """SHA-256 of the weights in a user's own folder, where they may change under one name."""
-    backbone = find(name)
-    if backbone.folder is None:
-        return ""
-    with (backbone.folder / backbone.laid_file).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -35,12 +35,12 @@ from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import this_machine
 from payoff.plan.keeping import Keeper
 from payoff.plan.ladder import rung
+from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.parts import Parts, parts_of
 from payoff.plan.runs import Run
 from payoff.plan.search import (
     bench_of,
     checked_descriptions,
-    learning_inputs,
     suited_backbones,
     validation_share,
 )

@@ -27,10 +27,10 @@ from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import Machine, this_machine
 from payoff.plan.dictionary_lookup import DictionaryLookup
 from payoff.plan.ladder import rung
+from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.runs import Run
-from payoff.plan.search import _weights, suited_backbones
+from payoff.plan.search import suited_backbones
 from payoff.plan.tune import candidate_of
-from payoff.plan.versions import versions
 
 if TYPE_CHECKING:
     from payoff.adapt.recipes.tagging import Tagging
@@ -141,14 +141,7 @@ def tune_entities(
     share = float(np.clip(0.15, 200 / max(len(annotated), 1), 0.3))
     cut = split_annotated(annotated, test_set=test, validation=share, seed=seed)
     backbones = (backbone,) if backbone else suited_backbones(cut.train.texts)[:1]
-    learning = {
-        "task": "entities",
-        "data": annotated.fingerprint,
-        "test": test.fingerprint if test is not None else None,
-        "seed": seed,
-        "backbones": {name: _weights(name) for name in backbones},
-        "versions": versions(),
-    }
+    learning = learning_inputs(annotated, test, seed, backbones) | {"task": "entities"}
     run = Run.open(Path(runs), "entities", learning=learning, choosing={"recipe": recipe})
     bench = _bench(cut, backbones, run, seed=seed, progress=listener)
     candidate = candidate_of(plain, bench, settings or {})

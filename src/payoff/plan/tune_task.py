@@ -29,8 +29,9 @@ from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import Machine, this_machine
 from payoff.plan.ladder import rung
+from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.runs import Run
-from payoff.plan.search import learning_inputs, suited_backbones
+from payoff.plan.search import suited_backbones
 from payoff.plan.task_parts import TaskParts, target_cells, task_parts
 from payoff.plan.tune import candidate_of, trained
 

@@ -21,7 +21,7 @@ import resource
 import numpy as np, torch
 from payoff.adapt.engine.batches import pack
 from payoff.adapt.engine.classifier import Classifier
-from payoff.adapt.engine.encoder import Encoder
+from payoff.adapt.engine.encoder import Encoder, EncoderShape
 from payoff.adapt.engine.memory import training_bytes
 from payoff.adapt.engine.tokens import Tokens
 

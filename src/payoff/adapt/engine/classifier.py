@@ -61,6 +61,10 @@ class Classifier(nn.Module):
 
     def vectors(self, hidden: Tensor, batch: Packed) -> Tensor:
         """``(n_tokens, width)`` below layer ``depth`` to those of texts, ``(n_texts, width)``."""
+        return self.trunk[0].pool(self.climbed(hidden, batch), batch)
+
+    def climbed(self, hidden: Tensor, batch: Packed) -> Tensor:
+        """``(n_tokens, width)`` below layer ``depth`` to the same above the last layer."""
         groups = batch.groups
         n_prompt = 0
         if self.prompt is not None:
@@ -72,7 +76,7 @@ class Classifier(nn.Module):
             hidden = layer(hidden, groups, bias)
         if n_prompt:
             hidden = _without_prompt(hidden, groups, n_prompt)
-        return self.trunk[0].pool(hidden, batch)
+        return hidden
 
     def own_layers(self) -> Iterable[Layer]:
         """The layers from ``depth`` on."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -78,6 +80,7 @@ def _help(
 ) -> None:
     """The life of a process that was started by `led`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to handle
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     store = _store(port, timeout_s)
     rank, size = place
     one = Team(rank, size, store)
@@ -89,6 +92,15 @@ def _help(
         with suppress(RuntimeError):  # the store is gone with the first process
             store.set(f"failed-{rank}", str(error))
         sys.exit(1)
+
+
+def _end_with_the_first() -> None:
+    """Make sure that this process ends where the first one is gone, whatever it waits for."""
+    first = multiprocessing.parent_process()
+    assert first is not None
+    first.join()
+    time.sleep(_GONE_S)  # it may notice by itself, and say so
+    os._exit(1)
 
 
 def _wait_for(others: Sequence[Any], store: Any, lead: Team) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from payoff.adapt.engine.batches import Packed, by_tokens, pack, places
-from payoff.adapt.engine.classifier import Classifier, _with_prompt, _without_prompt
+from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.trunk import BATCH_TOKENS, Trunk
 
 
@@ -24,17 +24,7 @@ class Tagger(Classifier):
 
     def vectors(self, hidden: Tensor, batch: Packed) -> Tensor:
         """``(n_tokens, width)`` below layer ``depth`` to normalised vectors of the same shape."""
-        groups, n_prompt = batch.groups, 0
-        if self.prompt is not None:
-            prompt = self.prompt()
-            n_prompt = len(prompt)
-            hidden, groups = _with_prompt(hidden, groups, prompt)
-        bias = self.trunk[0].relative_bias(max(length for _, _, length in groups))
-        for layer in self.own_layers():
-            hidden = layer(hidden, groups, bias)
-        if n_prompt:
-            hidden = _without_prompt(hidden, groups, n_prompt)
-        return functional.normalize(hidden, dim=1)
+        return functional.normalize(self.climbed(hidden, batch), dim=1)
 
 
 def tagger_logits(tagger: Tagger, trunk: Trunk, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -81,8 +81,9 @@ CASES = {
     "prompt": Case(lambda: Prompt(6), r"prompt\.values", 6 * 32, starts_equal=False),
     "p-tuning": Case(
         lambda: MadePrompt(6, 16),
-        r"prompt\.(values|network\.[02]\.(weight|bias))",
-        6 * 32 + 2 * 32 * 16 + 16 + 32,
+        r"prompt\.(values|recurrent\.\w+|network\.[02]\.(weight|bias))",
+        # The vectors; two directions of four gates of 8 from 32 and 8; two linear layers.
+        6 * 32 + 2 * 4 * 8 * (32 + 8 + 2) + 16 * (16 + 1) + 32 * (16 + 1),
         starts_equal=False,
     ),
 }
