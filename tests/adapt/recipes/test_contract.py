@@ -37,6 +37,10 @@ DATA: dict[str, tuple[list[int], dict[str, Any]]] = {
 }
 
 
+REPEATED = {"two classes", "Chinese"}
+"""Where everything is done twice, to see that the seed decides it."""
+
+
 def learn_from(name: str) -> tuple[list[str], np.ndarray, int]:
     """Texts to learn from, each class among them, then twenty of the same kind to judge by."""
     counts, how = DATA[name]
@@ -105,22 +109,28 @@ def check(
     return candidate, logits
 
 
+def check_repeated(
+    recipe: Recipe, candidate: Candidate, again: Workbench, logits: np.ndarray, folder: Path
+) -> None:
+    """The same seed gives the same logits and the same bytes."""
+    second = recipe.start(candidate, again)
+    second.advance(1.0)
+    np.testing.assert_array_equal(second.logits(again.validation), logits)
+    (folder / "saved again").mkdir()
+    second.save(folder / "saved again")
+    recipe.export(candidate, again, folder / "saved again", folder / "tier again")
+    assert files(folder / "tier again") == files(folder / "tier")
+
+
 @by_recipe
 @pytest.mark.parametrize("name", DATA)
 def test_a_recipe_keeps_its_promises(
     recipe: Recipe, name: str, make: Callable[..., Workbench], tmp_path: Path
 ) -> None:
-    bench, again = make(name), make(name, folder="elsewhere")
+    bench = make(name)
     candidate, logits = check(recipe, bench, tmp_path)
-
-    second = recipe.start(candidate, again)
-    second.advance(1.0)
-    np.testing.assert_array_equal(second.logits(bench.validation), logits)
-    (tmp_path / "saved again").mkdir()
-    second.save(tmp_path / "saved again")
-    recipe.export(candidate, again, tmp_path / "saved again", tmp_path / "tier again")
-    assert files(tmp_path / "tier again") == files(tmp_path / "tier")
-
+    if name in REPEATED:
+        check_repeated(recipe, candidate, make(name, folder="elsewhere"), logits, tmp_path)
     right = (logits.argmax(1) == bench.targets[bench.validation]).mean()
     if name == "two classes" and recipe.name not in KNOWS_NAMES_ONLY:
         assert right > 0.7, "it learns what can be learnt"

@@ -22,7 +22,8 @@ from payoff.core.errors import AdaptError
 
 Make = Callable[..., Any]
 SEARCHED = [recipe for recipe in recipes() if isinstance(recipe, Searched)]
-TUNED = [recipe for recipe in recipes() if isinstance(recipe, Tuned)]
+# The backbone of these tests has no language-model head, which `masked` needs.
+TUNED = [r for r in recipes() if isinstance(r, Tuned) and r.name != "masked"]
 
 
 def named(found: list[Any]) -> Any:
