@@ -72,7 +72,7 @@ def trainer(
         targets = ["query", "key", "value", "dense"]
         config = LoraConfig(r=lora_rank, lora_alpha=2 * lora_rank, target_modules=targets)
         encoder = get_peft_model(encoder, config)
-    model = _pooled(encoder, len(names)) if tuned else _first_token(encoder, len(names))
+    model = _classifier(encoder, len(names), tuned=tuned)
 
     def encoded(some: Sequence[str], targets: Sequence[int]) -> list[dict[str, Any]]:
         if not some:
@@ -122,11 +122,11 @@ def trainer(
     return Trained(seconds, epochs * len(texts) / seconds, predicted)
 
 
-def _pooled(encoder: Any, n_labels: int) -> Any:
-    """Mean pooling, normalisation, a linear head, label smoothing."""
+def _classifier(encoder: Any, n_labels: int, *, tuned: bool) -> Any:
+    """A linear head: on the normalised mean with smoothing, or plainly on the first token."""
     from torch import nn
 
-    class Pooled(nn.Module):
+    class Classifier(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.encoder = encoder
@@ -138,35 +138,15 @@ def _pooled(encoder: Any, n_labels: int) -> Any:
             hidden = self.encoder(
                 input_ids=input_ids, attention_mask=attention_mask
             ).last_hidden_state
-            mask = attention_mask[..., None].float()
-            pooled = nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1)
-            logits = self.head(pooled * 16.0)
+            vectors = hidden[:, 0]
+            if tuned:
+                mask = attention_mask[..., None].float()
+                vectors = 16.0 * nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1))
+            logits = self.head(vectors)
             loss = None
             if labels is not None:
-                loss = nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
+                smoothing = 0.1 if tuned else 0.0
+                loss = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
             return {"loss": loss, "logits": logits}
 
-    return Pooled()
-
-
-def _first_token(encoder: Any, n_labels: int) -> Any:
-    """A linear head on the first token."""
-    from torch import nn
-
-    class FirstToken(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.encoder = encoder
-            self.head = nn.Linear(encoder.config.hidden_size, n_labels)
-
-        def forward(
-            self, input_ids: Any, attention_mask: Any, labels: Any = None, **_: Any
-        ) -> dict[str, Any]:
-            hidden = self.encoder(
-                input_ids=input_ids, attention_mask=attention_mask
-            ).last_hidden_state
-            logits = self.head(hidden[:, 0])
-            loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
-            return {"loss": loss, "logits": logits}
-
-    return FirstToken()
+    return Classifier()

@@ -59,12 +59,13 @@ def test_a_real_encoder_ends_where_one_process_does(tmp_path: Path) -> None:
     bench = Workbench(
         tuple(texts), targets, ("a", "b"), rows, rows[:0], ("minilm-l6",), tmp_path / "trunk"
     )
-    (usual,) = recipe_named("contrast").standard(bench)
+    recipe = recipe_named("contrast")
+    (usual,) = recipe.standard(bench)
     settings = dict(usual.settings) | {"depth": 4, "epochs": 3.0}
     candidate = replace(usual, settings=tuple(settings.items()))
     found = []
     for processes in (1, 2):
-        with started(candidate, bench, processes=processes) as attempt:
+        with started(recipe, candidate, bench, processes=processes) as attempt:
             attempt.advance(1.0)
             inner = getattr(attempt, "attempt", attempt)
             found.append(inner.training.classifier.state_dict())

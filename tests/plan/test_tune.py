@@ -55,6 +55,7 @@ def test_settings_change_what_is_trained(
         ("fine-tune", {"depth": "deep"}, "PF406"),
         ("fine-tune", {"epochs": "nan"}, "PF406"),
         ("static-head", {}, "PF405"),
+        ("prompted", {}, "PF405"),
     ],
 )
 def test_what_cannot_be_tuned_is_told(
@@ -69,6 +70,7 @@ def test_what_cannot_be_tuned_is_told(
     with pytest.raises(AdaptError) as told:
         trial(requests, recipe, tmp_path, backbone=backbones[0], settings=settings)
     assert told.value.code == code
+    assert recipe != "prompted" or "smollm2-135m" in str(told.value)
 
 
 def test_a_killed_training_goes_on(

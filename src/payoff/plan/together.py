@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.adapt.recipes import recipe_named
-from payoff.adapt.recipes.recipe import Attempt, Candidate
+from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.core.errors import AdaptError
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def started(candidate: Candidate, bench: Workbench, *, processes: int = 1) -> Iterator[Attempt]:
+def started(
+    recipe: Recipe, candidate: Candidate, bench: Workbench, *, processes: int = 1
+) -> Iterator[Attempt]:
     """Begin a candidate, whose steps are shared by ``processes`` while the block lasts.
 
     What comes out is what one process trains, but for rounding; only this process writes.
 
     Args:
+        recipe: Of the candidate; more than one process find it by its name.
         candidate: Which.
         bench: The rows and who listens.
         processes: How many; with 1 it is just begun.
@@ -39,10 +42,10 @@ def started(candidate: Candidate, bench: Workbench, *, processes: int = 1) -> It
             not start or is gone.
 
     Example:
-        >>> with started(candidate, bench, processes=2) as attempt:  # doctest: +SKIP
+        >>> with started(recipe, candidate, bench, processes=2) as attempt:  # doctest: +SKIP
         ...     attempt.advance(1.0)
     """
-    attempt = recipe_named(candidate.recipe).start(candidate, bench)
+    attempt = recipe.start(candidate, bench)
     if processes == 1:
         yield attempt
         return

@@ -228,8 +228,10 @@ def candidate_of(recipe: Recipe, bench: Workbench, settings: Mapping[str, Any]) 
             "PF405",
             f"recipe '{recipe.name}' on {', '.join(bench.backbones)}",
             "it cannot use these backbones or these data",
-            expected=getattr(recipe, "needs", ""),
-            mend="Name another backbone, or give texts without labels: docs/recipes.md says what "
+            expected=(needed := getattr(recipe, "needs", "")),
+            mend="Give it what it needs; docs/recipes.md says more."
+            if needed
+            else "Name another backbone, or give texts without labels: docs/recipes.md says what "
             "each recipe needs.",
         )
     known = dict(usual[0].settings) | optional_settings(recipe, usual[0], bench)
@@ -286,7 +288,7 @@ def trained(
     seconds = 0.0
     with (
         training_of(bench, candidate),
-        started(candidate, replace(bench, progress=keeper), processes=processes) as attempt,
+        started(recipe, candidate, replace(bench, progress=keeper), processes=processes) as attempt,
     ):
         for share in recipe.rungs:
             key = rung(candidate, share)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +29,10 @@ from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.runs import Run
 from payoff.plan.search import suited_backbones
-from payoff.plan.tune import candidate_of
+from payoff.plan.tune import candidate_of, trained
 
 if TYPE_CHECKING:
-    from payoff.adapt.recipes.tagging import Tagging
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def tune_entities(
         test: Texts to report on; cut from ``annotated`` where not given.
         report: Measure on the test texts too. Choose by validation first.
         seed: Seed of everything random.
-        runs: Folder of runs; a killed training goes on at the last rung that it passed.
+        runs: Folder of runs; a killed training goes on where it stopped.
         progress: Who listens.
 
     Raises:
@@ -146,7 +145,7 @@ def tune_entities(
     bench = _bench(cut, backbones, run, seed=seed, progress=listener)
     candidate = candidate_of(plain, bench, settings or {})
     listener.say(f"{candidate.name}: about {tagging.seconds(candidate, bench):.0f} s")
-    attempt, seconds = _trained(tagging, candidate, bench, run)
+    attempt, seconds = trained(tagging, candidate, bench, run)
     place = run.tier(candidate.key)
     spec = tagging.export(candidate, bench, run.attempt(rung(candidate, 1.0)), place)
     trial = _measured(candidate, spec, place, attempt, cut=cut, report=report, seconds=seconds)
@@ -170,28 +169,6 @@ def _bench(
         progress=progress,
         spans=cut.train.spans + cut.validation.spans,
     )
-
-
-def _trained(
-    tagging: Tagging, candidate: Candidate, bench: TagBench, run: Run
-) -> tuple[Attempt, float]:
-    """The whole training, kept at every rung; and its seconds, those of before included."""
-    attempt = tagging.start(candidate, bench)
-    seconds = 0.0
-    for share in tagging.rungs:
-        key = rung(candidate, share)
-        kept = run.recorded(key)
-        if kept is not None:
-            attempt.restore(run.attempt(key))
-            seconds = kept[0]["seconds"]
-            continue
-        begun = time.perf_counter()
-        attempt.advance(share)
-        logits = attempt.logits(bench.validation)
-        seconds += time.perf_counter() - begun
-        result = {"share": share, "seconds": seconds, "started_s": 0.0}
-        run.record(key, result, logits, attempt.save)
-    return attempt, seconds
 
 
 def _measured(

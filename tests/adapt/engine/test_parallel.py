@@ -193,7 +193,7 @@ def test_without_its_leader_a_process_ends(tmp_path: Path, repository: Path) -> 
         lines = {leader.stdout.readline().strip() for _ in range(2)}
         (pid,) = (int(line) for line in lines if line.isdigit())
         leader.kill()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 20
     while runs(pid) and time.monotonic() < until:
         time.sleep(0.1)
     assert not runs(pid)

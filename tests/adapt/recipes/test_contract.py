@@ -37,10 +37,6 @@ DATA: dict[str, tuple[list[int], dict[str, Any]]] = {
 }
 
 
-REPEATED = {"two classes", "Chinese"}
-"""Where everything is done twice, to see that the seed decides it."""
-
-
 def learn_from(name: str) -> tuple[list[str], np.ndarray, int]:
     """Texts to learn from, each class among them, then twenty of the same kind to judge by."""
     counts, how = DATA[name]
@@ -129,8 +125,7 @@ def test_a_recipe_keeps_its_promises(
 ) -> None:
     bench = make(name)
     candidate, logits = check(recipe, bench, tmp_path)
-    if name in REPEATED:
-        check_repeated(recipe, candidate, make(name, folder="elsewhere"), logits, tmp_path)
+    check_repeated(recipe, candidate, make(name, folder="elsewhere"), logits, tmp_path)
     right = (logits.argmax(1) == bench.targets[bench.validation]).mean()
     if name == "two classes" and recipe.name not in KNOWS_NAMES_ONLY:
         assert right > 0.7, "it learns what can be learnt"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.adapt.recipes.test_contract import DATA, check, files, learn_from
+from tests.adapt.recipes.test_contract import learn_from
 from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.engine.objectives.adversarial import FGMLoss, FreeLBLoss
@@ -70,27 +70,6 @@ def usual(recipe: Recipe, bench: Workbench, **changed: Any) -> Candidate:
     (candidate,) = recipe.standard(bench)
     assert changed.keys() <= dict(candidate.settings).keys()
     return replace(candidate, settings=tuple((dict(candidate.settings) | changed).items()))
-
-
-@pytest.mark.parametrize("recipe", ALL, ids=named)
-@pytest.mark.parametrize("name", DATA)
-def test_they_keep_the_promises_of_every_recipe(
-    recipe: Recipe,
-    name: str,
-    make: Callable[..., Workbench],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(Tuned, "epochs", lambda self, bench: 3.0)
-    bench, again = make(name), make(name, folder="elsewhere")
-    candidate, logits = check(recipe, bench, tmp_path)
-    second = recipe.start(candidate, again)
-    second.advance(1.0)
-    np.testing.assert_array_equal(second.logits(bench.validation), logits)
-    (tmp_path / "saved again").mkdir()
-    second.save(tmp_path / "saved again")
-    recipe.export(candidate, again, tmp_path / "saved again", tmp_path / "tier again")
-    assert files(tmp_path / "tier again") == files(tmp_path / "tier")
 
 
 @pytest.mark.parametrize("recipe", ALL, ids=named)

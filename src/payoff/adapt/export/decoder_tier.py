@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from payoff.adapt.export.onnx_decoder import write_decoder_onnx
+from payoff.adapt.export.tokenizer_file import write_tokenizer
 from payoff.artifact.runtime.prompt import AnswerPrompt, read_prompts
 from payoff.artifact.tier import Kind, TierSpec
-from payoff.core.files import whole_folder, write_json, write_text
+from payoff.core.files import whole_folder, write_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -69,8 +70,6 @@ def _write(
 ) -> TierSpec:
     with whole_folder(target) as draft:
         write_decoder_onnx(decoder, draft / "model.onnx")
-        tokenizer.no_truncation()
-        # Not by its own `save`, which tells a full disk as a bare Exception.
-        write_text(draft / "tokenizer.json", tokenizer.to_str(pretty=True))
+        write_tokenizer(tokenizer, draft)
         write_json(draft / "prompt.json", dict(prompt))
     return TierSpec(name, kind)

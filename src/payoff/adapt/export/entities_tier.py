@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from payoff.adapt.export.onnx_tagger import write_tagger_onnx
+from payoff.adapt.export.tokenizer_file import write_tokenizer
 from payoff.artifact.tier import TierSpec
-from payoff.core.files import whole_folder, write_text
+from payoff.core.files import whole_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,10 +50,7 @@ def write_entities_tier(
             prompt=prompt,
             depth=depth,
         )
-        opened.tokenizer.no_truncation()
-        opened.tokenizer.no_padding()
-        # Not by its own `save`, which tells a full disk as a bare Exception.
-        write_text(draft / "tokenizer.json", opened.tokenizer.to_str(pretty=True))
+        write_tokenizer(opened.tokenizer, draft)
     settings = {
         "labels": list(tagged.labels),
         "max_tokens": tagged.windows.max_tokens,

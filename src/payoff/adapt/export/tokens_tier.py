@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from payoff.adapt.export.onnx_encoder import write_onnx
 from payoff.adapt.export.onnx_static import write_static_onnx
+from payoff.adapt.export.tokenizer_file import write_tokenizer
 from payoff.artifact.tier import TierSpec
-from payoff.core.files import whole_folder, write_text
+from payoff.core.files import whole_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,7 +50,7 @@ def write_encoder_tier(
             prompt=prompt,
             depth=depth,
         )
-        _write_tokenizer(opened, draft)
+        write_tokenizer(opened.tokenizer, draft)
     return TierSpec(name, "tokens", settings=_settings(opened))
 
 
@@ -60,14 +61,8 @@ def write_static_tier(opened: Opened, head: LinearHead, target: Path, *, name: s
     with whole_folder(target) as draft:
         table = load_static_table(opened.folder)
         write_static_onnx(table, head.weight, head.bias, draft / "model.onnx")
-        _write_tokenizer(opened, draft)
+        write_tokenizer(opened.tokenizer, draft)
     return TierSpec(name, "tokens", settings={**_settings(opened), "static": True})
-
-
-def _write_tokenizer(opened: Opened, draft: Path) -> None:
-    opened.tokenizer.no_truncation()
-    # Not by its own `save`, which tells a full disk as a bare Exception.
-    write_text(draft / "tokenizer.json", opened.tokenizer.to_str(pretty=True))
 
 
 def _settings(opened: Opened) -> dict[str, Any]:

@@ -68,9 +68,11 @@ class Api:
     Attributes:
         name: As registered.
         rungs: All at once.
+        needs: What there must be, for whoever finds none.
     """
 
     name = "api"
+    needs = "the variables PAYOFF_ENDPOINT and PAYOFF_ENDPOINT_MODEL in the environment"
     rungs: tuple[float, ...] = (1.0,)
     defaults: tuple[tuple[str, Any], ...] = (
         ("key_variable", "OPENAI_API_KEY"),

@@ -63,9 +63,11 @@ class Prompted:
     Attributes:
         name: As registered.
         rungs: All at once.
+        needs: What there must be, for whoever finds none.
     """
 
     name = "prompted"
+    needs = "a decoder: --backbone smollm2-135m"
     rungs: tuple[float, ...] = (1.0,)
     defaults = (
         ("template", "auto"),

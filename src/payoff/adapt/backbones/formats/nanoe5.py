@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from payoff.adapt.backbones.byte_cursor import ByteCursor
 from payoff.adapt.backbones.weights_file import write_weights
 from payoff.core.errors import BackboneError
 from payoff.core.files import write_json
@@ -54,17 +55,8 @@ class _Sizes:
     n_types: int
 
 
-class _Reader:
-    """A cursor over the file's bytes."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.at = 0
-
-    def take(self, form: str) -> tuple[Any, ...]:
-        values = struct.unpack_from("<" + form, self.content, self.at)
-        self.at += struct.calcsize("<" + form)
-        return values
+class _Reader(ByteCursor):
+    """A cursor that knows what else such a file holds."""
 
     def array(self, dtype: str, count: int) -> np.ndarray[Any, Any]:
         values = np.frombuffer(self.content, dtype, count, self.at)
