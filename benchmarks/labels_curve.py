@@ -6,8 +6,10 @@
 
 Seconds are not kept here (benchmarks/adaptation.py has them): the activations of all texts are
 computed once and shared by all recipes, sizes and seeds. ``validation`` judges by 2,000 training
-rows that are never learnt from; what is concluded from there is reported on ``test``. Every result
-is a line in results/labels_curve.jsonl as soon as it is there, and is not computed again.
+rows that are never learnt from; what is concluded from there is reported on ``test``.
+``automatic`` has the learnt rows alone: it takes the recipe that is best on some of them, as
+`payoff run` judges where all errors cost the same, and trains it on all of them. Every result is
+a line in results/labels_curve.jsonl as soon as it is there, and is not computed again.
 """
 
 from __future__ import annotations
@@ -33,13 +35,20 @@ SIZES = (1, 2, 5, 10, 20, 50, 0)
 RECIPES = (
     "zero-shot",
     "bag-of-words",
+    "static-head",
     "prototypes",
+    "named-head",
     "shrunk-head",
     "neighbours",
     "frozen-head",
     "contrastive",
     "fine-tune",
+    "automatic",
 )
+BACKBONES_BESIDE = {"static-head": "wordllama-256"}
+LEAST_LABELS = {"fine-tune": 5}
+MOST_LABELS = {"contrastive": 50}  # a class: beyond, it has no reason
+CHANGED = {"fine-tune": {"depth": 3}}  # the upper half, the first that `payoff run` tries
 
 
 def parts(data: Path, name: str, judged: str) -> tuple[Rows, Rows]:
@@ -60,12 +69,11 @@ def score(recipe: str, bench: Any, settings: dict[str, Any]) -> dict[str, Any] |
     from payoff.adapt.recipes import recipe_named
     from payoff.core.errors import AdaptError
 
-    made = recipe_named(recipe)
-    candidate = made.standard(bench)[0]
-    changed = {**dict(candidate.settings), **settings}
-    candidate = replace(candidate, settings=tuple(changed.items()))
     try:
-        attempt = made.start(candidate, bench)
+        candidate = usual(automatic(bench) if recipe == "automatic" else recipe, bench)
+        changed = {**dict(candidate.settings), **settings}
+        candidate = replace(candidate, settings=tuple(changed.items()))
+        attempt = recipe_named(candidate.recipe).start(candidate, bench)
         attempt.advance(1.0)
     except AdaptError as error:
         return {"refused": str(error)}
@@ -79,8 +87,55 @@ def score(recipe: str, bench: Any, settings: dict[str, Any]) -> dict[str, Any] |
         "macro_f1": float(f1_score(truth, predicted, average="macro")),
         "log_loss": float(losses.mean()),
         "n_train": len(bench.train),
+        "recipe": candidate.recipe,
         "settings": changed,
     }
+
+
+def sensible(recipe: str, each: int) -> bool:
+    """Whether anybody would use a recipe with so many labels a class."""
+    n = each or 10**9
+    return LEAST_LABELS.get(recipe, 1) <= n <= MOST_LABELS.get(recipe, 10**9)
+
+
+def usual(recipe: str, bench: Any) -> Any:
+    """A recipe's usual candidate."""
+    from payoff.adapt.recipes import recipe_named
+
+    if recipe in BACKBONES_BESIDE:
+        bench = replace(bench, backbones=(BACKBONES_BESIDE[recipe],))
+    candidate = recipe_named(recipe).standard(bench)[0]
+    changed = {**dict(candidate.settings), **CHANGED.get(recipe, {})}
+    return replace(candidate, settings=tuple(changed.items()))
+
+
+def automatic(bench: Any) -> str:
+    """The recipe that is best for so many rows a label, unless some of the rows clearly object."""
+    from payoff.adapt.recipes import recipe_named, recipes
+    from payoff.adapt.recipes.folds import folds
+    from payoff.adapt.recipes.usual import usual_recipe
+    from payoff.evidence.calibration import cross_fitted
+    from payoff.plan.score import Score, foremost
+
+    targets = bench.train_targets
+    expected = usual_recipe(len(targets), len(bench.labels))
+    fold = folds(targets, 5, seed=bench.seed)
+    if not (fold >= 0).any():
+        return expected
+    judged = bench.train[fold == 0]
+    cut = replace(bench, train=bench.train[fold != 0], validation=judged)
+    both = replace(cut, backbones=(*bench.backbones, "wordllama-256"))
+    names = [recipe.name for recipe in recipes() if recipe.candidates(both)]
+    truth, scores = bench.targets[judged], {}
+    for name in dict.fromkeys([*names, expected]):
+        attempt = recipe_named(name).start(usual(name, cut), cut)
+        attempt.advance(1.0)
+        found = cross_fitted(attempt.logits(judged), truth, seed=bench.seed)
+        right = (found.argmax(1) == truth).astype(float)
+        losses = -np.log(np.maximum(found[np.arange(len(truth)), truth], 1e-12))
+        scores[name] = Score(right, losses)
+    first = list(scores)[foremost(list(scores.values()))]
+    return first if scores[expected].clearly_behind(scores[first]) else expected
 
 
 def run(options: argparse.Namespace) -> None:
@@ -97,6 +152,8 @@ def run(options: argparse.Namespace) -> None:
                     chosen = np.array(draw(pool[1], each, seed))
                     bench = replace(base, train=chosen, seed=seed)
                     for recipe in options.recipes:
+                        if not sensible(recipe, each):
+                            continue
                         key = {
                             "set": name,
                             "judged": options.judged,

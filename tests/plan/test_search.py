@@ -83,8 +83,8 @@ def test_every_recipe_precision_and_baseline_is_compared(plan: Plan) -> None:
         ("static-head", "fp32"),
         *(
             (recipe, precision)
-            # The last two are tried because the labels are few.
-            for recipe in ("fine-tune", "frozen-head", "prototypes", "shrunk-head")
+            # The last is tried because the labels are few.
+            for recipe in ("fine-tune", "frozen-head", "named-head")
             for precision in ("fp32", "int8")
         ),
     }

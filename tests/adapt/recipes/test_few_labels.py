@@ -15,7 +15,8 @@ from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.engine.encode import encode
 from payoff.adapt.recipes.contrastive import Contrastive
-from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.linear import LinearHead, fit_logistic
+from payoff.adapt.recipes.named_head import NamedHead, fit_named, helpful_names
 from payoff.adapt.recipes.neighbours import (
     NeighbourBlend,
     Neighbours,
@@ -38,8 +39,15 @@ from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 
 Make = Callable[..., Any]
-ALL: list[Recipe] = [ZeroShot(), Prototypes(), ShrunkHead(), Neighbours(), Contrastive()]
-NAMELESS = ALL[3:]  # they learn from rows alone
+ALL: list[Recipe] = [
+    ZeroShot(),
+    Prototypes(),
+    NamedHead(),
+    ShrunkHead(),
+    Contrastive(),
+    Neighbours(),
+]
+NAMELESS = ALL[5:]  # they learn from rows alone
 
 
 def named(recipe: Recipe) -> str:
@@ -114,13 +122,14 @@ def test_only_encoders_are_used(recipe: Recipe, make: Callable[..., Workbench]) 
 @pytest.mark.parametrize(
     ("recipe", "most"),
     [
-        (Prototypes(), 50),
-        (ShrunkHead(), 50),
+        (NamedHead(), 50),
         (Contrastive(), 20),
+        (Prototypes(), 0),
+        (ShrunkHead(), 0),
         (Neighbours(), 0),
         (ZeroShot(), 0),
     ],
-    ids=["prototypes", "shrunk-head", "contrastive", "neighbours", "zero-shot"],
+    ids=["named-head", "contrastive", "prototypes", "shrunk-head", "neighbours", "zero-shot"],
 )
 def test_they_are_searched_where_labels_are_few(
     recipe: Recipe, most: int, make: Callable[..., Workbench]
@@ -302,6 +311,39 @@ def test_what_is_chosen_serves_rows_left_out() -> None:
     names = np.zeros((4, 6))  # they say nothing
     near = Discriminant.of(rows, targets, n_labels=4).head(1.0, prior=0.0)
     assert right(fit_shrunk(rows, targets, names, prior=0.0, seed=0)) > right(near) + 0.02
+
+
+# Named head.
+
+
+def test_a_name_is_as_good_as_so_many_equal_rows() -> None:
+    rows, targets = classes_of_normals([4] * 3)
+    name = np.random.default_rng(1).normal(size=(3, rows.shape[1]))
+    thrice = np.concatenate([rows, name, name, name])
+    classes = np.concatenate([targets, *[np.arange(3)] * 3])
+    told = fit_named(rows, targets, name, strength=10.0, names=3.0)
+    shown = fit_logistic(thrice, classes, n_labels=3, strength=10.0)
+    np.testing.assert_allclose(told(rows), shown(rows), atol=0.02)
+
+
+def test_names_count_where_they_help_and_not_where_they_mislead() -> None:
+    rows, targets = classes_of_normals([3] * 4)
+    means = np.stack([rows[targets == label].mean(axis=0) for label in range(4)])
+
+    def chosen(named: np.ndarray, classes: np.ndarray = targets) -> float:
+        return helpful_names(rows, classes, named, strength=10.0, names=1.0, seed=0)
+
+    assert chosen(means) == 1.0
+    assert chosen(20 * means[[1, 2, 3, 0]]) == 0.0
+    assert chosen(20 * means[[1, 2, 3, 0]], np.minimum(targets, 2)) == 1.0, "one has no row"
+
+
+def test_without_names_a_named_head_is_a_frozen_head() -> None:
+    rows, targets = classes_of_normals([4] * 3)
+    plain = fit_logistic(rows, targets, n_labels=3, strength=10.0)
+    told = fit_named(rows, targets, np.ones((3, rows.shape[1])), strength=10.0, names=0.0)
+    np.testing.assert_array_equal(told.weight, plain.weight)
+    assert helpful_names(rows, targets, np.eye(3), strength=10.0, names=0.0, seed=0) == 0.0
 
 
 # Neighbours.

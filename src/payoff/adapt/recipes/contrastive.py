@@ -1,25 +1,24 @@
-"""Contrastive fine-tuning of an encoder, then a head on its new vectors."""
+"""Contrastive fine-tuning of an encoder, half of the way, then a head on its new vectors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from payoff.adapt.engine.classifier import classifier_vectors
 from payoff.adapt.engine.contrastive_tuning import Contrast, ContrastiveTuning
 from payoff.adapt.engine.finetuning import Schedule
 from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
 from payoff.adapt.engine.objectives.objective import Objective
-from payoff.adapt.recipes.linear import LinearHead, fit_logistic
-from payoff.adapt.recipes.present_classes import fit_present
+from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.named_head import fit_named, helpful_names
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
+from payoff.adapt.recipes.zero_shot import label_seconds, label_vectors
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 
@@ -28,22 +27,29 @@ _FORWARD_AND_BACKWARD = 3.2  # cost of a training step over that of a forward pa
 
 
 class Contrastive(Tuned):
-    """The idea of SetFit (Tunstall et al. 2022) with sampled pairs: never all of them."""
+    """The idea of SetFit (Tunstall et al. 2022) with sampled pairs: never all of them.
+
+    The layers served lie between the pretrained and the tuned ones (`interpolated`). The head
+    knows the labels' names (`named_head`).
+    """
 
     name = "contrastive"
     defaults = (
         ("batch_texts", 64),
         ("texts_a_class", 2),
-        ("learning_rate", 2e-4),
-        ("temperature", 0.05),
+        ("learning_rate", 3e-4),
+        ("temperature", 0.1),
+        ("tuned", 0.5),
         ("C", 10.0),
+        ("names", 1.0),
     )
     settable = ()  # the rates and the texts a step are its own
     ranges = (
         ("steps", Range(20, 500, log=True)),
         ("batch_texts", Range(choices=(32, 64, 128))),
-        ("learning_rate", Range.around(2e-4, 5.0)),
+        ("learning_rate", Range.around(3e-4, 5.0)),
         ("temperature", Range(0.02, 0.2, log=True)),
+        ("tuned", Range(0.2, 1.0)),
         ("C", Range(1.0, 100.0, log=True)),
     )
 
@@ -71,7 +77,8 @@ class Contrastive(Tuned):
         forward = opened.forward_seconds() / max(1, len(bench.texts))
         in_a_batch = min(candidate["batch_texts"], len(bench.train))
         seen = _FORWARD_AND_BACKWARD * candidate["steps"] * in_a_batch
-        return float(forward * (share * seen + len(bench.train) + len(bench.texts)) + 0.2)
+        names = label_seconds(bench, candidate.backbone)
+        return float(forward * (share * seen + len(bench.train) + len(bench.texts)) + names + 0.2)
 
     def objective(self, candidate: Candidate, bench: Workbench) -> Objective:
         """The contrastive loss of a batch."""
@@ -106,8 +113,8 @@ class Contrastive(Tuned):
 
 
 def usual_steps(n_train: int) -> int:
-    """Batches of 64 for ten passes, between 30 and 250."""
-    return int(np.clip(round(10 * n_train / 64), 30, 250))
+    """Batches of 64 for six passes, between 30 and 250."""
+    return int(np.clip(round(6 * n_train / 64), 30, 250))
 
 
 @dataclass
@@ -136,7 +143,7 @@ class ContrastiveAttempt(TuneAttempt):
         return training
 
     def advance(self, share: float) -> None:
-        """Train up to ``share`` of the steps, then fit the head on the vectors as they are."""
+        """Train up to ``share`` of the steps, then fit the head on the vectors to be served."""
         self.training.advance(share)
         head = self._fitted_head()
         with torch.no_grad():
@@ -144,12 +151,21 @@ class ContrastiveAttempt(TuneAttempt):
             self.training.classifier.head.bias.copy_(torch.from_numpy(head.bias))
 
     def _fitted_head(self) -> LinearHead:
-        def fit(vectors: NDArray[Any], targets: NDArray[np.int64], n_labels: int) -> LinearHead:
-            return fit_logistic(vectors, targets, n_labels=n_labels, strength=self.candidate["C"])
-
-        return fit_present(
-            classifier_vectors(self.training.classifier, self.training.trunk, self.bench.train),
-            self.bench.train_targets,
-            n_labels=len(self.bench.labels),
-            fit=fit,
+        bench, candidate = self.bench, self.candidate
+        targets, named = bench.train_targets, label_vectors(bench, candidate.backbone)
+        frozen = bench.opened(candidate.backbone).trunk.pooled()[bench.train]
+        names = helpful_names(
+            frozen,
+            targets,
+            named,
+            strength=candidate["C"],
+            names=candidate["names"],
+            seed=bench.seed,
+        )
+        return fit_named(
+            classifier_vectors(self.served(), self.training.trunk, bench.train),
+            targets,
+            named,
+            strength=candidate["C"],
+            names=names,
         )

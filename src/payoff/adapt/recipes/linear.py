@@ -43,7 +43,12 @@ class LinearHead:
 
 
 def fit_logistic(
-    vectors: NDArray[Any], targets: NDArray[np.int64], *, n_labels: int, strength: float
+    vectors: NDArray[Any],
+    targets: NDArray[np.int64],
+    *,
+    n_labels: int,
+    strength: float,
+    weights: NDArray[np.float64] | None = None,
 ) -> LinearHead:
     """Multinomial logistic regression with an L2 penalty.
 
@@ -52,15 +57,32 @@ def fit_logistic(
         targets: Classes as indices below ``n_labels``; every class must occur.
         n_labels: How many classes.
         strength: Inverse of the penalty, scikit-learn's ``C``.
+        weights: What each row counts, ``(n,)``; all the same where not given.
     """
     linear = require("sklearn.linear_model", "tune", "training a head")
     model = linear.LogisticRegression(C=strength, max_iter=1000, tol=1e-4)
-    model.fit(vectors, targets)
+    model.fit(vectors, targets, sample_weight=weights)
     weight, bias = model.coef_, model.intercept_
     if n_labels == 2:  # one row of weights says both classes
         weight = np.concatenate([-weight / 2, weight / 2])
         bias = np.concatenate([-bias / 2, bias / 2])
     return LinearHead(weight.astype(np.float32), bias.astype(np.float32))
+
+
+def log_loss(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    """Negative log-likelihood of the true classes, summed over rows.
+
+    Args:
+        logits: ``(n, n_labels)``.
+        targets: ``(n,)``.
+
+    Example:
+        >>> round(log_loss(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([0, 1])) / np.log(2), 9)
+        2.0
+    """
+    logits = logits - logits.max(axis=1, keepdims=True)
+    right = logits[np.arange(len(targets)), targets]
+    return float((np.log(np.exp(logits).sum(axis=1)) - right).sum())
 
 
 @dataclass

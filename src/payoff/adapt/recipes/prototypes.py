@@ -13,8 +13,6 @@ from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.zero_shot import label_seconds, label_vectors
 from payoff.adapt.workbench import Workbench
 
-_FEW = 50  # rows a class: beyond, heads that are trained are as quick and better
-
 
 class Prototypes(ClosedForm):
     """Nearest class mean of normalised vectors (Snell et al. 2017, section 2.2).
@@ -25,10 +23,6 @@ class Prototypes(ClosedForm):
 
     name = "prototypes"
     defaults = (("names", 1.0), ("scale", 20.0))
-
-    def candidates(self, bench: Workbench) -> list[Candidate]:
-        """Where labels are few."""
-        return self.standard(bench) if len(bench.train) <= _FEW * len(bench.labels) else []
 
     def fit(self, candidate: Candidate, bench: Workbench) -> LinearHead:
         """One vector a class."""

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from payoff.adapt.recipes.closed_form import ClosedForm
 from payoff.adapt.recipes.folds import folds
-from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.linear import LinearHead, log_loss
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.zero_shot import label_seconds, label_vectors
 from payoff.adapt.workbench import Workbench
 
-_FEW = 50  # rows a class: beyond, heads that are trained are as quick and better
 _SHRINKAGES = (0.05, 0.2, 0.5, 0.7, 0.85, 1.0)
 _NAMES = (1.0, 0.0, 2.0)  # the first where nothing tells them apart
 _SHARPNESSES = tuple(float(s) for s in np.geomspace(0.02, 2.0, 12))
@@ -32,10 +31,6 @@ class ShrunkHead(ClosedForm):
 
     name = "shrunk-head"
     defaults = (("prior", 10.0),)
-
-    def candidates(self, bench: Workbench) -> list[Candidate]:
-        """Where labels are few."""
-        return self.standard(bench) if len(bench.train) <= _FEW * len(bench.labels) else []
 
     def fit(self, candidate: Candidate, bench: Workbench) -> LinearHead:
         """On frozen vectors."""
@@ -110,16 +105,9 @@ def _chosen(
             head = rest.with_names(named, names).head(shrinkage, prior=prior)
             logits = head(vectors[out]).astype(np.float64)
             for j, sharpness in enumerate(_SHARPNESSES):
-                losses[i, j] += _log_loss(sharpness * logits, targets[out])
+                losses[i, j] += log_loss(sharpness * logits, targets[out])
     row, column = divmod(int(losses.argmin()), losses.shape[1])
     return _Choice(*grid[row], _SHARPNESSES[column])
-
-
-def _log_loss(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """Summed over rows."""
-    logits = logits - logits.max(axis=1, keepdims=True)
-    right = logits[np.arange(len(targets)), targets]
-    return float((np.log(np.exp(logits).sum(axis=1)) - right).sum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from payoff.adapt.engine.adaptations.adaptation import Adaptation
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
 from payoff.adapt.engine.finetuning import FineTuning, Schedule, load_trained
+from payoff.adapt.engine.interpolated import interpolated
 from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.recipes.range import Range
@@ -191,7 +192,15 @@ class TuneAttempt:
 
     def logits(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """``(len(rows), n_labels)``."""
-        return classifier_logits(self.training.classifier, self.training.trunk, rows)
+        return classifier_logits(self.served(), self.training.trunk, rows)
+
+    def served(self) -> Classifier:
+        """The classifier to be served: the trained one, or one on the way to it (``tuned``)."""
+        return self._on_the_way(self.training.classifier)
+
+    def _on_the_way(self, classifier: Classifier) -> Classifier:
+        share = dict(self.candidate.settings).get("tuned", 1.0)
+        return classifier if share == 1.0 else interpolated(classifier, share)
 
     def state(self) -> Mapping[str, Any]:
         """What `save` writes: tensors and plain values."""
@@ -224,4 +233,4 @@ class TuneAttempt:
         state = torch.load(folder / "training.pt", weights_only=True)["classifier"]
         classifier = self._classifier(state["head.weight"].numpy(), state["head.bias"].numpy())
         load_trained(classifier, state)
-        return classifier.eval()
+        return self._on_the_way(classifier.eval())
