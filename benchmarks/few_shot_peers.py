@@ -80,7 +80,7 @@ def ours(recipe: str, learnt: Rows, judged: Rows, *, seed: int) -> dict[str, Any
 def show() -> None:
     """Means and spreads over seeds."""
     found: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
-    for line in record.lines(RESULTS):
+    for line in record.latest(RESULTS):
         found[line["method"], line["labels"]].append(line["result"])
     for (method, each), results in sorted(found.items(), key=str):
         scores = [100 * r["accuracy"] for r in results]

@@ -19,8 +19,8 @@ BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 
 
 def lines(name: str) -> list[dict[str, Any]]:
-    """The results of one benchmark."""
-    return record.lines(HERE / "results" / f"{name}.jsonl")
+    """The newest results of one benchmark."""
+    return record.latest(HERE / "results" / f"{name}.jsonl")
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:

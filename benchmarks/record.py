@@ -37,6 +37,15 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+def latest(path: Path) -> list[dict[str, Any]]:
+    """The newest result of each key, in the order of the keys' first results."""
+    how = {"result", "commit", "machine", "command"}
+    found = {
+        tuple((k, v) for k, v in sorted(one.items()) if k not in how): one for one in lines(path)
+    }
+    return list(found.values())
+
+
 def append(path: Path, key: dict[str, Any], result: dict[str, Any], command: str) -> None:
     """Keep one result with what tells it apart, and what is needed to repeat it."""
     line = {**key, "result": result, "commit": commit(), "machine": machine(), "command": command}
