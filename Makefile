@@ -43,7 +43,7 @@ docs-pages: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/payoff backbones install minilm-l6 wordllama-256 --quiet
-	$(BIN)/python -m pytest --cov --cov-report=json:$(COVERAGE)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=json:$(COVERAGE)
 	$(BIN)/python tools/coverage_floor.py $(COVERAGE)
 
 demo: $(INSTALLED)

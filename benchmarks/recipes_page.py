@@ -146,6 +146,90 @@ def quality() -> str:
     return f"**Quality and cost.**\n\n{table(heads, rows)}" if rows else ""
 
 
+def published() -> str:
+    """The splits that others publish on."""
+    found: dict[tuple[str, str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for line in lines("published"):
+        key = (line["set"], line["part"], line["backbone"], line["recipe"])
+        found[key].append(line["result"])
+    rows = [
+        [
+            f"{name}, {part.removeprefix('fewshot_train_').replace('train', 'all')} a class",
+            backbone,
+            f"`{recipe}`"
+            + "".join(f" depth={r['depth']}" for r in [results[0]["settings"]] if r.get("depth")),
+            spread([100 * r["accuracy"] for r in results], 2),
+            spread([100 * r["macro_f1"] for r in results], 2),
+            str(len(results)),
+        ]
+        for (name, part, backbone, recipe), results in sorted(found.items())
+    ]
+    heads = ["test rows", "backbone", "recipe", "accuracy, %", "macro-F1, %", "seeds"]
+    return (
+        "**On the splits that others publish on.** A seed moves the training alone; the rows are "
+        f"those of the data sets' own files.\n\n{table(heads, rows)}"
+        if rows
+        else ""
+    )
+
+
+def automatic() -> str:
+    """How far the automatic choice is behind the best recipe in hindsight."""
+    found: dict[int, dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    taken: dict[int, list[str]] = defaultdict(list)
+    for line in lines("labels_curve"):
+        result = line["result"]
+        if (line["judged"], line["set"]) != ("test", "banking77") or "accuracy" not in result:
+            continue
+        found[line["labels"]][line["seed"]][line["recipe"]] = 100 * result["accuracy"]
+        if line["recipe"] == "automatic":
+            taken[line["labels"]].append(result["recipe"])
+    rows = []
+    for each in sorted(taken, key=lambda n: n or 1 << 30):
+        seeds = [by for by in found[each].values() if "automatic" in by]
+        others = sorted(set.intersection(*(set(by) for by in seeds)) - {"automatic"})
+        mean = {r: statistics.fmean(by[r] for by in seeds) for r in [*others, "automatic"]}
+        best = max(others, key=lambda recipe: mean[recipe])
+        rows.append(
+            [
+                f"{each or 'all'} a class",
+                ", ".join(f"`{recipe}`" for recipe in dict.fromkeys(taken[each])),
+                f"{mean['automatic']:.1f}",
+                f"`{best}` {mean[best]:.1f}",
+                f"{mean['automatic'] - mean[best]:+.1f}",
+                str(len(seeds)),
+            ]
+        )
+    heads = [
+        "banking77, test rows",
+        "chosen",
+        "accuracy, %",
+        "best in hindsight",
+        "behind",
+        "seeds",
+    ]
+    return (
+        "**The automatic choice.** Means over seeds; the best in hindsight is the recipe of the "
+        f"highest mean on the test rows.\n\n{table(heads, rows)}"
+        if rows
+        else ""
+    )
+
+
+def shared_backbone() -> str:
+    """Memory and time of adapter models that share their backbone, or do not."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in lines("shared_backbone"):
+        found[line["way"]].append(line["result"])
+    figures = sorted({f for results in found.values() for r in results for f in r})
+    rows = [
+        [way, *(f"{statistics.median(r[f] for r in results):.4g}" for f in figures)]
+        for way, results in found.items()
+    ]
+    told = table(["five LoRA models on MiniLM", *figures], rows) if rows else ""
+    return f"**Several models, one backbone.** Medians of the rounds.\n\n{told}" if rows else ""
+
+
 def ingredients() -> str:
     """What each part of the usual fine-tuning adds."""
     found: dict[str, list[float]] = defaultdict(list)
@@ -191,11 +275,13 @@ def main() -> None:
         throughput(),
         time_to_quality(),
         labels_curve("banking77", "test"),
-        labels_curve("banking77", "validation"),
+        automatic(),
+        published(),
         few_shot_peers(),
         quality(),
         ingredients(),
         continual(),
+        shared_backbone(),
     ]
     text = "\n\n".join(part for part in parts if part) or "Not measured yet."
     head, rest = PAGE.read_text("utf-8").split(BEGIN, 1)

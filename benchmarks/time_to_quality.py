@@ -29,6 +29,7 @@ RESULTS = HERE / "results" / "time_to_quality.jsonl"
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "frozen head": ("frozen-head", {}),
     "last layer, 1 epoch": ("fine-tune", {"depth": 5, "epochs": 1.0}),
+    "last two layers, 1 epoch": ("fine-tune", {"depth": 4, "epochs": 1.0}),
     "upper half, 1 epoch": ("fine-tune", {"depth": 3, "epochs": 1.0}),
     "upper half, 2 epochs": ("fine-tune", {"depth": 3, "epochs": 2.0}),
     "all layers, 2 epochs": ("fine-tune", {"depth": 0, "epochs": 2.0}),

@@ -64,6 +64,7 @@ REASONS = {
     "psutil": "Memory and open files of processes under test.",
     "pytest": "Runs the tests.",
     "pytest-cov": "Counts what they reach.",
+    "pytest-xdist": "Runs them in two processes.",
     "ruff": "Style and format, in one quick tool.",
     "xlsxwriter": "Makes the Excel files that tests read.",
 }

@@ -355,6 +355,18 @@ def test_tune_trains_one_recipe_and_leaves_the_test_rows_alone(cli: Cli, tickets
     assert "not looked at" in cli(*how).out
 
 
+def test_tune_without_a_recipe_takes_what_suits_so_many_rows(cli: Cli, tickets: Path) -> None:
+    from tests.adapt.tiny_backbones import encoder_folder
+
+    lines = tickets.read_text("utf-8").splitlines()
+    few = tickets.with_name("few.csv")
+    few.write_text("\n".join(lines[:37]), "utf-8")  # 36 rows of 3 labels
+    backbone = encoder_folder(tickets.with_name("tiny"), ["where is my card"])
+    how = (*COLUMNS, "--backbone", backbone, "--json", "--quiet")
+    assert cli("tune", few, *how).json["recipe"] == "contrastive"
+    assert cli("tune", tickets, *how).json["recipe"] == "fine-tune"
+
+
 def test_tune_learns_from_texts_without_labels(cli: Cli, tickets: Path) -> None:
     from tests.adapt.tiny_backbones import encoder_folder
 

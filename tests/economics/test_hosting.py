@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from payoff.core.errors import EconomicsError, PayoffError, Problems
 from payoff.core.files import to_json
 from payoff.core.money import Money
-from payoff.economics.charge import PerInstance
+from payoff.economics.charge import PerInstance, PerScaledInstance
 from payoff.economics.costs import Step
 from payoff.economics.hosting import Hosting, cheapest, hosting_options
 from payoff.economics.instance import instances_needed, latency_alone_ms, owned
 from payoff.economics.platform import platforms
 from payoff.economics.prices import ExchangeRates, Price, PriceBook
-from payoff.economics.queueing import waiting_time_p95_ms
+from payoff.economics.queueing import LATE_AT_MOST, late_share
 from payoff.economics.requirement import Requirement
 from payoff.economics.serverless import ordered
 from payoff.economics.traffic import SECONDS_PER_MONTH, Traffic
@@ -103,19 +103,39 @@ def test_size_speed_and_redundancy_scale_the_instances() -> None:
 
 
 def test_the_latency_limit_adds_instances_until_waiting_holds_it() -> None:
-    need = replace(NEED, latency_limit_ms=15.0)  # 7 ms are left for waiting
+    need = replace(NEED, latency_limit_ms=15.0)  # one text alone takes 8 ms
     rented = instances_needed(need, 2.0, units=1.0)
     plain = instances_needed(NEED, 2.0, units=1.0)
     assert len(rented.limits) > 1
+
+    def late(peak: float, servers: int) -> float:
+        return late_share(peak, 10.0, servers, limit_ms=15.0, alone_p95_ms=8.0)
+
     for n, limit in enumerate(rented.limits, start=1):
         peak = limit / SECONDS_PER_MONTH * 4.0
-        assert waiting_time_p95_ms(peak, 10.0, n) <= 7.0 + 1e-9
+        assert late(peak, n) <= LATE_AT_MOST + 1e-9
         assert limit <= n * plain.limits[0] * (1 + 1e-12)
-    # one more request a second at the peak and 95 % would wait longer than 7 ms
+    # one more request a second at the peak and more than 5 % would be late
     first = rented.limits[0] / SECONDS_PER_MONTH * 4.0
-    assert waiting_time_p95_ms(first + 1.0, 10.0, 1) > 7.0
+    assert late(first + 1.0, 1) > LATE_AT_MOST
     # beyond, utilisation is what binds
     assert rented.limits[-1] == pytest.approx(len(rented.limits) * plain.limits[0])
+
+
+def test_requests_that_come_together_need_more_instances() -> None:
+    need = replace(NEED, latency_limit_ms=15.0)
+    month = np.array([1e4, 1e6, 1e8])
+    alone = instances_needed(need, 2.0, units=1.0).count(month)
+    together = instances_needed(replace(need, at_once=4.0), 2.0, units=1.0).count(month)
+    assert (together >= alone).all()
+    assert together[0] > alone[0]
+    with pytest.raises(EconomicsError, match="PF604"):
+        replace(need, at_once=0.5)
+
+
+def test_a_limit_that_one_text_alone_just_holds_has_an_end() -> None:
+    rented = instances_needed(replace(NEED, latency_limit_ms=8.0), 2.0, units=1.0)
+    assert 10 < len(rented.limits) < 200
 
 
 def test_a_text_that_alone_is_too_slow_is_refused() -> None:
@@ -353,3 +373,40 @@ def test_without_rates_the_builtin_book_refuses_what_it_cannot_price(currency: s
         assert option.priced or option.why_not
     if currency != "CNY":  # the book knows no complete offer in yuan
         assert cheapest(options, 40_000.0).charges
+
+
+# --- scaled by the hour ---------------------------------------------------------------------------
+
+
+def test_a_scaled_machine_costs_what_each_hour_needs() -> None:
+    hours = tuple(float(h) for h in (np.arange(24) % 12 + 1))
+    need = replace(NEED, by_hour=hours, peak_factor=12 / float(np.mean(hours)))
+    plain, by_hour = options(SMALL, need=need)
+    assert by_hour.name == f"{plain.name}, scaled by the hour"
+    requests = 60 * SECONDS_PER_MONTH  # 60 a second on average; one instance takes 60
+    each = [math.ceil(60 * hour / float(np.mean(hours)) / 60 - 1e-12) for hour in hours]
+    assert by_step(by_hour, requests)[Step.INFERENCE] == pytest.approx(np.mean(each) * 73.0)
+    assert by_step(plain, requests)[Step.INFERENCE] == pytest.approx(max(each) * 73.0)
+    assert [h.name for h in options(SMALL)] == [plain.name]  # the hours are not known
+    monthly = replace(SMALL, unit="month", price=Decimal(10))
+    assert len(options(monthly, need=need)) == 1
+
+
+@given(
+    hours=st.lists(st.floats(0, 50), min_size=24, max_size=24).filter(any),
+    requests=st.lists(st.floats(0, 1e9), min_size=1, max_size=5),
+    redundancy=st.integers(1, 3),
+)
+@settings(max_examples=40, deadline=None)
+def test_scaling_never_costs_more_and_is_the_mean_of_its_hours(
+    hours: list[float], requests: list[float], redundancy: int
+) -> None:
+    months = np.array(requests)
+    need = replace(NEED, latency_limit_ms=20.0, redundancy=redundancy)
+    pool = instances_needed(need, 2.0, units=2.0)
+    mean = PerScaledInstance(pool, tuple(hours))
+    by_hand = np.mean([pool(months * hour / max(hours)) for hour in hours], axis=0)
+    assert mean(months) == pytest.approx(by_hand, rel=0.02)
+    assert (mean(months) <= pool(months) + 1e-9).all()
+    jumps = mean.steps(float(months.max()))
+    assert (np.diff(jumps) > 0).all()

@@ -63,3 +63,9 @@ def test_stated_says_which_numbers_it_takes(limits: dict[str, float], expected: 
     assert math.isnan(stated.number("x", -math.inf, **limits))
     with pytest.raises(PayoffError, match=expected):
         stated.raise_all()
+
+
+def test_people_who_can_answer_nothing_are_refused_where_they_are_stated() -> None:
+    with pytest.raises(ProjectError, match=r"PF203.*nothing handed over would be answered"):
+        Person.from_dict({"minutes": 4, "wage_per_hour": 30, "capacity_per_month": 0})
+    assert Person(4, 30, capacity_per_month=0).capacity_per_month == 0  # a plan without people

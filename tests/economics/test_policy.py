@@ -206,8 +206,44 @@ def test_json_gives_back_the_very_same_policy(values: Array, shift: list[float] 
         {"labels": ["a"], "values": [[1.0, float("nan")]], "prior_shift": None},
         {"labels": ["a"], "values": [[1.0, 2.0]], "prior_shift": [0.0]},
         {"labels": 3, "values": [[1.0, 2.0]], "prior_shift": None},
+        {"labels": ["a"], "values": [[1.0, 2.0]], "prior_shift": None, "format": 3},
+        {"labels": ["a"], "values": [[1.0, 2.0]], "prior_shift": None, "penalties": [[1.0]]},
     ],
 )
 def test_what_is_no_policy_is_refused(document: dict[str, object]) -> None:
     with pytest.raises(EconomicsError, match="PF613"):
         Policy.from_dict(document)
+
+
+@given(p=probabilities(), values=matrices, penalties=matrices)
+@settings(deadline=None)
+def test_penalties_choose_and_values_count(p: Array, values: Array, penalties: Array) -> None:
+    policy = Policy(LABELS, values, penalties=penalties)
+    done, plain = policy.decide(p), Policy(LABELS, values)
+    chosen = np.take_along_axis(p @ (values - penalties), done.actions[:, None], axis=1)[:, 0]
+    best = (p @ (values - penalties)).max(axis=1)
+    assert np.all(chosen >= best - 1e-6 * (1 + np.abs(values).max()))
+    worth = plain.expected_values(p)[np.arange(len(p)), done.actions]
+    np.testing.assert_allclose(done.values, worth)
+    assert np.all(done.values <= plain.decide(p).values + 1e-9 * (1 + np.abs(values).max()))
+
+
+def test_penalties_add_up_and_go_through_a_file() -> None:
+    policy = Policy.from_payoff(WORTH, LABELS)
+    extra = np.arange(12.0).reshape(3, 4)
+    twice = policy.penalised(extra).penalised(extra)
+    assert twice.penalties is not None
+    np.testing.assert_array_equal(twice.penalties, 2 * extra)
+    document = json.loads(json.dumps(twice.to_dict()))
+    assert document["format"] == 2, "a payoff that knows no penalties must not serve without them"
+    again = Policy.from_dict(document)
+    assert again.penalties is not None
+    np.testing.assert_array_equal(again.penalties, twice.penalties)
+    assert "penalties" not in policy.to_dict()
+    assert policy.to_dict()["format"] == 1
+
+
+@pytest.mark.parametrize("penalties", [np.zeros((3, 3)), np.full((3, 4), np.nan)])
+def test_penalties_that_do_not_fit(penalties: Array) -> None:
+    with pytest.raises(EconomicsError, match="PF613 policy penalties"):
+        Policy.from_payoff(WORTH, LABELS).penalised(penalties)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,7 +59,7 @@ def test_all_wrong_figures_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("ends", [{"low": 101}, {"high": 99}])
-def test_likely_must_lie_between_low_and_high(ends: dict[str, float]) -> None:
+def test_likely_must_lie_between_low_and_high(ends: dict[str, Any]) -> None:
     with pytest.raises(PayoffError, match="PF203"):
         Traffic(100, **ends)
 
@@ -68,3 +70,26 @@ def test_table_round_trip_and_its_errors() -> None:
     with pytest.raises(Problems) as caught:
         Traffic.from_dict({"per_mnth": 10})
     assert [problem.code for problem in caught.value.problems] == ["PF202", "PF203"]
+
+
+def test_the_hours_say_the_peak() -> None:
+    day = (4.0,) + 23 * (1.0,)
+    traffic = Traffic(1000, by_hour=day)
+    assert traffic.peak_factor == pytest.approx(4 / (27 / 24))
+    assert Traffic.from_dict(traffic.as_dict()) == traffic
+    assert Traffic.from_dict({"per_month": 1000, "by_hour": list(day)}) == traffic
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"by_hour": [1.0, 2.0]}, "has 2 numbers"),
+        ({"by_hour": 24 * [0.0]}, "is 0 in every hour"),
+        ({"by_hour": [-1.0] + 23 * [1.0]}, "'by_hour' is -1"),
+        ({"by_hour": 24 * [1.0], "peak_factor": 3.0}, "'peak_factor' is 3 and by_hour says 1"),
+        ({"at_once": 0.5}, "'at_once' is 0.5"),
+    ],
+)
+def test_wrong_hours_and_groups(more: dict[str, Any], told: str) -> None:
+    with pytest.raises(PayoffError, match=f"PF203.*{told}"):
+        Traffic.from_dict({"per_month": 1000, **more})

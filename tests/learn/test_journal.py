@@ -205,7 +205,8 @@ def test_migrations_are_numbered_and_noted(path: Path) -> None:
     Journal.open(path).close()
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT number, name FROM migrations").fetchall() == [
-            (1, "decisions")
+            (1, "decisions"),
+            (2, "costs"),
         ]
         columns = [row[1] for row in database.execute("PRAGMA table_info(decisions)")]
     database.close()

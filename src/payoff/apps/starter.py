@@ -98,6 +98,13 @@ per_month = $per_month
 $range
 # growth_per_month = 0.03      # three percent more every month
 # peak_factor = 4.0            # requests of the busiest hour against the average hour
+# by_hour = [1, 1, 1, 1, 1, 1, 2, 4, 8, 9, 9, 8, 7, 8, 9, 9, 8, 6, 4, 3, 2, 2, 1, 1]
+# at_once = 1.0                # requests that come together, on average
+
+# [[floors]]                   # what the machine's own errors must not exceed
+# label = "card_stolen"
+# at_most = 0.01               # at most 1 % of these messages answered as something else
+# confidence = 0.95
 
 # [labels]
 # price_each = 0.08            # what it costs to have one more text labelled
@@ -119,6 +126,14 @@ $range
 # providers = ["hetzner", "aws"]
 # region = "eu-central-1"
 # latency_limit_ms = 200       # 95 of 100 answers must come sooner
+
+# [machine]                    # what this machine costs, for the books (payoff costs)
+# price_per_hour = 0.10
+# watts_per_cpu = 4.0          # for energy and carbon, which are quantities and never money
+# country = "DE"               # of the electricity; or grams_per_kwh
+
+# [budget]                     # stops a run before it would be exceeded
+# per_month = 40.0
 
 [search]
 minutes = $search_minutes

@@ -23,6 +23,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "From data to a service": (
         "init",
         "inspect",
+        "segment",
         "run",
         "tune",
         "plan",
@@ -30,7 +31,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "evaluate",
         "serve",
     ),
-    "Look up and check": ("backbones", "prices", "doctor"),
+    "Look up and check": ("backbones", "prices", "costs", "doctor"),
 }
 """The verbs as ``--help`` shows them; verb V is ``command`` in ``payoff.cli.V``."""
 

@@ -1,4 +1,4 @@
-"""``payoff plan``: the plans of the last run of a project, once more."""
+"""``payoff plan``: the plans of the last run of a project, once more, also under other terms."""
 
 from __future__ import annotations
 
@@ -7,16 +7,66 @@ from pathlib import Path
 
 import click
 
-from payoff.cli.plans import show_plans
+from payoff.cli.plans import show_plans, show_scenarios, show_what_if
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Reckon again with this in place of what payoff.toml said; repeatable.",
+)
+@click.option("--scenarios", "beside", is_flag=True, help="Build, buy, people, nothing or wait.")
+@click.option(
+    "--wait",
+    "delays",
+    multiple=True,
+    type=click.IntRange(min=1),
+    metavar="MONTHS",
+    help="With --scenarios: start that much later; repeatable. Default: 3.",
+)
 @with_terminal
-def command(terminal: Terminal, *, path: Path) -> None:
-    """Show what the newest run in PATH (a project, or one run's folder) compared and chose."""
+def command(
+    terminal: Terminal,
+    *,
+    path: Path,
+    assignments: tuple[str, ...],
+    beside: bool,
+    delays: tuple[int, ...],
+) -> None:
+    """Show what the newest run in PATH (a project, or one run's folder) compared and chose.
+
+    With --set traffic.per_month=100000 it is reckoned again from what the run measured, under the
+    changed terms, beside what it was; nothing is trained. With --scenarios the chosen model is
+    compared with what can be done without it, and with starting later.
+    """
+    if delays and not beside:
+        raise ProjectError("PF290", "--wait", "it goes with --scenarios", mend="Add: --scenarios")
+    folder = _newest(path)
+    if beside:
+        _scenarios(terminal, folder, assignments, delays or None)
+        return
+    if assignments:
+        _what_if(terminal, folder, assignments)
+        return
+    summary = json.loads((folder / "summary.json").read_text("utf-8"))
+
+    def people() -> None:
+        show_plans(terminal, summary)
+        terminal.line()
+        terminal.line(summary["decision"]["sentence"], style="bold")
+        terminal.line(f"report    {folder / 'report.html'}")
+
+    terminal.show(summary, people)
+
+
+def _newest(path: Path) -> Path:
+    """The folder of the newest finished run."""
     summaries = sorted(
         [*path.glob("summary.json"), *path.glob("runs/*/summary.json")],
         key=lambda file: file.stat().st_mtime,
@@ -25,12 +75,25 @@ def command(terminal: Terminal, *, path: Path) -> None:
         raise ProjectError(
             "PF291", str(path), "no finished run is there", mend="Run: payoff run " + str(path)
         )
-    summary = json.loads(summaries[-1].read_text("utf-8"))
+    return summaries[-1].parent
 
-    def people() -> None:
-        show_plans(terminal, summary)
-        terminal.line()
-        terminal.line(summary["decision"]["sentence"], style="bold")
-        terminal.line(f"report    {summaries[-1].with_name('report.html')}")
 
-    terminal.show(summary, people)
+def _what_if(terminal: Terminal, folder: Path, assignments: tuple[str, ...]) -> None:
+    from payoff.plan.what_if import what_if
+
+    told = what_if(folder, assignments)
+    content = told.as_dict()
+    terminal.show(content, lambda: show_what_if(terminal, content))
+
+
+def _scenarios(
+    terminal: Terminal, folder: Path, assignments: tuple[str, ...], delays: tuple[int, ...] | None
+) -> None:
+    from payoff.plan.what_if import standing
+
+    stands = standing(folder, assignments)
+    content = stands.scenarios(delays).as_dict() | {
+        "changes": list(assignments),
+        "findings": [finding.as_dict() for finding in stands.findings],
+    }
+    terminal.show(content, lambda: show_scenarios(terminal, content))

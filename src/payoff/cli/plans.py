@@ -1,8 +1,8 @@
-"""The table of plans, as `run` and `plan` print it."""
+"""The tables of plans, as `run` and `plan` print them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from payoff.cli.terminal import Terminal
@@ -30,6 +30,87 @@ def show_plans(terminal: Terminal, summary: Mapping[str, Any]) -> None:
     for plan in summary["plans"]:
         if plan["why"]:
             terminal.line(f"  {plan['name']}: {plan['why']}")
+
+
+def show_what_if(terminal: Terminal, told: Mapping[str, Any]) -> None:
+    """Print all plans as they stand and as they would, side by side."""
+    before, after = told["before"], told["after"]
+    columns = ("plan", "now a month", "5 to 95 %", "then a month", "5 to 95 %", "")
+    now = {plan["name"]: plan for plan in before["plans"]}
+    rows = [
+        (
+            plan["name"],
+            *_span(now.get(plan["name"]), before["currency"]),
+            *_span(plan, after["currency"]),
+            _change(plan["name"], before["recommended"], after["recommended"]),
+        )
+        for plan in after["plans"]
+    ]
+    terminal.line("if " + ", ".join(told["changes"]))
+    terminal.table(columns, rows, right=columns[1:5])
+    for plan in after["plans"]:
+        if plan["why_not"]:
+            terminal.line(f"  {plan['name']}: {plan['why_not']}")
+    _show_failed(terminal, after["findings"])
+    terminal.line(told["sentence"], style="bold")
+    for note in told["notes"]:
+        terminal.line(note)
+
+
+def show_scenarios(terminal: Terminal, told: Mapping[str, Any]) -> None:
+    """Print what can be done, the best first, and what was found on the way."""
+    columns = ("scenario", "profit a month", "5 to 95 %", "loss", "behind the best", "5 to 95 %")
+    if told["changes"]:
+        terminal.line("if " + ", ".join(told["changes"]))
+    terminal.table(columns, [_scenario(row) for row in told["scenarios"]], right=columns[1:])
+    for row in told["scenarios"]:
+        if row["reason"]:
+            terminal.line(f"  {row['name']}: {row['reason']}")
+    _show_failed(terminal, told["findings"])
+    best, *others = told["scenarios"]
+    sentence = f"Best: {best['name']}"
+    if others and others[0]["behind_best"]:
+        behind = others[0]["behind_best"]
+        lead = format_money(behind["mean"], behind["currency"])
+        sentence += f", {lead} a month ahead of: {others[0]['name']}"
+    terminal.line(sentence + ".", style="bold")
+
+
+def _show_failed(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> None:
+    for finding in findings:
+        if finding["status"] == "failed":
+            terminal.line(f"  {finding['code']} {finding['title']}: no, {finding['detail']}.")
+            terminal.line(f"    {finding['mend']}")
+
+
+def _scenario(row: Mapping[str, Any]) -> tuple[str, ...]:
+    if not row["profit"]:
+        return row["name"], *["–"] * 5
+    money = [row["profit"], row["behind_best"]]
+    first, second = [
+        (
+            format_money(one["mean"], one["currency"]),
+            " to ".join(
+                format_money(one["quantiles"][end], one["currency"]) for end in ("0.05", "0.95")
+            ),
+        )
+        for one in money
+    ]
+    return row["name"], *first, f"{row['probability_of_loss']:.0%}", *second
+
+
+def _span(plan: Mapping[str, Any] | None, unit: str) -> tuple[str, str]:
+    profit = plan and plan["profit_month"]
+    if not profit:
+        return "–", "–"
+    low, high = (format_money(profit[end], unit) for end in ("low", "high"))
+    return format_money(profit["mean"], unit), f"{low} to {high}"
+
+
+def _change(name: str, before: str, after: str) -> str:
+    if name == after:
+        return "to be done" if before == after else "to be done then"
+    return "to be done now" if name == before else ""
 
 
 def _row(plan: Mapping[str, Any], unit: str) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from payoff.cli.books import metered
 from payoff.cli.plans import show_plans
 from payoff.cli.source import Source, source_options
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.cli.tracking import told, track_option, tracked
 from payoff.core.errors import ProjectError
+from payoff.core.money import Money
 
 if TYPE_CHECKING:
     from payoff.plan.plan import Plan
@@ -55,6 +57,7 @@ def command(
     PATH is a project folder with a payoff.toml, or a data file with --text and --label. A run that
     was stopped goes on where it was when the same command is given again.
     """
+    from payoff.learn.spending import SpendingTerms
     from payoff.plan.search import search
 
     options: dict[str, Any] = {"only": recipes, "backbones": backbones}
@@ -62,12 +65,14 @@ def command(
         _refuse(stated, source)
         project = source.project()
         terms, home, name = project.terms, project.folder, project.name
+        spending = project.spending
         options |= {"minutes": project.minutes, "seed": project.seed, "project": project.text}
         options["backbones"] = backbones or project.backbones
         options |= {"unlabelled": project.unlabelled(), "descriptions": project.descriptions}
         kept = project.test_set()
     else:
         terms, home, name = _terms(stated, source), Path(), source.path.stem
+        spending = SpendingTerms(currency=terms.currency)
         kept = None
     if test is not None:
         kept = source.beside(test).dataset()
@@ -77,7 +82,13 @@ def command(
         options["descriptions"] = source.descriptions_beside(descriptions)
     options |= {k: v for k, v in (("minutes", minutes), ("seed", seed)) if v is not None}
     dataset, runs = source.dataset(), home / "runs"
-    with tracked(terminal, track, runs, dataset) as listener:
+    with (
+        tracked(terminal, track, runs, dataset) as listener,
+        metered(home, name, spending) as meter,
+    ):
+        if terms.label_price is not None:
+            price = Money.of(terms.label_price, terms.currency)
+            meter.book_labels(zip(dataset.texts, dataset.targets, strict=True), price)
         plan = search(
             dataset,
             terms.payoff,
@@ -87,6 +98,7 @@ def command(
             name=name,
             runs=runs,
             progress=listener,
+            meter=meter,
             **options,
         )
     artifact = plan.save(out or home / f"{name}.payoff")

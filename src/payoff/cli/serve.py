@@ -1,4 +1,4 @@
-"""``payoff serve``: an artifact behind HTTP, every decision in a journal before its answer."""
+"""``payoff serve``: artifacts behind HTTP, every decision in a journal before its answer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from payoff.core.errors import ProjectError
 
 
 @click.command()
-@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument(
+    "artifacts", metavar="ARTIFACT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
     "--journal",
     metavar="FILE|URL",
     help="Where decisions are written: an SQLite file, or a database URL. "
-    "[default: NAME.journal.db beside the artifact]",
+    "[default: NAME.journal.db beside each artifact]",
 )
 @click.option("--no-journal", is_flag=True, help="Keep no journal of the decisions.")
 @click.option("--threads", default=0, help="Threads of the model. [default: the physical cores]")
@@ -26,21 +28,43 @@ from payoff.core.errors import ProjectError
 def command(
     terminal: Terminal,
     *,
-    artifact: Path,
+    artifacts: tuple[Path, ...],
     host: str,
     port: int,
     journal: str | None,
     no_journal: bool,
     threads: int,
 ) -> None:
-    """Serve the artifact ARTIFACT over HTTP until stopped; requests under way are finished."""
+    """Serve each ARTIFACT over HTTP until stopped; requests under way are finished.
+
+    The first one decides where a request names no "model"; /v1/models lists all. Models that were
+    tuned with --set merged=0 on one backbone share it in memory.
+    """
     if no_journal and journal is not None:
         raise ProjectError(
             "PF290", "--no-journal", "--journal is given too", expected="one of the two"
         )
     from payoff.serve.run import run
 
-    book = None if no_journal else journal or str(artifact.with_suffix(".journal.db"))
-    terminal.say(f"Decisions are written to {book}." if book else "No journal is kept.")
-    run(artifact, host=host, port=port, journal=book, threads=threads, progress=terminal)
-    terminal.show({"artifact": str(artifact), "journal": book}, lambda: terminal.line("Stopped."))
+    def book(artifact: Path) -> str | None:
+        return None if no_journal else journal or str(artifact.with_suffix(".journal.db"))
+
+    (first, written), *more = [(artifact, book(artifact)) for artifact in artifacts]
+    books = [one for one in dict.fromkeys([written, *(other for _, other in more)]) if one]
+    terminal.say(
+        f"Decisions are written to {', '.join(books)}." if books else "No journal is kept."
+    )
+    run(
+        first,
+        host=host,
+        port=port,
+        journal=written,
+        threads=threads,
+        progress=terminal,
+        more=more,
+    )
+    served = [
+        {"artifact": str(artifact), "journal": one} for artifact, one in [(first, written), *more]
+    ]
+    document = served[0] | ({"more": served[1:]} if more else {})
+    terminal.show(document, lambda: terminal.line("Stopped."))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from payoff.cli.answer_trial import show_answers, tune_for_answers
+from payoff.cli.books import metered_project
 from payoff.cli.entity_trial import show_entities, tune_for_entities
 from payoff.cli.source import Source, source_options
 from payoff.cli.sweep_table import show_sweep
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
     from payoff.evidence.evidence import Evidence
     from payoff.plan.tune import Trial
 
+_USUAL = {"answers": "lora"}
+"""The recipe of a task where none is named and it is not fine-tuning."""
+
 
 @click.command()
 @source_options
-@click.option("--recipe", required=True, help="How to adapt: lora, fine-tune, … (docs: recipes).")
+@click.option(
+    "--recipe", default="", help="How to adapt; what suits so many rows a label if not given."
+)
 @click.option("--backbone", default="", help="Pretrained model; by the texts' script if not given.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
 @click.option("--trials", type=click.IntRange(1), help="Look for better settings: so many trials.")
@@ -73,12 +79,14 @@ def command(
     """Train one recipe on one backbone, and measure it on validation rows.
 
     PATH is a project folder with a payoff.toml, or a data file with --text and --label. `payoff
-    run` finds the recipe that earns most; this verb tries a single one. A training that was
-    stopped goes on where it was when the same command is given again.
+    run` finds the recipe that earns most; this verb tries a single one: the one named, or the one
+    that was best elsewhere with as many rows a label. A training that was stopped goes on where
+    it was when the same command is given again.
 
     With --trials or --minutes it looks for better settings than the usual ones, and leaves those
     only where the validation rows tell the difference; --set keeps a setting as it is given.
     """
+    from payoff.adapt.recipes.usual import usual_recipe
     from payoff.plan.sweep import sweep
     from payoff.plan.tune import tune
 
@@ -99,7 +107,7 @@ def command(
         _tune_for(
             terminal,
             source,
-            recipe,
+            recipe or _USUAL.get(task, "fine-tune"),
             task=task,
             order=order,
             test=test,
@@ -111,6 +119,7 @@ def command(
         )
         return
     dataset = source.dataset()
+    recipe = recipe or usual_recipe(len(dataset), len(dataset.labels))
     if sought:
         needless = {"--earlier": earlier, "--processes": processes > 1}
         _refuse("--trials or --minutes", [option for option, given in needless.items() if given])
@@ -130,7 +139,8 @@ def command(
         if not sought:
             before = source.beside(earlier).dataset() if earlier else None
             how |= {"earlier": before, "processes": processes}
-            trial = tune(dataset, recipe, progress=listener, **how)
+            with metered_project(source.project() if source.is_project else None) as meter:
+                trial = tune(dataset, recipe, progress=listener, meter=meter, **how)
         else:
             found = sweep(dataset, recipe, progress=listener, **sought, **how)
     if not sought:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.case import Case
 from payoff.economics.charge import Charge, PerRequest
 from payoff.economics.costs import PlanCosts, Step
-from payoff.economics.forecast import Forecast, forecast
+from payoff.economics.forecast import Forecast, forecasts
 from payoff.economics.hosting import Hosting
 from payoff.economics.offer import exchange
 from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
 from payoff.economics.prices.llm import price_llm_call
+from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Baseline:
         forecast: What it earns; None where that cannot be said.
         costs: What it pays.
         reason: Why there is no forecast; empty where there is one.
+        case: What the forecast was made from; None where there is none.
 
     Example:
         >>> Baseline("LLM API", None, PlanCosts(), reason="its quality was not stated").reason
@@ -48,6 +51,12 @@ class Baseline:
     forecast: Forecast | None
     costs: PlanCosts = field(default_factory=PlanCosts)
     reason: str = field(default="", kw_only=True)
+    case: Case | None = field(default=None, kw_only=True)
+
+    @property
+    def profit(self) -> UncertainMoney | None:
+        """What it earns a month; None where that cannot be said."""
+        return None if self.forecast is None else self.forecast.profit
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -66,16 +75,10 @@ def do_nothing(payoff: Payoff, worlds: Worlds) -> Baseline:
         Money(-100.00 USD)
     """
     # The same as handing all requests to people who can answer none: all stay unanswered.
-    told = forecast(
-        "do nothing",
-        gross_values=np.zeros(worlds.n_rows),
-        handed_over=np.ones(worlds.n_rows, dtype=np.bool_),
-        costs=PlanCosts(person=Person(0.0, 0.0, capacity_per_month=0.0)),
-        worlds=worlds,
-        currency=payoff.currency,
-        nothing=payoff.nothing,
-    )
-    return Baseline("do nothing", told)
+    n = worlds.n_rows
+    outcome = Outcome(np.zeros(n), np.ones(n, dtype=np.bool_), np.zeros(n))
+    nobody = PlanCosts(person=Person(0.0, 0.0, capacity_per_month=0.0))
+    return _told(Case("do nothing", outcome, nobody), payoff, worlds)
 
 
 def people_only(payoff: Payoff, labels: Sequence[str], worlds: Worlds) -> Baseline:
@@ -95,10 +98,7 @@ def people_only(payoff: Payoff, labels: Sequence[str], worlds: Worlds) -> Baseli
     """
     everything = np.full(worlds.n_rows, len(labels), dtype=np.int64)
     outcome = Outcome.of_actions(payoff, labels, worlds.truth, everything)
-    costs = PlanCosts(person=payoff.person)
-    return Baseline(
-        "people only", _told("people only", outcome, payoff, costs, worlds=worlds), costs
-    )
+    return _told(Case("people only", outcome, PlanCosts(person=payoff.person)), payoff, worlds)
 
 
 def llm_api(
@@ -135,7 +135,7 @@ def llm_api(
     if accuracy is None:
         return Baseline(hosting.name, None, costs, reason="its quality was not stated")
     outcome = Outcome.of_accuracy(payoff, labels, worlds.truth, accuracy)
-    return Baseline(hosting.name, _told(hosting.name, outcome, payoff, costs, worlds=worlds), costs)
+    return _told(Case(hosting.name, outcome, costs), payoff, worlds)
 
 
 def llm_hosting(
@@ -220,16 +220,6 @@ def _assumed_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
-def _told(
-    name: str, outcome: Outcome, payoff: Payoff, costs: PlanCosts, *, worlds: Worlds
-) -> Forecast:
-    return forecast(
-        name,
-        gross_values=outcome.gross_values,
-        handed_over=outcome.handed_over,
-        right_values=outcome.right_values,
-        costs=costs,
-        worlds=worlds,
-        currency=payoff.currency,
-        nothing=payoff.nothing,
-    )
+def _told(case: Case, payoff: Payoff, worlds: Worlds) -> Baseline:
+    told = forecasts([case], worlds, currency=payoff.currency, nothing=payoff.nothing)[0]
+    return Baseline(case.name, told, case.costs, case=case)

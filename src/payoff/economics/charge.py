@@ -141,6 +141,43 @@ class PerInstance:
         return limits[limits < up_to]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class PerScaledInstance:
+    """Whole instances, as many in each hour as that hour needs: the mean over the hours.
+
+    Args:
+        pool: Instances that the busiest hour needs, by the requests of the month.
+        by_hour: Requests of each hour, relative to each other.
+
+    Example:
+        >>> pool = PerInstance(730.0, np.array([100.0]), 100.0)
+        >>> half = PerScaledInstance(pool, (1.0, 0.5))  # 300: three in one hour, two in the other
+        >>> half(np.array([300.0])), half.steps(250.0)
+        (array([1825.]), array([100., 200.]))
+    """
+
+    pool: PerInstance
+    by_hour: tuple[float, ...]
+
+    def __call__(self, requests: Array) -> Array:
+        """``units × mean count``."""
+        jumps = self._jumps(float(np.max(requests, initial=0.0)))
+        above = np.searchsorted(jumps, requests, side="left") / len(self.by_hour)
+        return self.pool.units * (self.pool.at_least + above)
+
+    def steps(self, up_to: float) -> Array:
+        """Requests a month at which an hour needs one more, below ``up_to``."""
+        return np.unique(self._jumps(up_to))
+
+    def _jumps(self, up_to: float) -> Array:
+        """Where each hour needs one more, rising; one entry an hour and instance."""
+        most = max(self.by_hour)
+        jumps = [
+            self.pool.steps(up_to * hour / most) * most / hour for hour in self.by_hour if hour > 0
+        ]
+        return np.sort(np.concatenate(jumps))
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """One price that a hosting asks, and how much of it a month's requests use.

@@ -18,13 +18,17 @@ from payoff.core.errors import ArtifactError
 from payoff.core.money import Money
 from payoff.core.pair import joined_pairs
 from payoff.economics.actions import HANDOFF
+from payoff.economics.cascade_policy import Answered, CascadePolicy
 from payoff.economics.policy import Policy
 
 POLICY = "policy.json"
+CASCADE = "cascade"
+"""Key of the cascade in ``policy.json``."""
 EVIDENCE = "evidence.json"
 
 _N_ALTERNATIVES = 3
 _PLACES = 6
+_COST_PLACES = 12  # a second of a small machine costs millionths
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Decision:
         probability: Calibrated probability of ``label``, under the label mix the policy expects.
         worth: Expected worth of the action.
         alternatives: The three most probable labels with their probabilities, ``label`` first.
+        tier: Name of the model that answered; empty where one model answers all requests.
+        cost: What asking models about the request cost; None where one answers all.
     """
 
     action: str
@@ -45,6 +51,8 @@ class Decision:
     probability: float
     worth: Money
     alternatives: tuple[tuple[str, float], ...] = ()
+    tier: str = ""
+    cost: Money | None = None
 
     @property
     def automated(self) -> bool:
@@ -52,8 +60,12 @@ class Decision:
         return self.action != HANDOFF
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, money as a number with its currency."""
-        return {
+        """Plain values, money as a number with its currency; tier and cost where there are any."""
+        asked: dict[str, Any] = {}
+        if self.cost is not None:
+            cost = {"amount": float(self.cost), "currency": self.cost.currency}
+            asked = {"tier": self.tier, "cost": cost}
+        return asked | {
             "action": self.action,
             "label": self.label,
             "probability": self.probability,
@@ -74,9 +86,11 @@ class Desk:
         artifact: The models and their calibration.
         policy: What is worth what, for the artifact's labels in their order.
         currency: Of the policy's values.
+        cascade: When to ask the next of the artifact's models; None where the last one answers
+            all requests.
 
     Raises:
-        ArtifactError: PF504 where the policy is for other labels.
+        ArtifactError: PF504 where the policy is for other labels or the cascade for other models.
 
     Example:
         >>> desk = load("support.payoff")  # doctest: +SKIP
@@ -84,7 +98,14 @@ class Desk:
         'card_stolen'
     """
 
-    def __init__(self, artifact: Artifact, policy: Policy, currency: str) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        policy: Policy,
+        currency: str,
+        *,
+        cascade: CascadePolicy | None = None,
+    ) -> None:
         if policy.labels != artifact.labels:
             raise ArtifactError(
                 "PF504",
@@ -92,8 +113,11 @@ class Desk:
                 "the policy is for other labels than the model",
                 expected=", ".join(artifact.labels[:10]),
             )
+        if cascade is not None:
+            _check_cascade(cascade, artifact)
         self.artifact = artifact
         self.policy = policy
+        self.cascade = cascade
         self.currency = Money.of(0, currency).currency
 
     @property
@@ -122,10 +146,25 @@ class Desk:
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities, ``(n_texts, n_labels)``, columns in the order of `labels`.
 
+        In a cascade those of the model that answers each text.
+
         Raises:
             DataError: PF105 where a text is unusable.
         """
-        return self.artifact.probabilities(texts)
+        return self._answered(texts).probabilities
+
+    def _answered(self, texts: Sequence[str]) -> Answered:
+        """Which model answers each text, and what it says."""
+        if self.cascade is None:
+            said = self.artifact.probabilities(texts)
+            last = np.full(len(said), len(self.artifact.tiers) - 1)
+            return Answered(said, last, np.zeros(len(said)))
+
+        def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+            return self.artifact.probabilities([texts[row] for row in rows], tier=tier)
+
+        check_texts(texts)
+        return self.cascade.answer(self.policy, len(texts), ask)
 
     @property
     def reads_pairs(self) -> bool:
@@ -177,9 +216,10 @@ class Desk:
     def _decisions(self, texts: Sequence[str]) -> list[Decision]:
         if not texts:
             return []
-        probabilities = self.probabilities(texts)
-        shifted = self.policy.shifted(probabilities)
-        done = self.policy.decide(probabilities)
+        answered = self._answered(texts)
+        asked = self._asked(answered)
+        shifted = self.policy.shifted(answered.probabilities)
+        done = self.policy.decide(answered.probabilities)
         top = np.argsort(-shifted, axis=1, kind="stable")[:, :_N_ALTERNATIVES]
         return [
             Decision(
@@ -188,10 +228,22 @@ class Desk:
                 probability=float(row[best[0]]),
                 worth=Money.of(float(value), self.currency).rounded(_PLACES),
                 alternatives=tuple((self.labels[j], float(row[j])) for j in best),
+                tier=tier,
+                cost=cost,
             )
-            for action, value, row, best in zip(
-                done.names(self.labels), done.values, shifted, top, strict=True
+            for action, value, row, best, (tier, cost) in zip(
+                done.names(self.labels), done.values, shifted, top, asked, strict=True
             )
+        ]
+
+    def _asked(self, answered: Answered) -> list[tuple[str, Money | None]]:
+        """The model that answered each request, and what asking cost."""
+        if self.cascade is None:
+            return [("", None)] * len(answered.tiers)
+        names = self.cascade.tiers
+        return [
+            (names[tier], Money.of(float(cost), self.currency).rounded(_COST_PLACES))
+            for tier, cost in zip(answered.tiers, answered.costs, strict=True)
         ]
 
     def close(self) -> None:
@@ -237,7 +289,9 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
             raise ArtifactError(
                 "PF504", f"{path} [{POLICY}]", "it names no currency", expected='"currency": "USD"'
             )
-        desk = Desk(artifact, Policy.from_dict(document), currency)
+        section = document.get(CASCADE)
+        cascade = None if section is None else CascadePolicy.from_dict(section)
+        desk = Desk(artifact, Policy.from_dict(document), currency, cascade=cascade)
         artifact.warm()
     except BaseException:
         artifact.close()
@@ -245,8 +299,15 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
     return desk
 
 
-def policy_document(policy: Policy, currency: str) -> Mapping[str, Any]:
+def policy_document(
+    policy: Policy, currency: str, *, cascade: CascadePolicy | None = None
+) -> Mapping[str, Any]:
     """What an artifact keeps as ``policy.json``: the policy and the currency of its values.
+
+    Args:
+        policy: What is worth what.
+        currency: Of its values.
+        cascade: When to ask the next of several models; None where the last one answers all.
 
     Raises:
         EconomicsError: PF610 where that is no currency.
@@ -255,4 +316,18 @@ def policy_document(policy: Policy, currency: str) -> Mapping[str, Any]:
         >>> policy_document(Policy(("a", "b"), np.eye(2, 3)), "USD")["currency"]
         'USD'
     """
-    return {**policy.to_dict(), "currency": Money.of(0, currency).currency}
+    document = {**policy.to_dict(), "currency": Money.of(0, currency).currency}
+    return document if cascade is None else document | {CASCADE: cascade.to_dict()}
+
+
+def _check_cascade(cascade: CascadePolicy, artifact: Artifact) -> None:
+    """Refuse a cascade of other models or labels than the artifact's."""
+    names = tuple(tier.name for tier in artifact.tiers)
+    n_labels = {len(gain.offsets) for gain in cascade.gains} or {len(artifact.labels)}
+    if cascade.tiers != names or n_labels != {len(artifact.labels)}:
+        raise ArtifactError(
+            "PF504",
+            f"{artifact.path} [{POLICY}]",
+            f"its cascade is for the models {', '.join(cascade.tiers)}",
+            expected=f"{', '.join(names)}, with {len(artifact.labels)} labels",
+        )

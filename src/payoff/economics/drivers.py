@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from payoff.core.money import Money
 from payoff.economics.costs import PlanCosts
 from payoff.economics.ledger import Conditions, post
+from payoff.economics.uncertain_money import ends
 
 Array = NDArray[np.float64]
 
@@ -59,6 +60,7 @@ def drivers_of(
     costs: PlanCosts,
     *,
     mix_effects: Array,
+    factor_ends: tuple[Array, Array],
     currency: str,
     nothing: float,
     horizon_months: int,
@@ -72,7 +74,9 @@ def drivers_of(
     Args:
         conditions: What the plan meets in each world.
         costs: What the plan pays.
-        mix_effects: ``Σ_i mix_i · m̄_i`` of the four row values, shape ``(n_worlds, 4)``.
+        mix_effects: ``Σ_i mix_i · m̄_i`` of the four row values, shape ``(4, n_worlds)``.
+        factor_ends: 5 % and 95 % of the factors of minutes and of prices. The profit is affine in
+            either, so that its own quantiles lie there.
         currency: Currency of the amounts.
         nothing: Worth of a request that nobody answers.
         horizon_months: Months over which single payments are spread.
@@ -83,7 +87,8 @@ def drivers_of(
     Example:
         >>> one, no = np.ones(2), np.zeros(2)
         >>> met = Conditions(one, no, no, no, np.array([[90.0], [110.0]]), one, one)
-        >>> found = drivers_of(met, PlanCosts(), mix_effects=np.tile([1.0, 0, 0, 0], (2, 1)),
+        >>> effects = np.tile([[1.0], [0], [0], [0]], (1, 2))
+        >>> found = drivers_of(met, PlanCosts(), mix_effects=effects, factor_ends=(one, one),
         ...                    currency="EUR", nothing=0.0, horizon_months=1)
         >>> [(driver.name, str(driver.low), str(driver.high)) for driver in found]
         [('traffic', '91.00 EUR', '109.00 EUR')]
@@ -92,7 +97,7 @@ def drivers_of(
     names = ("right", "wrong", "handed_over", "handed_share")
     by_mix, by_quality = {}, {}
     for column, name in enumerate(names):
-        effect = mix_effects[:, column]
+        effect = mix_effects[column]
         centre = effect.mean()
         by_mix[name] = getattr(mean, name) + effect - centre
         by_quality[name] = getattr(conditions, name) - effect + centre
@@ -101,18 +106,18 @@ def drivers_of(
         "traffic": replace(mean, requests=conditions.requests),
         "quality of the answers": replace(mean, **by_quality),
         "mix of labels": replace(mean, **by_mix),
-        "people's minutes": replace(mean, minutes_factor=conditions.minutes_factor),
-        "cloud prices": replace(mean, price_factor=conditions.price_factor),
+        "people's minutes": replace(mean, minutes_factor=factor_ends[0]),
+        "cloud prices": replace(mean, price_factor=factor_ends[1]),
         "cost of wrong answers": replace(mean, wrong=mean.wrong * swing),
     }
     found = []
     for name, case in varied.items():
         ledger = post(case, costs, nothing=nothing, horizon_months=horizon_months)
         profit = ledger.profit.mean(axis=1)
-        stated = name == "cost of wrong answers"
-        ends = (profit.min(), profit.max()) if stated else np.quantile(profit, (0.05, 0.95))
-        low, high = (Money.of(float(end), currency) for end in ends)
-        how = "20 % less and more" if stated else "5 % and 95 %"
+        varies = name in ("traffic", "quality of the answers", "mix of labels")
+        found_ends = ends(profit) if varies else (profit.min(), profit.max())
+        low, high = (Money.of(float(end), currency) for end in found_ends)
+        how = "20 % less and more" if name == "cost of wrong answers" else "5 % and 95 %"
         if high > low:
             found.append(Driver(name, low, high, how))
     return tuple(sorted(found, key=lambda driver: -float(driver.swing)))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.artifact.runtime.threads import physical_cores
 from payoff.core.errors import EconomicsError
-from payoff.core.money import Money
 from payoff.economics.break_even import break_even_volume
-from payoff.economics.costs import CostLine, PlanCosts, Step
+from payoff.economics.case import Case
+from payoff.economics.costs import CostLine, PlanCosts
 from payoff.economics.drivers import Driver, drivers_of
-from payoff.economics.ledger import Conditions, post
+from payoff.economics.ledger import Conditions, Ledger, bill_of, post
+from payoff.economics.outcome import Outcome
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.waterfall import (
     MonthCash,
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
     from payoff.economics.hosting import Hosting
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
+
+_WORTH_THREADS: Final = 1_000_000  # worlds of all plans together
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,7 +46,7 @@ class Forecast:
     Args:
         name: The plan.
         profit: Profit a month, mean over the months of the horizon.
-        per_request: Profit per request.
+        mean_requests: Requests of the mean month in each world, shape ``(n_worlds,)``.
         probability_of_loss: Share of the worlds with a profit below 0.
         months: Cumulative cash at the end of each month; single payments when they are made.
         break_even_per_month: Smallest number of requests a month from which on the mean world
@@ -67,7 +74,7 @@ class Forecast:
 
     name: str
     profit: UncertainMoney
-    per_request: UncertainMoney
+    mean_requests: Array
     probability_of_loss: float
     months: tuple[MonthCash, ...]
     break_even_per_month: float | None
@@ -79,6 +86,11 @@ class Forecast:
     handed_share: float
     absent_share: float
     worlds_key: str
+
+    @property
+    def per_request(self) -> UncertainMoney:
+        """Profit per request."""
+        return UncertainMoney(self.profit.samples / self.mean_requests, self.profit.currency)
 
     def reconcile(self) -> Reconciliation:
         """The mission's formula, read both ways.
@@ -154,19 +166,149 @@ def forecast(
         >>> told.profit.mean.rounded(), told.probability_of_loss, told.payback_months
         (Money(2000.00 USD), 0.0, 1)
     """
-    costs.check_currency(currency)
-    if reference is not None:
-        PlanCosts(hosting=reference).check_currency(currency)
-    parts = _parts(gross_values, handed_over, right_values, n_rows=worlds.n_rows)
-    conditions = _conditions_of(worlds.mean_values(parts), worlds)
-    ledger = post(conditions, costs, nothing=nothing, horizon_months=worlds.months)
-    profit = np.broadcast_to(ledger.profit, worlds.requests.shape).mean(axis=1)
+    gross = np.asarray(gross_values, dtype=np.float64)
+    right = gross if right_values is None else np.asarray(right_values, dtype=np.float64)
+    case = Case(name, Outcome(gross, handed_over, right), costs, reference)
+    return forecasts([case], worlds, currency=currency, nothing=nothing)[0]
+
+
+def forecasts(
+    cases: Sequence[Case], worlds: Worlds, *, currency: str, nothing: float = 0.0
+) -> list[Forecast]:
+    """Forecast several plans in the same worlds, which are drawn once for all of them.
+
+    Args:
+        cases: The plans.
+        worlds: The worlds.
+        currency: Currency of values and costs.
+        nothing: Worth of a request that nobody answers, for handoffs beyond people's capacity.
+
+    Raises:
+        EconomicsError: As `forecast` does.
+
+    Example:
+        >>> from payoff.economics.traffic import Traffic
+        >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(1000, 1000, 1000), seed=0)
+        >>> plans = [Case(f"at {worth:g}", Outcome(np.full(2, worth), np.zeros(2, bool),
+        ...               np.full(2, worth)), PlanCosts()) for worth in (2.0, 3.0)]
+        >>> [str(told.profit.mean.rounded()) for told in forecasts(plans, worlds, currency="USD")]
+        ['2,000 USD', '3,000 USD']
+    """
+
+    def told(case: Case, rows: Array, conditions: Conditions, ledger: Ledger) -> Forecast:
+        return _forecast(case, rows, conditions, ledger, worlds, currency=currency, nothing=nothing)
+
+    return _each(cases, worlds, told, currency=currency, nothing=nothing)
+
+
+def profits(
+    cases: Sequence[Case], worlds: Worlds, *, currency: str, nothing: float = 0.0
+) -> list[UncertainMoney]:
+    """The profit a month of several plans, as `forecasts` tells it, and nothing else of them.
+
+    Raises:
+        EconomicsError: As `forecast` does.
+
+    Example:
+        >>> from payoff.economics.traffic import Traffic
+        >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(1000, 1000, 1000), seed=0)
+        >>> all_right = Outcome(np.ones(2), np.zeros(2, bool), np.ones(2))
+        >>> (profit,) = profits([Case("plan", all_right, PlanCosts())], worlds, currency="USD")
+        >>> profit.mean.rounded()
+        Money(1000.00 USD)
+    """
+
+    def told(case: Case, rows: Array, conditions: Conditions, ledger: Ledger) -> UncertainMoney:
+        return _profit(ledger, worlds, currency)
+
+    return _each(cases, worlds, told, currency=currency, nothing=nothing)
+
+
+def profit_by_month(
+    case: Case,
+    worlds: Worlds,
+    *,
+    currency: str,
+    nothing: float = 0.0,
+    horizon_months: int | None = None,
+) -> Array:
+    """Profit of each month of the worlds, shape ``(n_worlds, months)``.
+
+    Args:
+        case: The plan.
+        worlds: The worlds.
+        currency: Currency of values and costs.
+        nothing: Worth of a request that nobody answers.
+        horizon_months: Months that bear what is paid once; those of the worlds where it is None.
+
+    Raises:
+        EconomicsError: As `forecast` does.
+
+    Example:
+        >>> from payoff.economics.traffic import Traffic
+        >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(10, 10, 10), months=2, n_worlds=1,
+        ...                      seed=0)
+        >>> all_right = Outcome(np.ones(2), np.zeros(2, bool), np.ones(2))
+        >>> profit_by_month(Case("plan", all_right, PlanCosts()), worlds, currency="EUR").round(3)
+        array([[10., 10.]])
+    """
+
+    def told(case: Case, rows: Array, conditions: Conditions, ledger: Ledger) -> Array:
+        return np.broadcast_to(ledger.profit, worlds.requests.shape)
+
+    months = worlds.months if horizon_months is None else horizon_months
+    return _each([case], worlds, told, currency=currency, nothing=nothing, horizon_months=months)[0]
+
+
+def _each(
+    cases: Sequence[Case],
+    worlds: Worlds,
+    told: Callable[[Case, Array, Conditions, Ledger], T],
+    *,
+    currency: str,
+    nothing: float,
+    horizon_months: int | None = None,
+) -> list[T]:
+    """What is told of each plan's row values, conditions and ledger; on all cores for many worlds.
+
+    A ledger lives only while it is told of, since hundreds of them would not fit in memory.
+    """
+    for case in cases:
+        case.check_currency(currency)
+    rows = [case.row_values(worlds.n_rows) for case in cases]
+    means = worlds.mean_values(np.concatenate(rows)).reshape(len(cases), 4, -1)
+    months = worlds.months if horizon_months is None else horizon_months
+
+    def one(number: int) -> T:
+        conditions = _conditions_of(means[number].astype(np.float64), worlds)
+        ledger = post(conditions, cases[number].costs, nothing=nothing, horizon_months=months)
+        return told(cases[number], rows[number], conditions, ledger)
+
+    cores = physical_cores()
+    if cores == 1 or len(cases) * worlds.n_worlds < _WORTH_THREADS:
+        return [one(number) for number in range(len(cases))]
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(one, range(len(cases))))
+
+
+def _forecast(
+    case: Case,
+    rows: Array,
+    conditions: Conditions,
+    ledger: Ledger,
+    worlds: Worlds,
+    *,
+    currency: str,
+    nothing: float,
+) -> Forecast:
+    costs = case.costs
+    profit = _profit(ledger, worlds, currency)
     months = cash_by_month(ledger, costs, worlds.months)
     return Forecast(
-        name=name,
-        profit=UncertainMoney(profit, currency),
-        per_request=UncertainMoney(profit / worlds.requests.mean(axis=1), currency),
-        probability_of_loss=float(np.mean(profit < 0)),
+        name=case.name,
+        profit=profit,
+        mean_requests=worlds.mean_requests,
+        probability_of_loss=profit.probability_below(0.0),
         months=months,
         break_even_per_month=break_even_volume(
             conditions, costs, nothing=nothing, horizon_months=worlds.months
@@ -177,16 +319,23 @@ def forecast(
             costs,
             currency=currency,
             nothing=nothing,
-            mix_effects=worlds.mix @ worlds.class_means(parts).T,
+            mix_effects=worlds.class_means(rows) @ worlds.mix.T,
+            factor_ends=worlds.factor_ends,
             horizon_months=worlds.months,
         ),
         waterfall=waterfall_of(ledger, currency),
-        lines=_lines(conditions, costs, currency=currency),
-        reconciliation=reconciled(ledger, conditions, reference, currency=currency),
+        lines=bill_of(conditions, costs, currency),
+        reconciliation=reconciled(ledger, conditions, case.reference, currency=currency),
         handed_share=float(conditions.handed_share.mean()),
         absent_share=worlds.absent_share,
         worlds_key=worlds.key,
     )
+
+
+def _profit(ledger: Ledger, worlds: Worlds, currency: str) -> UncertainMoney:
+    """The mean over the months, in each world."""
+    profit = ledger.profit.mean(axis=1)
+    return UncertainMoney(np.broadcast_to(profit, (worlds.n_worlds,)).copy(), currency)
 
 
 def gap(first: Forecast, second: Forecast) -> UncertainMoney:
@@ -222,63 +371,7 @@ def _conditions_of(means: Array, worlds: Worlds) -> Conditions:
         wrong,
         handed_over,
         handed_share,
-        worlds.requests,
+        worlds.posted_requests,
         worlds.minutes_factor,
         worlds.price_factor,
-    )
-
-
-def _parts(
-    gross: NDArray[np.floating[Any]],
-    handed_over: NDArray[np.bool_],
-    right: NDArray[np.floating[Any]] | None,
-    *,
-    n_rows: int,
-) -> Array:
-    """Row values of right answers, wrong answers and handoffs, and the handoffs, ``(4, n)``."""
-    arrays = [gross, handed_over] if right is None else [gross, handed_over, right]
-    shapes = {np.shape(array) for array in arrays}
-    if shapes != {(n_rows,)} or not all(np.isfinite(array).all() for array in arrays):
-        raise EconomicsError(
-            "PF618",
-            "row values",
-            f"shapes {sorted(shapes)}, or one is not finite",
-            expected=f"({n_rows},) finite amounts",
-        )
-    values = np.asarray(gross, dtype=np.float64)
-    handed = np.asarray(handed_over, dtype=np.float64)
-    answered = values * (1.0 - handed)
-    earned = answered if right is None else np.asarray(right, dtype=np.float64)
-    return np.stack([earned, answered - earned, values * handed, handed])
-
-
-def _lines(conditions: Conditions, costs: PlanCosts, *, currency: str) -> tuple[CostLine, ...]:
-    """The bill: the mean month's hosting and people, and the lines that do not depend on it."""
-    lines = [*costs.monthly, *costs.once]
-    if costs.hosting is not None:
-        lines = [*costs.hosting.lines(conditions.requests), *lines]
-    requests = float(conditions.requests.mean())
-    if costs.person is not None:
-        handoffs = conditions.requests * conditions.handed_share[:, None]
-        capacity = costs.person.capacity_per_month
-        served = handoffs if capacity is None else np.minimum(handoffs, capacity)
-        lines.insert(
-            0,
-            _line(
-                Step.PEOPLE,
-                "handed over",
-                float(served.mean()),
-                Money.of(costs.person.cost_each, currency),
-            ),
-        )
-    if costs.per_request:
-        lines.append(
-            _line(Step.API, "stated per request", requests, Money.of(costs.per_request, currency))
-        )
-    return tuple(lines)
-
-
-def _line(step: Step, what: str, quantity: float, price: Money) -> CostLine:
-    return CostLine(
-        step, what, quantity, "request", price, as_of=None, source="stated", measured=True
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from payoff.core.errors import EconomicsError
 from payoff.economics.charge import Charge, Fixed, PerRequest, Quantity
 from payoff.economics.costs import CostLine, Step
-from payoff.economics.instance import rented
+from payoff.economics.instance import rented, scaled
 from payoff.economics.offer import Offer, Tariff
 from payoff.economics.platform import platforms
 from payoff.economics.requirement import Requirement
@@ -167,6 +167,9 @@ def hosting_options(
             else:
                 offer = rented(tariff, requirement)
             options.append((provider, offer))
+            by_hour = scaled(offer, requirement)
+            if by_hour is not None:
+                options.append((provider, by_hour))
     for provider in known:
         for own in _rates_of(book, provider, currency=currency, rates=rates, on=on):
             if isinstance(own, Offer):

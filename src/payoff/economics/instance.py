@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
-from payoff.economics.charge import Charge, PerInstance
+from payoff.economics.charge import Charge, PerInstance, PerScaledInstance
 from payoff.economics.costs import Step
 from payoff.economics.offer import Offer, Tariff
 from payoff.economics.prices.price import HOURS_PER_MONTH
-from payoff.economics.queueing import most_arrivals_per_s, waiting_time_p95_ms
+from payoff.economics.queueing import LATE_AT_MOST, late_share, most_arrivals_per_s
 from payoff.economics.requirement import Requirement
 from payoff.economics.traffic import SECONDS_PER_MONTH
 
@@ -64,26 +65,34 @@ def instances_needed(need: Requirement, vcpu: float, *, units: float) -> PerInst
     peaks = [planned]
     if need.latency_limit_ms is not None:
         alone = latency_alone_ms(need, vcpu)
-        wait = need.latency_limit_ms - alone
-        if wait < 0:
+        if alone > need.latency_limit_ms:
             found = f"one text alone takes {alone:.1f} ms, over the {need.latency_limit_ms:g} ms"
             raise EconomicsError("PF616", "latency limit", found)
-        peaks = _peaks(planned, servers, 1000.0 * servers / per_instance, wait, need.service_scv)
+        peaks = list(
+            _peaks(need, vcpu, planned, servers, service_ms=1000.0 * servers / per_instance)
+        )
     per_month = SECONDS_PER_MONTH / need.peak_factor
     return PerInstance(units, np.array(peaks) * per_month, planned * per_month, need.redundancy)
 
 
+@lru_cache(maxsize=256)
 def _peaks(
-    planned: float, servers: int, service_ms: float, wait_ms: float, scv: float
-) -> list[float]:
+    need: Requirement, vcpu: float, planned: float, servers: int, *, service_ms: float
+) -> tuple[float, ...]:
     """Requests a second that 1, 2, … instances take, until waiting no longer binds."""
+    assert need.latency_limit_ms is not None
+    asked = {
+        "limit_ms": need.latency_limit_ms,
+        "alone_p95_ms": latency_alone_ms(need, vcpu),
+        "service_scv": need.service_scv,
+        "at_once": need.at_once,
+    }
     peaks: list[float] = []
     while True:
         n = len(peaks) + 1
-        busy = waiting_time_p95_ms(n * planned, service_ms, n * servers, service_scv=scv)
-        if busy <= wait_ms:
-            return [*peaks, n * planned]
-        most = most_arrivals_per_s(service_ms, n * servers, wait_p95_ms=wait_ms, service_scv=scv)
+        if late_share(n * planned, service_ms, n * servers, **asked) <= LATE_AT_MOST:
+            return (*peaks, n * planned)
+        most = most_arrivals_per_s(service_ms, n * servers, **asked)
         peaks.append(min(n * planned, most))
 
 
@@ -131,6 +140,44 @@ def rented(tariff: Tariff, need: Requirement) -> Offer:
         note=tariff.with_note(need.speed_note),
     )
     return Offer(tariff.name, price.provider, price.item, price.region, (charge,))
+
+
+def scaled(offer: Offer, need: Requirement) -> Offer | None:
+    """A rented machine whose number follows the hour, so that quiet hours cost less.
+
+    Machines for a busier hour are taken to be started in time for it; the minutes that this takes
+    are not priced.
+
+    Args:
+        offer: What `rented` made.
+        need: What was measured, with the requests of each hour.
+
+    Returns:
+        The offer; None where the hours are not known, or the machine is not rented by the hour.
+
+    Example:
+        >>> from payoff.economics.prices.book import PriceBook
+        >>> price = PriceBook.builtin().get(kind="instance", provider="aws", item="c7i.large",
+        ...                                 region="eu-central-1")
+        >>> hours = (4.0,) + 23 * (1.0,)
+        >>> need = Requirement(100.0, 5.0, 2e8, 9e7, 0.5, peak_factor=32 / 9, by_hour=hours)
+        >>> (charge,) = scaled(rented(Tariff(price, price.money), need), need).charges
+        >>> charge.line(60 * SECONDS_PER_MONTH).quantity / 730  # four in one hour of 24, else one
+        1.125
+    """
+    if not need.by_hour or not offer.charges:
+        return None
+    (charge,) = offer.charges
+    if charge.unit != "hour" or not isinstance(charge.quantity, PerInstance):
+        return None
+    note = "; ".join(text for text in (charge.note, "started in time for a busier hour") if text)
+    hourly = replace(
+        charge,
+        what=f"{charge.what}, scaled by the hour",
+        quantity=PerScaledInstance(charge.quantity, need.by_hour),
+        note=note,
+    )
+    return replace(offer, name=f"{offer.name}, scaled by the hour", charges=(hourly,))
 
 
 def owned(

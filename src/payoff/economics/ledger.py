@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.economics.costs import PlanCosts, Step
+from payoff.core.money import Money
+from payoff.economics.costs import CostLine, PlanCosts, Step
 
 Array = NDArray[np.float64]
 
@@ -73,10 +75,6 @@ class Conditions:
             )
         )
 
-    def at_volumes(self, volumes: Array) -> Conditions:
-        """The mean world with so many requests in a single month, one row for each volume."""
-        return replace(self.mean(), requests=volumes[:, None])
-
 
 @dataclass(frozen=True, eq=False)
 class Ledger:
@@ -93,20 +91,15 @@ class Ledger:
 
     entries: dict[Earning | Step, Array]
 
-    @property
+    @cached_property
     def profit(self) -> Array:
-        """Sum of all entries, shape ``(n_worlds, months)``."""
+        """Sum of all entries, shape ``(n_worlds, months)``, or one that broadcasts to it."""
         total: Array = sum(self.entries.values(), start=np.zeros((1, 1)))
         return total
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of worlds and months."""
-        return self.profit.shape
-
     def mean(self, entry: Earning | Step) -> float:
         """Mean of an entry over worlds and months."""
-        return float(np.broadcast_to(self.entries[entry], self.shape).mean())
+        return float(self.entries[entry].mean())
 
 
 def post(
@@ -133,7 +126,7 @@ def post(
     requests, price = conditions.requests, conditions.price_factor[:, None]
     share = conditions.handed_share[:, None]
     handoffs = requests * share
-    served, lost = handoffs, np.zeros_like(handoffs)
+    served, lost = handoffs, np.zeros((1, 1))
     if costs.person is not None and costs.person.capacity_per_month is not None:
         served = np.minimum(handoffs, costs.person.capacity_per_month)
         lost = handoffs - served
@@ -142,7 +135,8 @@ def post(
     entries[Earning.RIGHT] = requests * conditions.right[:, None]
     entries[Earning.WRONG] = requests * conditions.wrong[:, None]
     entries[Earning.HANDED_OVER] = served * each
-    entries[Earning.UNANSWERED] = lost * nothing
+    if nothing:
+        entries[Earning.UNANSWERED] = lost * nothing
     if costs.person is not None:
         wage = costs.person.cost_each * conditions.minutes_factor[:, None]
         entries[Step.PEOPLE] = -served * wage
@@ -154,3 +148,43 @@ def post(
     for step, amount in costs.fixed_per_month(horizon_months).items():
         entries[step] = entries[step] - amount
     return Ledger(entries)
+
+
+def bill_of(conditions: Conditions, costs: PlanCosts, currency: str) -> tuple[CostLine, ...]:
+    """The bill: the mean month's hosting and people, and the lines that do not depend on it.
+
+    Example:
+        >>> from payoff.economics.person import Person
+        >>> half = np.array([0.5])
+        >>> met = Conditions(half, half, half, half, np.array([[100.0]]), half, half)
+        >>> [str(line.amount) for line in bill_of(met, PlanCosts(person=Person(4, 30)), "EUR")]
+        ['100.00 EUR']
+    """
+    lines = [*costs.monthly, *costs.once]
+    if costs.hosting is not None:
+        lines = [*costs.hosting.lines(conditions.requests), *lines]
+    requests = float(conditions.requests.mean())
+    if costs.person is not None:
+        handoffs = conditions.requests * conditions.handed_share[:, None]
+        capacity = costs.person.capacity_per_month
+        served = handoffs if capacity is None else np.minimum(handoffs, capacity)
+        lines.insert(
+            0,
+            _line(
+                Step.PEOPLE,
+                "handed over",
+                float(served.mean()),
+                Money.of(costs.person.cost_each, currency),
+            ),
+        )
+    if costs.per_request:
+        lines.append(
+            _line(Step.API, "stated per request", requests, Money.of(costs.per_request, currency))
+        )
+    return tuple(lines)
+
+
+def _line(step: Step, what: str, quantity: float, price: Money) -> CostLine:
+    return CostLine(
+        step, what, quantity, "request", price, as_of=None, source="stated", measured=True
+    )

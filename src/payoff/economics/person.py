@@ -75,5 +75,12 @@ class Person:
         for key in ("minutes", "wage_per_hour"):
             if key not in table:
                 stated.wrong(f"'{key}' is missing", expected="a number of 0 or more")
+        if table.get("capacity_per_month") == 0:
+            stated.wrong(
+                "'capacity_per_month' is 0, so that nothing handed over would be answered",
+                expected="above 0",
+                mend="Leave it out where there is no limit; where there is nobody, remove [person] "
+                "and state value.handoff.",
+            )
         stated.raise_all()
         return cls(**table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from payoff.economics.payoff import Payoff
 
 _SUM_TOLERANCE = 1e-4
 _TIE_TOLERANCE = 1e-9
-_FORMAT = 1
+_FORMAT, _PENALISED_FORMAT = 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,9 @@ class Policy:
         values: Money per request, shape ``(k, k+1)``, net of wages, handoff last.
         prior_shift: ``π'_i / π_i``, shape ``(k,)``: the expected mix of labels over that of the
             training data; None where they are the same.
+        penalties: Shadow prices, shape ``(k, k+1)``, taken off ``values`` in choosing and never
+            in counting: what keeps a promised floor (`hold_floors`) and people's capacity
+            (`within_capacity`); None for none.
 
     Example:
         >>> worth = Payoff(correct=3.20, wrong=-7.50, handoff=-4.10, currency="USD")
@@ -47,22 +50,28 @@ class Policy:
     labels: tuple[str, ...]
     values: NDArray[np.float64]
     prior_shift: NDArray[np.float64] | None = None
+    penalties: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         k = len(self.labels)
-        if self.values.shape != (k, k + 1) or not np.isfinite(self.values).all():
-            raise EconomicsError(
-                "PF613",
-                "policy values",
-                f"they have the shape {self.values.shape}, or are not finite",
-                expected=f"({k}, {k + 1}) finite amounts",
-            )
+        for name in ("values", "penalties"):
+            self._check_table(name, getattr(self, name))
         shift = self.prior_shift
         if shift is not None and (
             shift.shape != (k,) or not np.isfinite(shift).all() or (shift <= 0).any()
         ):
             raise EconomicsError(
                 "PF613", "policy prior shift", "it is wrong", expected=f"{k} ratios above 0"
+            )
+
+    def _check_table(self, name: str, table: NDArray[np.float64] | None) -> None:
+        k = len(self.labels)
+        if table is not None and (table.shape != (k, k + 1) or not np.isfinite(table).all()):
+            raise EconomicsError(
+                "PF613",
+                f"policy {name}",
+                f"they have the shape {table.shape}, or are not finite",
+                expected=f"({k}, {k + 1}) finite amounts",
             )
 
     @classmethod
@@ -110,10 +119,44 @@ class Policy:
         Raises:
             EconomicsError: PF611 where they are no probabilities of these labels.
         """
-        expected = self.expected_values(probabilities)
-        best = expected.max(axis=1, keepdims=True)
-        ties = expected >= best - _TIE_TOLERANCE * np.abs(self.values).max(initial=0.0)
-        return _taken(expected, np.argmax(ties, axis=1))
+        shifted = self.shifted(probabilities)
+        expected = shifted @ self.values
+        scores = expected
+        if self.penalties is not None:
+            scores = shifted @ (self.values - self.penalties)
+        return _taken(expected, self.best(scores))
+
+    def best(self, scores: NDArray[np.float64]) -> NDArray[np.intp]:
+        """The action of the highest score of each request, ties as above: ``(n,)``.
+
+        Args:
+            scores: Of every action, ``(n, k+1)``, money per request.
+
+        Example:
+            >>> Policy(("a", "b"), np.eye(2, 3)).best(np.array([[0.1, 0.3, 0.3]]))
+            array([1])
+        """
+        top = scores.max(axis=1, keepdims=True)
+        ties = scores >= top - _TIE_TOLERANCE * np.abs(self.values).max(initial=0.0)
+        first: NDArray[np.intp] = np.argmax(ties, axis=1)
+        return first
+
+    def penalised(self, penalties: NDArray[np.float64]) -> Policy:
+        """The same policy with more shadow prices, ``(k, k+1)``, on top of those it has.
+
+        Raises:
+            EconomicsError: PF613 where they do not fit the labels.
+
+        Example:
+            >>> policy = Policy(("a", "b"), np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]]))
+            >>> careful = policy.penalised(np.array([[0.0, 4.0, 0.0], [0.0, 0.0, 0.0]]))
+            >>> p = np.array([[0.3, 0.7]])  # to take an "a" for a "b" now counts 5 in choosing
+            >>> policy.decide(p).actions, careful.decide(p).actions
+            (array([1]), array([2]))
+        """
+        return replace(
+            self, penalties=penalties if self.penalties is None else self.penalties + penalties
+        )
 
     def argmax(self, probabilities: NDArray[np.floating[Any]]) -> Actions:
         """The most probable label of each request, never a handoff: what to compare with.
@@ -184,31 +227,42 @@ class Policy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives back the very same numbers."""
-        return {
-            "format": _FORMAT,
+        plain = {
+            "format": _FORMAT if self.penalties is None else _PENALISED_FORMAT,
             "labels": list(self.labels),
             "values": self.values.tolist(),
             "prior_shift": None if self.prior_shift is None else self.prior_shift.tolist(),
         }
+        return plain if self.penalties is None else {**plain, "penalties": self.penalties.tolist()}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Policy:
         """The inverse of `to_dict`.
 
         Raises:
-            EconomicsError: PF613 where it is no policy.
+            EconomicsError: PF613 where it is no policy, or one of a later format.
 
         Example:
             >>> document = Policy(("a", "b"), np.eye(2, 3)).to_dict()
             >>> Policy.from_dict(document).to_dict() == document
             True
         """
+        found = document.get("format", _FORMAT)
+        if found not in (_FORMAT, _PENALISED_FORMAT):
+            raise EconomicsError(
+                "PF613",
+                "policy",
+                f"it is of format {found!r}",
+                expected=f"{_FORMAT} or {_PENALISED_FORMAT}",
+                mend="Upgrade payoff.",
+            )
         try:
-            shift = document["prior_shift"]
+            shift, penalties = document["prior_shift"], document.get("penalties")
             return cls(
                 tuple(document["labels"]),
                 np.array(document["values"], dtype=np.float64),
                 None if shift is None else np.array(shift, dtype=np.float64),
+                None if penalties is None else np.array(penalties, dtype=np.float64),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise EconomicsError(

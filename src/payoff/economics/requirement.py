@@ -33,6 +33,9 @@ class Requirement:
             thread; None assumes 1 and says so in every line.
         service_scv: Squared coefficient of variation of the service time; 1 (exponential) waits
             longer than what is usually measured.
+        at_once: Mean number of requests that come together; 1 is one at a time.
+        by_hour: Requests of each hour of a day or week, relative to each other; empty where they
+            are not known, and then no instances are scaled by the hour.
         redundancy: Instances that run in any case.
         retention_months: Months that the journal keeps a request and its answer.
 
@@ -58,6 +61,8 @@ class Requirement:
     threads: int = field(default=2, kw_only=True)
     speed_ratio: float | None = field(default=None, kw_only=True)
     service_scv: float = field(default=1.0, kw_only=True)
+    at_once: float = field(default=1.0, kw_only=True)
+    by_hour: tuple[float, ...] = field(default=(), kw_only=True)
     redundancy: int = field(default=1, kw_only=True)
     retention_months: float = field(default=12.0, kw_only=True)
 
@@ -71,6 +76,7 @@ class Requirement:
             "request_bytes": 0,
             "response_bytes": 0,
             "service_scv": 0,
+            "at_once": 1,
             "redundancy": 1,
             "retention_months": 0,
         }

@@ -16,6 +16,7 @@ from payoff.economics.stated import Stated
 SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * 3600
 ASSUMED_LOW: Final = 0.8
 ASSUMED_HIGH: Final = 1.25
+_PEAK: Final = 4.0
 _Z95: Final = 1.6448536269514722
 """95 % quantile of the standard normal distribution."""
 
@@ -39,6 +40,9 @@ class Traffic:
         growth_per_month: Share by which each month exceeds the one before; 0.02 is 2 %.
         peak_factor: Busiest requests a second over the month's average.
         characters_per_text: Mean length of a text; None where it is not known.
+        at_once: Mean number of requests that come together; 1 is one at a time.
+        by_hour: Requests of each hour of a day (24) or of a week (168), relative to each other;
+            ``peak_factor`` then follows from them. Empty where only that is known.
 
     Raises:
         ProjectError: PF203 for each figure that is wrong; `Problems` where there are several.
@@ -55,8 +59,10 @@ class Traffic:
     low: float | None = None
     high: float | None = None
     growth_per_month: float = field(default=0.0, kw_only=True)
-    peak_factor: float = field(default=4.0, kw_only=True)
+    peak_factor: float = field(default=_PEAK, kw_only=True)
     characters_per_text: float | None = field(default=None, kw_only=True)
+    at_once: float = field(default=1.0, kw_only=True)
+    by_hour: tuple[float, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         stated = Stated("payoff.toml [traffic]")
@@ -73,7 +79,28 @@ class Traffic:
         stated.number("peak_factor", self.peak_factor, at_least=1)
         if self.characters_per_text is not None:
             stated.number("characters_per_text", self.characters_per_text, above=0)
+        stated.number("at_once", self.at_once, at_least=1)
+        object.__setattr__(self, "by_hour", tuple(self.by_hour))
+        if self.by_hour:
+            self._take_hours(stated)
         stated.raise_all()
+
+    def _take_hours(self, stated: Stated) -> None:
+        """Check the hours; the peak is that of the busiest."""
+        hours = [stated.number("by_hour", share, at_least=0) for share in self.by_hour]
+        if len(hours) not in (24, 168):
+            stated.wrong(f"'by_hour' has {len(hours)} numbers", expected="24 or 168")
+        if not stated.problems and not any(hours):
+            stated.wrong("'by_hour' is 0 in every hour", expected="one above 0")
+        if stated.problems:
+            return
+        peak = max(hours) * len(hours) / sum(hours)
+        if self.peak_factor != _PEAK and not math.isclose(self.peak_factor, peak, rel_tol=1e-6):
+            stated.wrong(
+                f"'peak_factor' is {self.peak_factor:g} and by_hour says {peak:.4g}",
+                mend="Remove one of the two.",
+            )
+        object.__setattr__(self, "peak_factor", peak)
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -131,9 +158,11 @@ class Traffic:
         """
         return requests_per_month / SECONDS_PER_MONTH * self.peak_factor
 
-    def as_dict(self) -> dict[str, float | None]:
+    def as_dict(self) -> dict[str, Any]:
         """The same figures under the keys of ``[traffic]``."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return {item.name: getattr(self, item.name) for item in fields(self)} | {
+            "by_hour": list(self.by_hour)
+        }
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Traffic:

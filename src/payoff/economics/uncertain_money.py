@@ -14,6 +14,38 @@ from payoff.core.money import Money, format_money
 QUANTILES: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 """The quantiles by which samples are summarised on disk."""
 
+_SAMPLED: Final = 2000  # of many samples, to see roughly where the ends lie
+_CAREFUL: Final = 1.6  # times the share of an end that is looked at
+
+
+def ends(samples: NDArray[np.float64]) -> tuple[float, float]:
+    """5 % and 95 % quantile, as `numpy.quantile` gives them; several times as fast for many.
+
+    Only what lies beyond a bound that every fiftieth sample suggests is ordered, and all of it
+    where that bound proves too narrow.
+
+    Args:
+        samples: Amounts, shape ``(n_worlds,)``.
+
+    Example:
+        >>> [round(end, 9) for end in ends(np.arange(101.0))]
+        [5.0, 95.0]
+    """
+    return _low_end(samples), -_low_end(-samples)
+
+
+def _low_end(samples: NDArray[np.float64], share: float = 0.05) -> float:
+    place = (len(samples) - 1) * share
+    below = int(place)
+    few = samples[:: max(1, len(samples) // _SAMPLED)]
+    bound = np.partition(few, int(_CAREFUL * share * len(few)))[int(_CAREFUL * share * len(few))]
+    beyond = samples[samples < bound]
+    if len(beyond) < below + 2:
+        beyond = samples
+    found = np.partition(beyond, [below, min(below + 1, len(beyond) - 1)])
+    first, second = found[below], found[min(below + 1, len(beyond) - 1)]
+    return float(first + (second - first) * (place - below))
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class UncertainMoney:
@@ -90,6 +122,19 @@ class UncertainMoney:
         n_worst = max(1, round(share * len(self.samples)))
         worst = np.partition(self.samples, n_worst - 1)[:n_worst]
         return Money.of(float(worst.mean()), self.currency)
+
+    def risk_adjusted(self, aversion: float = 0.0) -> Money:
+        """``mean − λ · CVaR₅``: the mean, and λ times what the worst 5 % of the worlds bring.
+
+        Args:
+            aversion: λ; 0 gives the mean.
+
+        Example:
+            >>> profit = UncertainMoney(np.array([-10.0, 0.0, 5.0, 9.0]), "EUR")
+            >>> profit.risk_adjusted(), profit.risk_adjusted(0.5)
+            (Money(1.0 EUR), Money(-4.00 EUR))
+        """
+        return self.mean if aversion == 0 else self.mean + self.tail_mean(0.05) * aversion
 
     def __sub__(self, other: UncertainMoney) -> UncertainMoney:
         """Paired difference, world by world.

@@ -11,6 +11,7 @@ import numpy as np
 from payoff.core.money import Money
 from payoff.economics.costs import PlanCosts, Step
 from payoff.economics.ledger import ENTRIES, Conditions, Earning, Ledger
+from payoff.economics.uncertain_money import ends
 
 if TYPE_CHECKING:
     from payoff.economics.hosting import Hosting
@@ -146,13 +147,20 @@ def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tupl
     spread = PlanCosts(
         once=costs.once, months_until_retraining=costs.months_until_retraining
     ).fixed_per_month(horizon_months)
-    flow = ledger.profit + sum(spread.values()) - costs.paid_once(horizon_months)
-    flow = np.broadcast_to(flow, (flow.shape[0], horizon_months))
-    cumulative = flow.cumsum(axis=1)
-    mean, (low, high) = cumulative.mean(axis=0), np.quantile(cumulative, (0.05, 0.95), axis=0)
+    running, paid = ledger.profit + sum(spread.values()), costs.paid_once(horizon_months)
+    months = np.arange(1, horizon_months + 1)
+    if running.shape[1] == 1:  # months are alike: a world's cash is n times that of the first
+        mean = running.mean() * months
+        low, high = (end * months for end in ends(running[:, 0]))
+    else:
+        cumulative = running.cumsum(axis=1)
+        mean, (low, high) = cumulative.mean(axis=0), np.quantile(cumulative, (0.05, 0.95), axis=0)
+    gone = paid.cumsum()
     return tuple(
-        MonthCash(month + 1, float(mean[month]), float(low[month]), float(high[month]))
-        for month in range(horizon_months)
+        MonthCash(
+            int(month), float(mean[i] - gone[i]), float(low[i] - gone[i]), float(high[i] - gone[i])
+        )
+        for i, month in enumerate(months)
     )
 
 

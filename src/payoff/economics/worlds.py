@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -59,8 +60,8 @@ class Worlds:
         >>> worlds = Worlds.draw(truth, 2, Traffic(1000), n_worlds=500, seed=1)
         >>> worlds.weights.shape, bool(np.allclose(worlds.weights.sum(axis=1), 1, atol=1e-6))
         ((500, 4), True)
-        >>> worlds.mean_values(np.array([[2.0, 2.0, 2.0, 2.0]])).round(4)[0, :2]
-        array([2., 2.])
+        >>> worlds.mean_values(np.array([[2.0, 2.0, 2.0, 2.0]])).round(4)[0, :2].tolist()
+        [2.0, 2.0]
     """
 
     seed: int
@@ -149,6 +150,27 @@ class Worlds:
         """Months of the horizon."""
         return int(self.requests.shape[1])
 
+    @cached_property
+    def posted_requests(self) -> Array:
+        """`requests`, with months that are all alike told once: ``(n_worlds, months)`` or ``1``.
+
+        All amounts of a month follow from its requests, so that like months are posted once.
+        """
+        first = self.requests[:, :1]
+        return np.ascontiguousarray(first) if (self.requests == first).all() else self.requests
+
+    @cached_property
+    def mean_requests(self) -> Array:
+        """Requests of the mean month, shape ``(n_worlds,)``."""
+        mean: Array = self.requests.mean(axis=1)
+        return mean
+
+    @cached_property
+    def factor_ends(self) -> tuple[Array, Array]:
+        """5 % and 95 % of the minutes' and of the prices' factor."""
+        ends = (0.05, 0.95)
+        return np.quantile(self.minutes_factor, ends), np.quantile(self.price_factor, ends)
+
     @property
     def weights(self) -> NDArray[np.float32]:
         """Weight of each row in each world, shape ``(n_worlds, n)``, in the order of the rows.
@@ -160,7 +182,7 @@ class Worlds:
             weights[where, self._order] = block
         return weights
 
-    def mean_values(self, values: NDArray[np.floating[Any]]) -> Array:
+    def mean_values(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Mean of each plan's row values in each world: one matrix product a block of worlds.
 
         Args:
@@ -177,7 +199,7 @@ class Worlds:
                 "PF618", "row values", f"shape {values.shape}", expected=f"(n_plans, {self.n_rows})"
             )
         ordered = np.ascontiguousarray(values[:, self._order], dtype=np.float32)
-        means = np.empty((len(values), self.n_worlds))
+        means = np.empty((len(values), self.n_worlds), dtype=np.float32)
         for where, block in self._blocks():
             means[:, where] = ordered @ block.T
         return means
@@ -200,26 +222,30 @@ class Worlds:
         return digest.hexdigest()
 
     @cached_property
+    def _runs(self) -> tuple[NDArray[np.intp], ...]:
+        """Classes that rows have, where each starts among the sorted rows, and its rows."""
+        sorted_truth = self.truth[self._order]
+        return np.unique(sorted_truth, return_index=True, return_counts=True)
+
+    @cached_property
     def _kept(self) -> dict[int, NDArray[np.float32]]:
         return {}
 
     def _blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Weights by blocks of worlds, rows sorted by class; kept where all of them are small."""
-        keep = self.n_worlds * self.n_rows <= _MOST_KEPT
-        for number, start in enumerate(range(0, self.n_worlds, _BLOCK)):
-            where = slice(start, min(start + _BLOCK, self.n_worlds))
-            block = self._kept.get(number)
-            if block is None:
-                block = self._draw_block(number, where)
-                if keep:
-                    self._kept[number] = block
-            yield where, block
+        starts = range(0, self.n_worlds, _BLOCK)
+        wheres = [slice(start, min(start + _BLOCK, self.n_worlds)) for start in starts]
+        if self.n_worlds * self.n_rows > _MOST_KEPT:
+            yield from zip(wheres, _ahead(self._draw_block, wheres), strict=True)
+            return
+        for number, where in enumerate(wheres):
+            if number not in self._kept:
+                self._kept[number] = self._draw_block(number, where)
+            yield where, self._kept[number]
 
     def _draw_block(self, number: int, where: slice) -> NDArray[np.float32]:
         """Exponentials, scaled so that each class sums to its share of the mix."""
-        classes, starts, counts = np.unique(
-            self.truth[self._order], return_index=True, return_counts=True
-        )
+        classes, starts, counts = self._runs
         size = (where.stop - where.start, self.n_rows)
         block = _stream(self.seed, _WEIGHTS, number).standard_exponential(size, dtype=np.float32)
         np.maximum(block, np.finfo(np.float32).tiny, out=block)
@@ -227,6 +253,19 @@ class Worlds:
         scale = (self.mix[where][:, classes] / sums).astype(np.float32)
         block *= np.repeat(scale, counts, axis=1)
         return block
+
+
+def _ahead(
+    draw: Callable[[int, slice], NDArray[np.float32]], wheres: Sequence[slice]
+) -> Iterator[NDArray[np.float32]]:
+    """Draw each block while the one before it is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(draw, 0, wheres[0])
+        for number, where in enumerate(wheres[1:], start=1):
+            block = coming.result()
+            coming = pool.submit(draw, number, where)
+            yield block
+        yield coming.result()
 
 
 def _stream(*key: int) -> np.random.Generator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -182,16 +183,22 @@ def _slope(z: Floats, y: Integers, sharpness: float) -> tuple[float, float]:
 
 
 def cross_fitted(
-    logits: npt.ArrayLike, truth: npt.ArrayLike, *, folds: int = 2, seed: int = 0
+    logits: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    *,
+    folds: int = 2,
+    seed: int = 0,
+    fit: Callable[[Floats, Integers], Calibration] = fit_temperature,
 ) -> Floats:
     """Calibrated probabilities, none of them calibrated with its own row.
 
     Args:
         logits: ``(n, k)``.
         truth: ``(n,)``.
-        folds: Parts; each is calibrated by the temperature of the others. Labels are spread
+        folds: Parts; each is calibrated by what was fitted on the others. Labels are spread
             evenly over them.
         seed: Decides who is in which part.
+        fit: From logits and truths to a calibration.
 
     Returns:
         ``(n, k)``; rows sum to 1.
@@ -215,5 +222,5 @@ def cross_fitted(
     probabilities = np.empty_like(z)
     for part in range(folds):
         inside = fold == part
-        probabilities[inside] = fit_temperature(z[~inside], y[~inside]).apply(z[inside])
+        probabilities[inside] = fit(z[~inside], y[~inside]).apply(z[inside])
     return probabilities

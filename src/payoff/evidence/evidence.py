@@ -11,6 +11,7 @@ import numpy.typing as npt
 from payoff.artifact.calibration import Calibration
 from payoff.core.errors import ArtifactError
 from payoff.evidence.calibration import Bin, classwise_ece, ece, reliability
+from payoff.evidence.calibration_choice import CalibrationReport
 from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency
 from payoff.evidence.machine import Machine
@@ -30,6 +31,8 @@ class Evidence:
         ece: Calibration error of the most probable label, calibrated.
         ece_uncalibrated: The same, uncalibrated.
         classwise_ece: Mean calibration error over labels, calibrated.
+        classwise_ece_uncalibrated: The same, uncalibrated.
+        calibration: Which method was taken, and what it was compared with.
         reliability: Bins of the calibrated probabilities.
         reliability_uncalibrated: Bins of the model's own.
         latency: Seconds an answer, on ``machine``.
@@ -44,6 +47,8 @@ class Evidence:
     ece: float | None = None
     ece_uncalibrated: float | None = None
     classwise_ece: float | None = None
+    classwise_ece_uncalibrated: float | None = None
+    calibration: CalibrationReport | None = None
     reliability: tuple[Bin, ...] = ()
     reliability_uncalibrated: tuple[Bin, ...] = ()
     latency: Latency | None = None
@@ -59,6 +64,7 @@ class Evidence:
         truth: npt.ArrayLike,
         *,
         probabilities: npt.ArrayLike,
+        calibration: CalibrationReport | None = None,
         latency: Latency | None = None,
         footprint: Footprint | None = None,
         training_s: float | None = None,
@@ -72,6 +78,7 @@ class Evidence:
             truth: ``(n,)``.
             probabilities: Calibrated, ``(n, k)``; on validation rows cross-fitted, so that none
                 is calibrated with its own row.
+            calibration: How the method was chosen, if it was.
             latency: If measured.
             footprint: If measured.
             training_s: If measured.
@@ -95,6 +102,8 @@ class Evidence:
             ece=ece(probabilities, truth),
             ece_uncalibrated=ece(own, truth),
             classwise_ece=classwise_ece(probabilities, truth),
+            classwise_ece_uncalibrated=classwise_ece(own, truth),
+            calibration=calibration,
             reliability=reliability(probabilities, truth),
             reliability_uncalibrated=reliability(own, truth),
             latency=latency,
@@ -124,6 +133,8 @@ class Evidence:
             for name, kind in _PARTS.items():
                 if known.get(name) is not None:
                     known[name] = kind(**known[name])
+            if known.get("calibration") is not None:
+                known["calibration"] = CalibrationReport.from_dict(known["calibration"])
             for name in ("reliability", "reliability_uncalibrated"):
                 known[name] = tuple(Bin(**entry) for entry in known.get(name, ()))
             return cls(**known)

@@ -1,14 +1,15 @@
-"""The journal: every decision, written before its answer leaves. Append-only."""
+"""The journal: every decision, written before its answer leaves, and every cost. Append-only."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -24,8 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from payoff.core.errors import ServiceError
+from payoff.learn.booking import Booking
 from payoff.learn.entry import Entry, now_utc
-from payoff.learn.migrations import MIGRATIONS, decisions, migrate, migrations
+from payoff.learn.migrations import MIGRATIONS, costs, decisions, migrate, migrations
 
 _BLOCK = 500
 _LOCK = 1885434470
@@ -35,7 +37,7 @@ _COLUMNS = tuple(decisions.c[field.name] for field in fields(Entry))
 
 
 class Journal:
-    """One database of decisions: SQLite in WAL mode by default, PostgreSQL by URL.
+    """One database of decisions and of costs: SQLite in WAL mode by default, PostgreSQL by URL.
 
     Safe to use from several threads, and from several processes on the same database. `open`
     makes one.
@@ -145,6 +147,49 @@ class Journal:
             rows = connection.execute(newest).mappings().all()
         return [Entry(**row) for row in reversed(rows)]
 
+    def book(self, bookings: Sequence[Booking]) -> int:
+        """Write cost lines, all or none; they are on the disk when this returns.
+
+        Args:
+            bookings: Costs; one whose id is in the journal already, for the same money, is left
+                as it was first written, so that nothing is booked twice.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            ServiceError: PF713 where an id is taken by another line; PF703 to PF706 where the
+                database fails.
+        """
+        rows: dict[str, dict[str, Any]] = {}
+        for booking in bookings:
+            row = booking.as_row()
+            _same_line(rows.setdefault(booking.booking_id, row), row)
+        with _told(self._where), self._writing() as connection:
+            known = self._rows_of(connection, list(rows))
+            for booking_id, row in known.items():
+                _same_line(row, rows[booking_id])
+            new = [row for booking_id, row in rows.items() if booking_id not in known]
+            if new:
+                connection.execute(insert(costs), new)
+        return len(new)
+
+    def bookings(self, month: str = "") -> list[Booking]:
+        """Cost lines in the order in which they were booked.
+
+        Args:
+            month: Only those of a month such as ``"2026-11"``; all where it is empty.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        wanted = select(costs).order_by(costs.c.id)
+        if month:
+            wanted = wanted.where(costs.c.time_utc.startswith(month, autoescape=True))
+        with _told(self._where), self._engine.connect() as connection:
+            rows = connection.execute(wanted).mappings().all()
+        return [Booking.from_row(row) for row in rows]
+
     def check(self) -> None:
         """Make sure that the next decision can be written, without writing one.
 
@@ -193,12 +238,34 @@ class Journal:
             known.update((row[0], row[1]) for row in rows)
         return known
 
+    def _rows_of(self, connection: Connection, ids: list[str]) -> dict[str, Any]:
+        """The cost lines in the journal of those ids."""
+        known: dict[str, Any] = {}
+        for start in range(0, len(ids), _BLOCK):
+            block = costs.c.booking_id.in_(ids[start : start + _BLOCK])
+            rows = connection.execute(select(costs).where(block)).mappings()
+            known.update((row["booking_id"], row) for row in rows)
+        return known
+
     def _taken(self, request_id: str) -> ServiceError:
         return ServiceError(
             "PF709",
             f"request_id '{request_id[:100]}'",
             "it is in the journal with another text",
             mend="Send a new request_id.",
+        )
+
+
+def _same_line(kept: Any, row: Mapping[str, Any]) -> None:
+    """Refuse to book other money under an id that is taken."""
+    differing = [key for key in ("amount", "currency", "project", "step") if kept[key] != row[key]]
+    if differing:
+        key = differing[0]
+        raise ServiceError(
+            "PF713",
+            f"booking '{str(row['booking_id'])[:100]}'",
+            f"it is booked with the {key} {kept[key]}, and {row[key]} was to be booked",
+            mend="Book a correction under an id of its own.",
         )
 
 

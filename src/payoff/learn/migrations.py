@@ -45,6 +45,28 @@ decisions = Table(
     Column("latency_ms", Float(53), nullable=False),
 )
 
+costs = Table(
+    "costs",
+    TABLES,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("booking_id", String(200), nullable=False, unique=True),
+    Column("time_utc", String(32), nullable=False, index=True),
+    Column("project", String(1000), nullable=False),
+    Column("step", String(20), nullable=False),
+    Column("what", String(1000), nullable=False),
+    # Decimal text: a sum over the lines must be exact, and SQLite has no decimals.
+    Column("quantity", String(64), nullable=False),
+    Column("unit", String(64), nullable=False),
+    Column("unit_price", String(64), nullable=False),
+    Column("amount", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("as_of", String(10), nullable=True),
+    Column("source", String(1000), nullable=False),
+    Column("measured", Integer, nullable=False),
+    Column("note", String(1000), nullable=False),
+    Column("cpu_s", Float(53), nullable=True),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -65,7 +87,11 @@ def _first(connection: Connection) -> None:
     decisions.create(connection)
 
 
-MIGRATIONS = (Migration(1, "decisions", _first),)
+def _second(connection: Connection) -> None:
+    costs.create(connection)
+
+
+MIGRATIONS = (Migration(1, "decisions", _first), Migration(2, "costs", _second))
 
 
 def migrate(connection: Connection, now_utc: str) -> int:
@@ -82,7 +108,7 @@ def migrate(connection: Connection, now_utc: str) -> int:
         >>> from sqlalchemy import create_engine
         >>> with create_engine("sqlite://").begin() as connection:
         ...     migrate(connection, "2024-01-01T00:00:00Z"), migrate(connection, "")
-        (0, 1)
+        (0, 2)
     """
     migrations.create(connection, checkfirst=True)
     found = connection.execute(select(func.max(migrations.c.number))).scalar() or 0

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from payoff.artifact.tier import TierSpec
 from payoff.artifact.write import write_artifact
@@ -15,9 +16,8 @@ from payoff.core.errors import AdaptError, EconomicsError
 from payoff.core.files import write_json, write_text
 from payoff.core.findings import Finding
 from payoff.data.splits import Split
-from payoff.economics.baselines import Baseline, do_nothing, llm_api, llm_hosting, people_only
 from payoff.economics.desk import policy_document
-from payoff.economics.hosting import Hosting
+from payoff.economics.held_floors import confirm_floors
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.card import artifact_documents
@@ -25,16 +25,14 @@ from payoff.plan.clock import Clock
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.judging import Judge
 from payoff.plan.keeping import Keeper
+from payoff.plan.kept import Kept, KeptOption
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Logits, Option, Workshop, tier_logits
 from payoff.plan.parts import Parts
 from payoff.plan.plan import Plan
 from payoff.plan.summary import summarise
-from payoff.plan.terms import Terms
 
 _SPARE_SECONDS = 5.0
-UNSTATED_LLM = "gpt-5-mini"
-"""The API that is priced where the terms name none; its accuracy is then unknown."""
 
 
 def conclude(
@@ -69,12 +67,11 @@ def conclude(
     say = workshop.bench.progress.say
     say(f"chosen on validation: {chosen.name}")
     spec, folder, n_rows = _trained_on_all(workshop, chosen, clock)
-    judge = Judge(workshop.terms.payoff, workshop.judge.policy, parts.test_targets)
     first = _report(
         workshop,
         chosen,
         tier_logits(spec, folder, parts.test_texts),
-        judge,
+        parts.test_targets,
         worlds=worlds,
         n_rows=n_rows,
     )
@@ -83,7 +80,7 @@ def conclude(
             workshop,
             option,
             option.logits(parts.test_texts),
-            judge,
+            parts.test_targets,
             worlds=worlds,
             n_rows=parts.n_train,
         )
@@ -94,10 +91,10 @@ def conclude(
         chosen=first,
         reported=(first, *others),
         tried=tuple(tried),
-        baselines=_baselines(workshop, parts, worlds),
+        baselines=workshop.reckoning.baselines(worlds),
         parts=parts,
         cut=cut,
-        findings=findings,
+        findings=(*findings, *_floors_kept(workshop, first, parts)),
         seconds=clock.spent(),
         mean_requests=float(worlds.requests.mean()),
         learnt_fingerprint=cut.train.concat(cut.validation).fingerprint,
@@ -110,12 +107,13 @@ def conclude(
         tiers=[(spec, folder)],
         calibrations=[chosen.calibration],
         documents={
-            "policy.json": policy_document(judge.policy, workshop.terms.currency),
+            "policy.json": policy_document(chosen.policy, workshop.terms.currency),
             **artifact_documents(comparison, workshop, summary, project=project),
         },
         seed=workshop.bench.seed,
         data_fingerprint=comparison.learnt_fingerprint,
     )
+    _keep(comparison, workshop)
     write_json(workshop.run.folder / "summary.json", summary)
     from payoff.plan.report.render import render
 
@@ -128,6 +126,29 @@ def conclude(
         artifact=artifact,
         folder=workshop.run.folder,
     )
+
+
+def _keep(comparison: Comparison, workshop: Workshop) -> None:
+    """Keep what a later what-if reckons with."""
+    options = [
+        KeptOption(
+            reported.option.name,
+            reported.option.evidence,
+            reported.option.tried.seconds,
+            reported.option.probabilities.astype(np.float32),
+            reported.option.calibration.apply(reported.logits).astype(np.float32),
+        )
+        for reported in comparison.reported
+    ]
+    kept = Kept.of(
+        workshop.reckoning,
+        options,
+        chosen=comparison.chosen.option.name,
+        seed=workshop.bench.seed,
+        validation_truth=workshop.judge.truth,
+        test_truth=comparison.parts.test_targets,
+    )
+    kept.write(workshop.run.folder)
 
 
 def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[TierSpec, Path, int]:
@@ -149,8 +170,17 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
             )
             return chosen.spec, chosen.folder, len(bench.train)
         bench.progress.say(f"training {candidate.name} on all {len(bench.texts)} rows")
+        meter = workshop.run.meter
+        if meter is not None:
+            meter.book("choosing, exporting and measuring")
+            try:
+                meter.allow(f"{candidate.name} on all rows", expected)
+            except EconomicsError as error:
+                bench.progress.say(f"kept as trained on {len(bench.train)} rows: {error}")
+                return chosen.spec, chosen.folder, len(bench.train)
         started = time.perf_counter()
-        keeper = Keeper(workshop.run, key, bench.progress)
+        noted = None if meter is None else lambda: meter.tick(f"{candidate.name} on all rows")
+        keeper = Keeper(workshop.run, key, bench.progress, noted=noted)
         recipe = workshop.recipes[candidate.recipe]
         attempt = recipe.start(candidate, replace(all_rows, progress=keeper))
         try:
@@ -162,23 +192,34 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
         result = {"share": 1.0, "seconds": seconds, "started_s": 0.0}
         workshop.run.record(key, result, np.zeros((0, len(bench.labels))), attempt.save)
         keeper.forget()
+        if meter is not None:
+            meter.book(f"{candidate.name} on all rows")
     spec, folder = workshop.export(candidate, all_rows, "-all")
     if chosen.precision != "fp32":
         spec, folder = workshop.compress(chosen.precision, spec, folder)
     return spec, folder, len(bench.texts)
 
 
+def _floors_kept(workshop: Workshop, first: Reported, parts: Parts) -> tuple[Finding, ...]:
+    """Whether the test rows prove what was promised of the model that will serve."""
+    option = first.option
+    probabilities = option.calibration.apply(first.logits)
+    return confirm_floors(option.policy, workshop.terms.floors, probabilities, parts.test_targets)
+
+
 def _report(
     workshop: Workshop,
     option: Option,
     logits: Logits,
-    judge: Judge,
+    truth: NDArray[np.int64],
     *,
     worlds: Worlds,
     n_rows: int,
 ) -> Reported:
+    judge = Judge(workshop.terms.payoff, option.policy, truth)
     probabilities = option.calibration.apply(logits)
-    costs = workshop.costs(option.hosting, option.tried.seconds)
+    reckoning = workshop.reckoning
+    costs = reckoning.costs(option.hosting, option.tried.seconds)
     return Reported(
         option,
         logits,
@@ -187,56 +228,17 @@ def _report(
             logits,
             judge.truth,
             probabilities=probabilities,
+            calibration=option.evidence.calibration,
             latency=option.evidence.latency,
             footprint=option.evidence.footprint,
             training_s=option.tried.seconds,
             machine=option.evidence.machine,
         ),
-        workshop.forecast(
+        reckoning.forecast(
             option.name, judge.outcome(probabilities), worlds, costs, option.reference
         ),
         judge.policy.decide(probabilities).actions,
         n_rows,
         float(judge.worths(probabilities).mean()),
         judge.argmax_value(probabilities),
-    )
-
-
-def _baselines(workshop: Workshop, parts: Parts, worlds: Worlds) -> tuple[Baseline, ...]:
-    payoff = workshop.terms.payoff
-    return (
-        do_nothing(payoff, worlds),
-        people_only(payoff, parts.labels, worlds),
-        _api(workshop, parts, worlds),
-    )
-
-
-def price_api(terms: Terms, parts: Parts) -> Hosting:
-    """What the API that the terms name would cost, or one that stands for it.
-
-    Raises:
-        EconomicsError: PF605 or PF607 where it cannot be priced.
-    """
-    return llm_hosting(
-        terms.llm.get("model", UNSTATED_LLM),
-        labels=parts.labels,
-        currency=terms.currency,
-        on=terms.on,
-        rates=terms.rates,
-        characters_per_text=float(np.mean([len(text) for text in parts.learnt_texts])),
-    )
-
-
-def _api(workshop: Workshop, parts: Parts, worlds: Worlds) -> Baseline:
-    """An LLM API; priced where it can be, valued where its accuracy is stated."""
-    terms = workshop.terms
-    model = terms.llm.get("model", UNSTATED_LLM)
-    try:
-        hosting = price_api(terms, parts)
-    except EconomicsError as error:
-        if "model" in terms.llm:
-            raise
-        return Baseline(f"LLM API {model}", None, reason=str(error))
-    return llm_api(
-        terms.payoff, parts.labels, worlds, hosting=hosting, accuracy=terms.llm.get("accuracy")
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.artifact.calibration import Calibration
+from payoff.economics.capacity import within_capacity
+from payoff.economics.floor import Floor
+from payoff.economics.held_floors import hold_floors
 from payoff.economics.outcome import Outcome, realised
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
-from payoff.evidence.calibration import cross_fitted, fit_temperature
+from payoff.evidence.calibration import cross_fitted
+from payoff.evidence.calibration_choice import CalibrationChoice, choose_calibration
 from payoff.evidence.quality import log_losses
 from payoff.plan.score import Score
 
@@ -63,12 +68,44 @@ class Judge:
         return Outcome.of_actions(self.payoff, self.policy.labels, self.truth, actions)
 
     def cross_fitted(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Calibrated probabilities of each row, by a calibration fitted on the others."""
+        """Probabilities of each row, by a temperature fitted on the others: quick, for ranking."""
         return cross_fitted(logits, self.truth, seed=self.seed)
 
-    def calibration(self, logits: NDArray[np.float32]) -> Calibration:
-        """The calibration of all rows, for rows that are none of these."""
-        return fit_temperature(logits, self.truth)
+    def calibrated(self, logits: NDArray[np.float32]) -> CalibrationChoice:
+        """The calibration of the lowest log loss, and these rows by it, cross-fitted.
+
+        It is fitted on all of these rows, for rows that are none of them.
+        """
+        return choose_calibration(logits, self.truth, seed=self.seed)
+
+    def held(
+        self,
+        probabilities: NDArray[np.floating[Any]],
+        floors: Sequence[Floor] = (),
+        *,
+        most_handed: float | None = None,
+    ) -> Judge:
+        """The same judge by a policy that keeps to what people can take and to promised floors.
+
+        People's time is priced first; a floor then hands over what it needs, even where that is
+        more than they can take, since what is promised comes before what is cheap.
+
+        Args:
+            probabilities: Of these rows, cross-fitted, ``(n, n_labels)``.
+            floors: What must hold.
+            most_handed: Share of the requests that people can take; None for no limit.
+
+        Raises:
+            ProjectError: PF203 where a floor is for an unknown label.
+            EconomicsError: PF640 where the rows do not prove a floor; PF641 for no share.
+        """
+        policy = self.policy
+        if most_handed is not None:
+            policy = within_capacity(policy, probabilities, most_handed).policy
+        if floors:
+            held = hold_floors(policy, floors, probabilities, self.truth, seed=self.seed)
+            policy = held.policy
+        return replace(self, policy=policy)
 
     def perfect_value(self) -> float:
         """Mean worth of a request if every answer were right."""

@@ -40,7 +40,7 @@ class Keeper:
         progress: Who else listens.
         every_s: Seconds between two states; `EVERY_S` where not given, and less often where writing
             one takes long.
-        noted: Called after a state was kept.
+        noted: Called after a state was kept, and as often where the attempt cannot be kept.
 
     Attributes:
         earlier_s: Seconds that earlier processes had put into what was taken up.
@@ -62,7 +62,8 @@ class Keeper:
         self._noted = noted
         self._attempt: Interruptible | None = None
         self._share = 0.0
-        self._began = self._due = time.monotonic()
+        self._began = time.monotonic()
+        self._due = self._began + self._every_s
 
     def advance(self, attempt: Attempt, share: float) -> None:
         """Train up to ``share``, from what an earlier process kept on its way there.
@@ -74,11 +75,11 @@ class Keeper:
             MachineError: PF801 where the disk is full.
         """
         self._began, self._share, self.earlier_s = time.monotonic(), share, 0.0
+        self._due = self._began + self._every_s
         if not isinstance(attempt, Interruptible):
             attempt.advance(share)
             return
         self._take_up(attempt)
-        self._due = self._began + self._every_s
         self._attempt = attempt
         try:
             attempt.advance(share)
@@ -93,8 +94,13 @@ class Keeper:
         """Pass it on, and keep the state if it is time."""
         self._progress.step(what, done, total)
         # A step is told once the optimiser is done with it, so that what is kept is whole.
-        if self._attempt is not None and what == "fine-tuning" and time.monotonic() >= self._due:
+        if time.monotonic() < self._due:
+            return
+        if self._attempt is not None and what == "fine-tuning":
             self._keep(self._attempt)
+        elif self._attempt is None and self._noted:
+            self._due = time.monotonic() + self._every_s
+            self._noted()
 
     def say(self, message: str) -> None:
         """Pass it on."""

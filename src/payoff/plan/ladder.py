@@ -162,6 +162,9 @@ class Ladder:
         if refusal:
             self.bench.progress.say(f"{candidate.name}: not run, {refusal}")
             return replace(sofar or Tried(candidate, ""), status="not run", why=refusal)
+        if self.run.meter is not None:
+            seconds = self._seconds(candidate) * (share - (sofar.share if sofar else 0.0))
+            self.run.meter.allow(candidate.name, seconds)
         started = self.clock.spent()
         try:
             with training_of(self.bench, candidate):
@@ -169,6 +172,7 @@ class Ladder:
         except PayoffError as error:
             if not isinstance(error, AdaptError) and error.code != _TOO_LITTLE_MEMORY:
                 raise
+            self._book(candidate)
             self.bench.progress.say(f"{candidate.name}: {error}")
             return Tried(candidate, "failed", str(error), started_s=started)
         self.bench.progress.say(
@@ -191,7 +195,7 @@ class Ladder:
             self.run,
             candidate.key,
             self.bench.progress,
-            noted=lambda: self.run.note_spent(self.clock.spent()),
+            noted=lambda: self._note(candidate),
         )
         attempt = self._recipe(candidate).start(candidate, replace(self.bench, progress=keeper))
         if sofar is not None and sofar.share > 0:
@@ -215,7 +219,19 @@ class Ladder:
         self.run.record(rung(candidate, share), result, logits, attempt.save)
         keeper.forget()
         self.run.note_spent(self.clock.spent())
+        self._book(candidate)
         return tried
+
+    def _note(self, candidate: Candidate) -> None:
+        """Keep and book what was used so far; stop where the budget does not hold a minute more."""
+        self.run.note_spent(self.clock.spent())
+        if self.run.meter is not None:
+            self.run.meter.tick(candidate.name)
+
+    def _book(self, candidate: Candidate) -> None:
+        """Book what a candidate used, so that a process killed later has booked it."""
+        if self.run.meter is not None:
+            self.run.meter.book(candidate.name)
 
     def _kept(self, candidate: Candidate, share: float) -> Tried | None:
         """The result of an earlier process at just this rung."""

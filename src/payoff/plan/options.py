@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +18,10 @@ from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.tier import TierSpec
 from payoff.artifact.write import write_artifact
 from payoff.core.errors import EconomicsError
-from payoff.core.money import Money
-from payoff.economics.charge import PerInstance
-from payoff.economics.costs import CostLine, PlanCosts, labels_line, training_line
 from payoff.economics.desk import policy_document
-from payoff.economics.forecast import Forecast, forecast
-from payoff.economics.hosting import Hosting, cheapest, hosting_options
-from payoff.economics.outcome import Outcome
-from payoff.economics.requirement import Requirement
+from payoff.economics.forecast import Forecast
+from payoff.economics.hosting import Hosting
+from payoff.economics.policy import Policy
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import Footprint, measure_footprint
@@ -34,6 +29,7 @@ from payoff.evidence.latency import measure_latency
 from payoff.evidence.machine import this_machine
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Tried, best_tried
+from payoff.plan.reckoning import Reckoning
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
 
@@ -49,11 +45,13 @@ class Option:
         precision: ``"fp32"`` or the compressor's name.
         spec: Its tier.
         folder: Where the tier's files are.
-        calibration: Fitted on all validation rows.
+        calibration: The best method, fitted on all validation rows.
         evidence: On validation rows, with cross-fitted calibration.
         hosting: The cheapest way to run it that holds the limits.
         reference: The cheapest rented machine that holds them at list price, to compare with.
         forecast: From validation rows: what the choice is made by.
+        policy: What is done at which of its probabilities: floors and people's capacity kept.
+        probabilities: Cross-fitted, of the validation rows, ``(n_validation, n_labels)``.
     """
 
     tried: Tried
@@ -65,6 +63,8 @@ class Option:
     hosting: Hosting
     reference: Hosting
     forecast: Forecast
+    policy: Policy
+    probabilities: NDArray[np.float64] = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -90,20 +90,23 @@ class Workshop:
         bench: The shared workbench.
         run: Where files go.
         judge: Values decisions on validation rows.
-        terms: Value, traffic, prices.
+        reckoning: Turns what was measured into money.
         worlds: Drawn over the validation rows.
-        n_labelled: Labelled rows, which cost what a label costs.
-        refused: Options that no host can run within the limits, by name, and why.
+        refused: Options that break a limit of the host or a floor, by name, and why.
     """
 
     recipes: dict[str, Recipe]
     bench: Workbench
     run: Run
     judge: Judge
-    terms: Terms
+    reckoning: Reckoning
     worlds: Worlds
-    n_labelled: int
     refused: dict[str, EconomicsError] = field(default_factory=dict)
+
+    @property
+    def terms(self) -> Terms:
+        """Value, traffic, prices."""
+        return self.reckoning.terms
 
     def options(self, tried: Sequence[Tried]) -> Iterator[Option]:
         """Every precision of the best trained candidate of each recipe."""
@@ -124,11 +127,11 @@ class Workshop:
     def _hosted(
         self, tried: Tried, precision: str, spec: TierSpec, folder: Path
     ) -> Iterator[Option]:
-        """The measured option; none, and said, where no host holds the limits."""
+        """The measured option; none, and said, where no host or no policy holds the limits."""
         try:
             yield self.measure(tried, precision, spec, folder)
         except EconomicsError as error:
-            if error.code != "PF616":
+            if error.code not in ("PF616", "PF640"):
                 raise
             name = f"{tried.candidate.name} {precision}"
             self.bench.progress.say(f"{name}: {error}")
@@ -154,20 +157,24 @@ class Workshop:
         self.bench.progress.say(f"measuring {tried.candidate.name} {precision}")
         texts = [self.bench.texts[row] for row in self.bench.validation]
         logits = tier_logits(spec, folder, texts)
-        calibration = self.judge.calibration(logits)
-        probabilities = self.judge.cross_fitted(logits)
+        calibrated = self.judge.calibrated(logits)
+        calibration, probabilities = calibrated.calibration, calibrated.probabilities
+        terms = self.terms
+        judge = self.judge.held(probabilities, terms.floors, most_handed=terms.most_handed)
         runtime = open_tier(spec, lambda name: (folder / name).read_bytes())
         evidence = Evidence.of(
             "validation",
             logits,
             self.judge.truth,
             probabilities=probabilities,
+            calibration=calibrated.report,
             latency=measure_latency(runtime.logits, texts, threads=physical_cores()),
             footprint=self._footprint(spec, folder, calibration),
             training_s=tried.seconds,
             machine=this_machine(),
         )
-        hosting, reference = self.hosting(evidence, texts)
+        reckoning = self.reckoning
+        hosting, reference = reckoning.hosting(evidence)
         return Option(
             tried,
             precision,
@@ -177,13 +184,15 @@ class Workshop:
             evidence,
             hosting,
             reference,
-            self.forecast(
+            reckoning.forecast(
                 f"{tried.candidate.name} {precision}",
-                self.judge.outcome(probabilities),
+                judge.outcome(probabilities),
                 self.worlds,
-                self.costs(hosting, tried.seconds),
+                reckoning.costs(hosting, tried.seconds),
                 reference,
             ),
+            judge.policy,
+            probabilities,
         )
 
     def _footprint(self, spec: TierSpec, folder: Path, calibration: Calibration) -> Footprint:
@@ -203,113 +212,8 @@ class Workshop:
         trial.unlink()
         return footprint
 
-    def hosting(self, evidence: Evidence, texts: Sequence[str]) -> tuple[Hosting, Hosting]:
-        """The cheapest host that holds the limits, and the cheapest rented machine beside it.
-
-        Raises:
-            EconomicsError: PF616 where no host holds them, with the reasons.
-        """
-        latency, footprint = evidence.latency, evidence.footprint
-        assert latency is not None
-        assert footprint is not None
-        assert footprint.peak_rss_bytes is not None
-        assert footprint.start_s is not None
-        requirement = Requirement(
-            texts_per_s=latency.texts_per_s,
-            single_latency_ms=latency.p95_ms,
-            memory_bytes=footprint.peak_rss_bytes,
-            package_bytes=footprint.artifact_bytes,
-            start_s=footprint.start_s,
-            peak_factor=self.terms.traffic.peak_factor,
-            latency_limit_ms=self.terms.latency_limit_ms,
-            request_bytes=float(np.mean([len(text.encode()) for text in texts])) + 200,
-            threads=latency.threads,
-        )
-        options = hosting_options(
-            self.terms.prices,
-            requirement,
-            self.terms.traffic,
-            currency=self.terms.currency,
-            rates=self.terms.rates,
-            providers=self.terms.providers or None,
-            on=self.terms.on,
-        )
-        near = [o for o in options if self.terms.region in ("", o.region)]
-        requests = self.terms.traffic.per_month
-        chosen = cheapest(near, requests)
-        rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
-        return chosen, cheapest(rented, requests) if rented else chosen
-
-    def costs(self, hosting: Hosting, training_s: float) -> PlanCosts:
-        """All that a plan with this host and training costs."""
-        once: list[CostLine] = [self._training(training_s)]
-        if self.terms.label_price is not None:
-            price = Money.of(self.terms.label_price, self.terms.currency)
-            once.append(labels_line(self.n_labelled, price, source="payoff.toml [labels]"))
-        return PlanCosts(
-            once=tuple(once),
-            hosting=hosting,
-            person=self.terms.payoff.person,
-            months_until_retraining=self.terms.months_until_retraining,
-        )
-
-    def _training(self, seconds: float) -> CostLine:
-        machine = _training_machine(self.terms)
-        if machine is None:
-            return training_line(
-                seconds,
-                1,
-                machine="this machine",
-                as_of=None,
-                source="no price in the currency",
-                price_per_hour=Money.of(0, self.terms.currency),
-            )
-        name, price, as_of, source = machine
-        return training_line(
-            seconds, 1, machine=name, price_per_hour=price, as_of=as_of, source=source
-        )
-
-    def forecast(
-        self, name: str, outcome: Outcome, worlds: Worlds, costs: PlanCosts, reference: Hosting
-    ) -> Forecast:
-        """What an outcome earns in some worlds."""
-        return forecast(
-            name,
-            gross_values=outcome.gross_values,
-            handed_over=outcome.handed_over,
-            right_values=outcome.right_values,
-            costs=costs,
-            worlds=worlds,
-            currency=self.terms.currency,
-            nothing=self.terms.payoff.nothing,
-            reference=reference,
-        )
-
-
-def _is_rented(hosting: Hosting) -> bool:
-    """Whether it is a machine that is rented by the hour."""
-    return any(isinstance(charge.quantity, PerInstance) for charge in hosting.charges)
-
 
 def tier_logits(spec: TierSpec, folder: Path, texts: Sequence[str]) -> Logits:
     """Scores of a tier that lies in a folder, ``(n_texts, n_labels)``."""
     runtime = open_tier(spec, lambda name: (folder / name).read_bytes())
     return runtime.logits(texts)
-
-
-def _training_machine(terms: Terms) -> tuple[str, Money, date, str] | None:
-    """The cheapest rented machine of at least two processors, in the terms' currency."""
-    found = []
-    for price in terms.prices.find(kind="instance", on=terms.on):
-        if (price.vcpu or 0) < 2 or (terms.providers and price.provider not in terms.providers):
-            continue
-        hourly = price.per_hour
-        if hourly.currency != terms.currency:
-            if terms.rates is None:
-                continue
-            hourly = terms.rates.convert(hourly, terms.currency, terms.on)
-        found.append((hourly, price))
-    if not found:
-        return None
-    hourly, price = min(found, key=lambda pair: pair[0])
-    return f"{price.provider} {price.item}", hourly, price.as_of, price.source

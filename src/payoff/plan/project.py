@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from payoff.core.errors import PayoffError, Problems, ProjectError, did_you_mean, raise_all
+from payoff.core.errors import PayoffError, ProjectError, did_you_mean, raise_all
 from payoff.data.dataset import Dataset
-from payoff.economics.payoff import Payoff
-from payoff.economics.person import Person
-from payoff.economics.prices.exchange import ExchangeRates
-from payoff.economics.stated import Stated
-from payoff.economics.traffic import Traffic
+from payoff.learn.spending import SpendingTerms
+from payoff.plan.stated_terms import FILE, terms_of, wrong_entry
 from payoff.plan.terms import Terms
-
-FILE = "payoff.toml"
 
 _TEXT, _NUMBER, _WHOLE, _TABLE, _LIST = str, float, int, dict, list
 SCHEMA: dict[str, dict[str, type]] = {
-    "": {"name": _TEXT},
+    "": {"name": _TEXT, "floors": _LIST},
     "data": dict.fromkeys(
         (
             *("path", "text", "label", "group", "time", "segment", "out_of_scope"),
@@ -53,12 +48,21 @@ SCHEMA: dict[str, dict[str, type]] = {
         "high": _NUMBER,
         "growth_per_month": _NUMBER,
         "peak_factor": _NUMBER,
+        "at_once": _NUMBER,
+        "by_hour": _LIST,
     },
     "mix": {},  # any label: its share of the requests to come
     "labels": {"price_each": _NUMBER, "descriptions": _TABLE},
     "currency": {"as_of": date, "source": _TEXT, "rates": _TABLE},
     "llm": {"model": _TEXT, "accuracy": _NUMBER},
     "hosting": {"providers": _LIST, "region": _TEXT, "latency_limit_ms": _NUMBER},
+    "budget": {"per_month": _NUMBER},
+    "machine": {
+        "price_per_hour": _NUMBER,
+        "watts_per_cpu": _NUMBER,
+        "grams_per_kwh": _NUMBER,
+        "country": _TEXT,
+    },
     "search": {
         "minutes": _NUMBER,
         "seed": _WHOLE,
@@ -78,21 +82,6 @@ _REQUIRED = {
     "traffic": ("per_month",),
 }
 
-_RANGES: dict[str, dict[str, dict[str, float]]] = {
-    "search": {
-        "minutes": {"above": 0},
-        "seed": {"at_least": 0},
-        "horizon_months": {"at_least": 1},
-        "months_until_retraining": {"at_least": 1},
-        "risk_aversion": {"at_least": 0},
-        "hour_of_waiting": {"at_least": 0},
-    },
-    "labels": {"price_each": {"at_least": 0}},
-    "llm": {"accuracy": {"at_least": 0, "at_most": 1}},
-    "hosting": {"latency_limit_ms": {"above": 0}},
-}
-"""What no other room checks; TOML also has nan and inf."""
-
 
 @dataclass(frozen=True)
 class Project:
@@ -108,6 +97,7 @@ class Project:
         backbones: Backbones to try; empty to choose by the language of the texts.
         descriptions: Label to what it means; labels may be missing.
         text: The file itself, which goes into the artifact.
+        spending: Budget, and what this machine costs.
     """
 
     name: str
@@ -119,6 +109,7 @@ class Project:
     backbones: tuple[str, ...]
     descriptions: Mapping[str, str]
     text: str
+    spending: SpendingTerms
 
     @classmethod
     def read(cls, place: Path) -> Project:
@@ -191,10 +182,8 @@ def _shape_problems(content: Mapping[str, Any]) -> list[PayoffError]:
             problems += _type_problem("", section, value, SCHEMA[""][section])
         elif section not in SCHEMA:
             problems.append(_unknown(f"{FILE} [{section}]", section, [*SCHEMA, *SCHEMA[""]]))
-        elif not isinstance(value, dict):
-            problems.append(_wrong(section, "", value, "a section"))
         else:
-            problems += _section_problems(section, value)
+            problems += section_problems(section, value)
     for section, keys in _REQUIRED.items():
         given = content.get(section, {})
         missing = [key for key in keys if key not in given] if isinstance(given, dict) else ()
@@ -210,7 +199,15 @@ def _shape_problems(content: Mapping[str, Any]) -> list[PayoffError]:
     return problems
 
 
-def _section_problems(section: str, value: Mapping[str, Any]) -> list[PayoffError]:
+def section_problems(section: str, value: object) -> list[PayoffError]:
+    """Unknown keys and wrong types in a known section, as PF202 and PF203.
+
+    Example:
+        >>> print(section_problems("traffic", {"per_mnth": 5})[0].mend)
+        Did you mean 'per_month'?
+    """
+    if not isinstance(value, dict):
+        return [wrong_entry(section, "", value, "a section")]
     problems: list[PayoffError] = []
     known = SCHEMA[section]
     for key, entry in value.items():
@@ -246,51 +243,22 @@ def _type_problem(section: str, key: str, value: Any, kind: type) -> list[Payoff
         list: "a list in brackets",
         date: "a date such as 2026-11-01",
     }
-    return [_wrong(section, key, value, words[kind])]
-
-
-def _wrong(section: str, key: str, value: Any, expected: str) -> ProjectError:
-    where = ".".join(part for part in (section, key) if part)
-    return ProjectError("PF203", f"{FILE} [{where}]", f"{value!r} is wrong", expected=expected)
+    return [wrong_entry(section, key, value, words[kind])]
 
 
 def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
-    problems: list[PayoffError] = []
-
-    def attempt(make: Any) -> Any:
-        try:
-            return make()
-        except Problems as found:
-            problems.extend(found.problems)
-        except PayoffError as error:
-            problems.append(error)
-        return None
-
-    search = content.get("search", {})
     name = content.get("name", path.parent.resolve().name)
-    payoff = attempt(lambda: _payoff(content, path.parent))
-    traffic = attempt(lambda: Traffic.from_dict(content["traffic"]))
-    rates = attempt(lambda: _rates(content))
-    problems += [*_name_problems(name), *_range_problems(content), *_list_problems(content)]
-    problems += _description_problems(content)
+    search = content.get("search", {})
+    problems = [*_name_problems(name), *_description_problems(content)]
+    try:
+        terms = terms_of(content, path.parent)
+    except PayoffError as error:
+        problems = [*getattr(error, "problems", (error,)), *problems]
+    try:
+        spending = SpendingTerms.from_dict(content.get("budget", {}), content.get("machine", {}))
+    except PayoffError as error:
+        problems += getattr(error, "problems", (error,))
     raise_all(problems)
-    hosting = content.get("hosting", {})
-    terms = Terms(
-        payoff,
-        traffic,
-        label_price=content.get("labels", {}).get("price_each"),
-        horizon_months=search.get("horizon_months", 12),
-        months_until_retraining=search.get("months_until_retraining", 6),
-        latency_limit_ms=hosting.get("latency_limit_ms"),
-        risk_aversion=search.get("risk_aversion", 0.0),
-        llm=content.get("llm", {}),
-        rates=rates,
-        providers=tuple(hosting.get("providers", ())),
-        region=hosting.get("region", ""),
-        on=search.get("prices_on", date.today()),
-        expected_mix=content.get("mix") or None,
-        hour_of_waiting=search.get("hour_of_waiting", 0.0),
-    )
     return Project(
         name=name,
         folder=path.parent,
@@ -301,44 +269,7 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
         backbones=tuple(search.get("backbones", ())),
         descriptions=content.get("labels", {}).get("descriptions", {}),
         text=text,
-    )
-
-
-def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
-    value, person = content["value"], content.get("person")
-    if "matrix" in value:
-        beside = [key for key in value if key not in ("matrix", "currency", "nothing")]
-        if beside:
-            raise ProjectError(
-                "PF203",
-                f"{FILE} [value]",
-                f"beside matrix, {', '.join(beside)} would not count",
-                mend="Remove them, or remove matrix.",
-            )
-        return Payoff.from_csv(
-            folder / value["matrix"],
-            currency=value["currency"],
-            person=None if person is None else Person.from_dict(person),
-            nothing=value.get("nothing", 0.0),
-        )
-    return Payoff.from_dict({**value, "person": person})
-
-
-def _rates(content: Mapping[str, Any]) -> ExchangeRates | None:
-    section = content.get("currency")
-    if section is None:
-        return None
-    missing = [key for key in ("as_of", "source", "rates") if key not in section]
-    if missing:
-        raise ProjectError(
-            "PF203",
-            f"{FILE} [currency]",
-            f"{', '.join(missing)} missing",
-            expected='as_of = 2026-11-01, source = "where you read it", rates = {EUR = 1.08}',
-        )
-    base = content["value"]["currency"]
-    return ExchangeRates.of(
-        base, section["rates"], as_of=section["as_of"], source=section["source"]
+        spending=replace(spending, currency=terms.currency, rates=terms.rates),
     )
 
 
@@ -346,35 +277,12 @@ def _name_problems(name: str) -> list[PayoffError]:
     """The name is that of a file and of folders."""
     if name.strip() and not name.startswith(".") and not set(name) & set('/\\\0<>:"|?*\n'):
         return []
-    return [_wrong("", "name", name, "a name for a file, without / and the like")]
-
-
-def _range_problems(content: Mapping[str, Any]) -> list[PayoffError]:
-    problems: list[PayoffError] = []
-    for section, ranges in _RANGES.items():
-        stated = Stated(f"{FILE} [{section}]")
-        for key, limits in ranges.items():
-            if key in content.get(section, {}):
-                stated.number(key, content[section][key], **limits)
-        problems += stated.problems
-    mix = Stated(f"{FILE} [mix]")
-    for label, share in content.get("mix", {}).items():
-        mix.number(label, share, above=0)
-    return problems + mix.problems
+    return [wrong_entry("", "name", name, "a name for a file, without / and the like")]
 
 
 def _description_problems(content: Mapping[str, Any]) -> list[PayoffError]:
     return [
-        _wrong("labels.descriptions", label, told, "a sentence in quotes")
+        wrong_entry("labels.descriptions", label, told, "a sentence in quotes")
         for label, told in content.get("labels", {}).get("descriptions", {}).items()
         if not isinstance(told, str) or not told.strip()
-    ]
-
-
-def _list_problems(content: Mapping[str, Any]) -> list[PayoffError]:
-    return [
-        _wrong(section, key, entry, "a list of names in quotes")
-        for section, key in (("hosting", "providers"), ("search", "backbones"))
-        for entry in content.get(section, {}).get(key, ())
-        if not isinstance(entry, str)
     ]

@@ -14,12 +14,15 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.files import disk_errors, to_json, whole_folder, write_bytes, write_json
+
+if TYPE_CHECKING:
+    from payoff.learn.meter import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,13 @@ class Run:
         folder: ``runs/NAME-FINGERPRINT``: report, summary, artifact.
         trained: ``runs/trained-FINGERPRINT``: candidates and tiers.
         spent_before_s: Seconds that earlier processes of this run took.
+        meter: Books what the run uses; None where no books are kept.
     """
 
     folder: Path
     trained: Path
     spent_before_s: float
+    meter: Meter | None = None
 
     @classmethod
     def open(

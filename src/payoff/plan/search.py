@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from payoff.adapt.backbones.find import find
 from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.recipe import Recipe
+from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError, ProjectError, did_you_mean, raise_all
 from payoff.core.extras import require
@@ -28,22 +29,27 @@ from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
 from payoff.data.inspection import inspect
 from payoff.data.splits import split
+from payoff.economics.forecast import gap
 from payoff.economics.payoff import Payoff
-from payoff.economics.policy import Policy
 from payoff.economics.traffic import Traffic
-from payoff.economics.worlds import Worlds
 from payoff.plan.clock import Clock
-from payoff.plan.conclusion import conclude, price_api
+from payoff.plan.conclusion import conclude
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.options import Option, Workshop
 from payoff.plan.parts import Parts, parts_of
 from payoff.plan.plan import Plan
+from payoff.plan.reckoning import Reckoning
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
 from payoff.plan.trackers.tracking import ended, keep_evidence
 
+if TYPE_CHECKING:
+    from payoff.learn.meter import Meter
+
+_DOUBT = 0.025  # share of the worlds in which the usual recipe may earn more
+_ENVELOPE_BYTES = 200  # of a request beside its text
 _MEASURING_S = 24.0  # quick options and the report
 _MEASURING_S_A_MEGABYTE = 0.25  # seen here: four options of an encoder, 29 s at 91 MB, 115 at 471
 
@@ -65,6 +71,7 @@ def search(
     unlabelled: Sequence[str] = (),
     descriptions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> Plan:
     """Find the plan with the highest expected profit.
 
@@ -85,6 +92,7 @@ def search(
         unlabelled: More texts of the same kind, for recipes that learn from those too.
         descriptions: Label to what it means, for recipes that start from words.
         progress: Who listens.
+        meter: Books what the run uses and holds its budget; no books are kept where not given.
 
     Returns:
         The plan, with its forecast from test rows; its artifact lies in the run's folder.
@@ -93,7 +101,7 @@ def search(
         DataError: PF104 or PF106 where the rows cannot be learnt from.
         AdaptError: PF401 for an unknown recipe; PF403 where no candidate could be trained.
         EconomicsError: PF605 or PF607 where the LLM API that the terms name has no price; PF616
-            where no host holds the limits.
+            where no host holds the limits; PF620 before the budget would be exceeded.
         MachineError: PF803 where the extra ``tune`` is not installed.
 
     Example:
@@ -118,29 +126,35 @@ def search(
         ),
         choosing={"terms": terms.as_dict(), "minutes": minutes, "recipes": sorted(wanted)},
     )
+    run = replace(run, meter=meter)
+    reckoning = _reckoning(terms, parts)
     if "model" in terms.llm:
-        price_api(terms, parts)  # what is wrong with it is told now, not after the work
+        reckoning.price_api()  # what is wrong with it is told now, not after the work
     clock = _clock(minutes, chosen, run, listener)
     bench = bench_of(parts, chosen, run, seed=seed, progress=listener)
     bench = replace(bench, unlabelled=tuple(unlabelled), descriptions=told)
-    workshop = _workshop(wanted, parts, terms, run, bench)
+    workshop = _workshop(wanted, parts, reckoning, run, bench)
+    if meter is not None:
+        meter.book("reading and checking the rows")
     tried = _climb(workshop, clock)
     options = _options(workshop, tried, minutes)
     tell_options(listener, tried, options, run)
     plan = conclude(
         workshop,
-        best(options, terms),
+        best(options, terms, expected=_expected(bench)),
         options,
         tried,
         parts=parts,
         cut=cut,
         clock=clock,
-        worlds=_worlds(parts.test_targets, parts, terms, seed),
+        worlds=reckoning.worlds(parts.test_targets, seed),
         findings=_findings(dataset, test, parts, terms),
         name=name,
         project=project,
     )
     run.tidy()
+    if meter is not None:
+        meter.book("choosing, exporting and measuring")
     return plan
 
 
@@ -183,12 +197,24 @@ def bench_of(
 
 
 def _workshop(
-    wanted: dict[str, Recipe], parts: Parts, terms: Terms, run: Run, bench: Workbench
+    wanted: dict[str, Recipe], parts: Parts, reckoning: Reckoning, run: Run, bench: Workbench
 ) -> Workshop:
     truth = parts.learnt_targets[parts.validation]
-    judge = Judge(terms.payoff, _policy(terms, parts), truth, bench.seed)
-    worlds = _worlds(truth, parts, terms, bench.seed)
-    return Workshop(wanted, bench, run, judge, terms, worlds, n_labelled=len(parts.learnt_texts))
+    judge = Judge(reckoning.terms.payoff, reckoning.policy(), truth, bench.seed)
+    worlds = reckoning.worlds(truth, bench.seed)
+    return Workshop(wanted, bench, run, judge, reckoning, worlds)
+
+
+def _reckoning(terms: Terms, parts: Parts) -> Reckoning:
+    texts = [parts.learnt_texts[row] for row in parts.validation]
+    return Reckoning(
+        terms,
+        parts.labels,
+        n_labelled=len(parts.learnt_texts),
+        training_counts=np.bincount(parts.learnt_targets[parts.train], minlength=len(parts.labels)),
+        request_bytes=float(np.mean([len(text.encode()) for text in texts])) + _ENVELOPE_BYTES,
+        characters_per_text=float(np.mean([len(text) for text in parts.learnt_texts])),
+    )
 
 
 def _options(workshop: Workshop, tried: list[Tried], minutes: float) -> list[Option]:
@@ -223,16 +249,31 @@ def _findings(
     )
 
 
-def best(options: Sequence[Option], terms: Terms) -> Option:
-    """The option of the highest expected profit, less λ · CVaR where the founder fears loss."""
+def best(options: Sequence[Option], terms: Terms, expected: str = "") -> Option:
+    """The option of the highest expected profit, less λ · CVaR where the founder fears loss.
 
-    def score(option: Option) -> float:
-        profit = option.forecast.profit
-        if terms.risk_aversion == 0:
-            return float(profit.mean)
-        return float(profit.mean) + terms.risk_aversion * float(profit.tail_mean(0.05))
+    Args:
+        options: Judged on the same validation rows, in the same worlds.
+        terms: Say how much loss is feared.
+        expected: A recipe that is taken unless another earns more in nearly all worlds: with few
+            validation rows, what was best elsewhere is the better guess. Empty for none.
+    """
+    aversion = terms.risk_aversion
 
-    return max(options, key=score)
+    def first(among: Sequence[Option]) -> Option:
+        return max(among, key=lambda option: option.forecast.profit.risk_adjusted(aversion))
+
+    highest = first(options)
+    usual = [option for option in options if option.candidate.recipe == expected]
+    if usual and gap(highest.forecast, first(usual).forecast).probability_below() > _DOUBT:
+        return first(usual)
+    return highest
+
+
+def _expected(bench: Workbench) -> str:
+    """What was best elsewhere with as few rows a label; empty where rows are many."""
+    found = usual_recipe(len(bench.train), len(bench.labels))
+    return "" if found == MANY_ROWS else found
 
 
 def suited_backbones(texts: Sequence[str]) -> tuple[str, ...]:
@@ -281,31 +322,6 @@ def validation_share(dataset: Dataset, test: Dataset | None) -> float:
     """Enough rows to choose and calibrate by, and no more: 12 % where the test is apart."""
     share = 0.12 if test is not None else 0.15
     return float(np.clip(share, 200 / max(len(dataset), 1), 0.3))
-
-
-def _policy(terms: Terms, parts: Parts) -> Policy:
-    counts = np.bincount(parts.learnt_targets[parts.train], minlength=len(parts.labels))
-    mix = dict(zip(parts.labels, counts.tolist(), strict=True))
-    return Policy.from_payoff(
-        terms.payoff,
-        parts.labels,
-        expected_mix=terms.expected_mix,
-        training_mix=mix if terms.expected_mix is not None else None,
-    )
-
-
-def _worlds(truth: np.ndarray[Any, Any], parts: Parts, terms: Terms, seed: int) -> Worlds:
-    mix = None
-    if terms.expected_mix is not None:
-        mix = np.array([terms.expected_mix.get(label, 0.0) for label in parts.labels])
-    return Worlds.draw(
-        truth,
-        len(parts.labels),
-        terms.traffic,
-        months=terms.horizon_months,
-        seed=seed,
-        expected_mix=mix,
-    )
 
 
 def checked_descriptions(

@@ -52,6 +52,7 @@ def summarise(
             "after": [b.as_dict() for b in chosen.evidence.reliability],
             "ece_before": chosen.evidence.ece_uncalibrated,
             "ece_after": chosen.evidence.ece,
+            "choice": chosen.evidence.calibration and chosen.evidence.calibration.as_dict(),
         },
         "drivers": [
             {

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from payoff.core.errors import ProjectError, did_you_mean
+from payoff.economics.floor import Floor
 from payoff.economics.payoff import Payoff
 from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.exchange import ExchangeRates
@@ -36,6 +37,7 @@ class Terms:
         expected_mix: Share of each label among the requests to come, where it differs from that
             of the data.
         hour_of_waiting: What an hour of searching costs beside the machine.
+        floors: Limits on errors that the chosen plan must keep.
 
     Example:
         >>> worth = Payoff(correct=3, wrong=-7, handoff=-2, currency="USD")
@@ -58,6 +60,7 @@ class Terms:
     on: date = field(default_factory=date.today, kw_only=True)
     expected_mix: Mapping[str, float] | None = field(default=None, kw_only=True)
     hour_of_waiting: float = field(default=0.0, kw_only=True)
+    floors: tuple[Floor, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.providers if name not in self.prices.providers]
@@ -83,6 +86,14 @@ class Terms:
         """Currency of every figure."""
         return self.payoff.currency
 
+    @property
+    def most_handed(self) -> float | None:
+        """Share of the requests that people can take; None where nothing limits them."""
+        person = self.payoff.person
+        if person is None or person.capacity_per_month is None:
+            return None
+        return person.capacity_per_month / self.traffic.per_month
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values: with the data and the seed, all that determines a run."""
         return {
@@ -101,4 +112,5 @@ class Terms:
             "rates": None if self.rates is None else str(self.rates),
             "expected_mix": None if self.expected_mix is None else dict(self.expected_mix),
             "hour_of_waiting": self.hour_of_waiting,
+            "floors": [floor.as_dict() for floor in self.floors],
         }

@@ -33,6 +33,7 @@ from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import this_machine
+from payoff.learn.meter import Meter, today_utc
 from payoff.plan.keeping import Keeper
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
@@ -111,6 +112,7 @@ def tune(
     runs: Path | str = "runs",
     processes: int = 1,
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> Trial:
     """Train one recipe on one backbone and measure it.
 
@@ -133,6 +135,7 @@ def tune(
         processes: How many share each step of the training; the result is the same but for
             rounding. For machines with more cores than one process makes use of.
         progress: Who listens.
+        meter: Books what is used and holds the budget; no books are kept where not given.
 
     Raises:
         DataError: PF104 or PF106 where the rows cannot be learnt from.
@@ -161,6 +164,7 @@ def tune(
         runs=runs,
         progress=listener,
     )
+    run = replace(run, meter=meter)
     candidate = candidate_of(chosen, bench, settings or {})
     listener.say(f"{candidate.name}: about {chosen.seconds(candidate, bench):.0f} s")
     attempt, seconds = trained(chosen, candidate, bench, run, processes=processes)
@@ -176,6 +180,8 @@ def tune(
     keep_evidence(listener, candidate, trial.evidence, note)
     ended(listener, candidate, "finished")
     run.tidy()
+    if meter is not None:
+        meter.book(f"measuring {candidate.name}")
     from payoff.adapt.recipes.continual import ContinualAttempt  # imports torch, as does the next
     from payoff.adapt.recipes.tuned import TuneAttempt
 
@@ -282,7 +288,9 @@ def trained(
         judged: Told each rung's share, validation logits and seconds; where it gives False, the
             training ends there.
     """
-    keeper = Keeper(run, candidate.key, bench.progress)
+    meter = run.meter
+    noted = None if meter is None else lambda: meter.tick(candidate.name)
+    keeper = Keeper(run, candidate.key, bench.progress, noted=noted)
     if run.recorded(rung(candidate, recipe.rungs[-1])) is not None:
         processes = 1  # it is trained already
     seconds = 0.0
@@ -297,6 +305,8 @@ def trained(
                 attempt.restore(run.attempt(key))
                 seconds, logits = kept[0]["seconds"], kept[1]
             else:
+                if meter is not None:
+                    meter.allow(candidate.name, recipe.seconds(candidate, bench) * share)
                 begun = time.perf_counter()
                 keeper.advance(attempt, share)
                 logits = attempt.logits(bench.validation)
@@ -304,10 +314,20 @@ def trained(
                 result = {"share": share, "seconds": seconds, "started_s": 0.0}
                 run.record(key, result, logits, attempt.save)
                 keeper.forget()
+                if meter is not None:
+                    _book(meter, run, candidate, attempt, key)
             tell_rung(bench, share, logits, seconds)
             if judged is not None and not judged(share, logits, seconds):
                 break
     return getattr(attempt, "attempt", attempt), seconds
+
+
+def _book(meter: Meter, run: Run, candidate: Candidate, attempt: Any, key: str) -> None:
+    """Book the time of a rung, and the answers of an endpoint once for ever."""
+    meter.book(candidate.name)
+    usage = getattr(getattr(attempt, "attempt", attempt), "usage", None)
+    if usage is not None:
+        meter.book_answers(usage(), f"{run.trained.name}/{key}", on=today_utc())
 
 
 def _measured(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -15,6 +15,7 @@ from payoff.economics.actions import HANDOFF
 from payoff.serve.bodies import DecideRequest, DecideResponse, ErrorResponse, parse, read_body
 from payoff.serve.failures import install
 from payoff.serve.gate import Gate
+from payoff.serve.models import Models
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Decision, Desk
@@ -32,41 +33,55 @@ def create_app(
     max_texts: int = 256,
     max_text_bytes: int = 100_000,
     max_waiting: int = 64,
+    more: Sequence[tuple[Desk, Journal | None]] = (),
 ) -> FastAPI:
-    """A service that answers ``/v1/decide``, ``/v1/model``, ``/healthz`` and ``/readyz``.
+    """A service that answers ``/v1/decide``, ``/v1/model(s)``, ``/healthz`` and ``/readyz``.
 
     Args:
-        desk: What decides.
+        desk: What decides where a request names no model.
         journal: Where decisions are written before their answers leave; None keeps none.
         max_texts: Texts in one request.
         max_text_bytes: UTF-8 bytes of one text.
         max_waiting: Requests that may wait for their turn; more are answered with PF707.
+        more: Further models with their journals, asked by their names.
+
+    Raises:
+        ServiceError: PF712 where two models have one name.
 
     Example:
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
     """
-    app = FastAPI(title=f"payoff: {desk.name}", version=__version__)
+    models = Models([_Service(desk, journal), *(_Service(*one) for one in more)])
+    app = FastAPI(title=f"payoff: {', '.join(models.names)}", version=__version__)
     install(app)
     gate = app.state.gate = Gate(max_waiting=max_waiting)
-    service = _Service(desk, journal)
     # A character of JSON may take twice the bytes of the text it stands for (\uXXXX).
     max_body_bytes = min(2 * max_texts * max_text_bytes + _ENVELOPE_BYTES, _MOST_BODY_BYTES)
 
     @app.post(
         "/v1/decide",
         summary="Decide on one text or several",
-        responses=_responses(200, 409, 413, 422, 503, 507),
+        responses=_responses(200, 404, 409, 413, 422, 503, 507),
         openapi_extra=_body_schema(),
     )
     async def decide(request: Request) -> JSONResponse:
         begin = time.perf_counter()
         body = await read_body(request, max_body_bytes)
         asked = parse(body, max_texts=max_texts, max_text_bytes=max_text_bytes)
+        service = models.of(asked.model)
         return JSONResponse(await gate.run(lambda: service.decide(asked, begin)))
 
-    @app.get("/v1/model", summary="What decides, and what was measured of it")
-    async def model() -> JSONResponse:
-        return JSONResponse(service.model())
+    @app.get(
+        "/v1/model",
+        summary="What decides, and what was measured of it",
+        responses=_responses(404),
+    )
+    async def model(model: str | None = None) -> JSONResponse:
+        return JSONResponse({**models.of(model).facts(), **models.of(model).measured()})
+
+    @app.get("/v1/models", summary="All that can be asked to decide, the usual one first")
+    async def all_models() -> JSONResponse:
+        return JSONResponse({"models": [one.facts() for one in models]})
 
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> JSONResponse:
@@ -74,17 +89,26 @@ def create_app(
 
     @app.get("/readyz", summary="It can decide and write down", responses=_responses(503))
     async def readyz() -> JSONResponse:
-        return JSONResponse(await gate.run(service.ready))
+        return JSONResponse(await gate.run(lambda: _ready(models)))
 
     return app
 
 
+def _ready(models: Iterable[_Service]) -> dict[str, Any]:
+    journals = [service.check() for service in models]
+    return {"status": "ready", "journal": all(journals)}
+
+
 class _Service:
-    """What the addresses do, in a thread."""
+    """What the addresses do with one model, in a thread."""
 
     def __init__(self, desk: Desk, journal: Journal | None) -> None:
         self._desk = desk
         self._journal = journal
+
+    @property
+    def name(self) -> str:
+        return self._desk.name
 
     def decide(self, asked: DecideRequest, begin: float) -> dict[str, Any]:
         texts = asked.all_texts
@@ -127,18 +151,18 @@ class _Service:
             ]
         )
 
-    def ready(self) -> dict[str, Any]:
+    def check(self) -> bool:
+        """Whether decisions are written down, once it is known that all works."""
         try:
             self._desk.artifact.runtime()
             if self._journal is not None:
                 self._journal.check()
         except PayoffError as error:
             raise ServiceError("PF710", "service", str(error), mend="See the journal.") from error
-        return {"status": "ready", "journal": self._journal is not None}
+        return self._journal is not None
 
-    def model(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         desk, artifact = self._desk, self._desk.artifact
-        evidence = {k: v for k, v in desk.evidence.items() if k not in _NOT_IN_SUMMARY}
         return {
             "name": desk.name,
             "labels": list(desk.labels),
@@ -149,8 +173,11 @@ class _Service:
             "tiers": [{"name": tier.name, "kind": tier.kind} for tier in artifact.tiers],
             "created_by": dict(artifact.manifest.created_by),
             "payoff": __version__,
-            "evidence": evidence,
         }
+
+    def measured(self) -> dict[str, Any]:
+        evidence = self._desk.evidence
+        return {"evidence": {k: v for k, v in evidence.items() if k not in _NOT_IN_SUMMARY}}
 
 
 def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -28,6 +28,7 @@ class DecideRequest(BaseModel):
         texts: Texts to decide on, answered in the same order.
         pair: The second text beside ``text``, for a model that was trained on pairs.
         pairs: The second texts beside ``texts``, as many.
+        model: Name of the model that decides; the first of the service where none is given.
         request_id: Names the request for ever: sent again with the same text, it is written to
             the journal once. One is made where none is given.
 
@@ -46,6 +47,7 @@ class DecideRequest(BaseModel):
     texts: list[str] | None = None
     pair: str | None = None
     pairs: list[str] | None = None
+    model: str | None = None
     request_id: RequestId = Field(default_factory=_new_id)
 
     @model_validator(mode="after")
@@ -70,7 +72,7 @@ class DecideRequest(BaseModel):
 
 
 class WorthBody(BaseModel):
-    """Expected worth of the action."""
+    """Money: the expected worth of the action, or what asking the models cost."""
 
     amount: float
     currency: str
@@ -84,13 +86,18 @@ class AlternativeBody(BaseModel):
 
 
 class DecisionBody(BaseModel):
-    """What to do with one text; ``action`` is a label or ``"handoff"``."""
+    """What to do with one text; ``action`` is a label or ``"handoff"``.
+
+    ``tier`` and ``cost`` are there where several models are asked one after the other.
+    """
 
     action: str
     label: str
     probability: float
     worth: WorthBody
     alternatives: list[AlternativeBody]
+    tier: str | None = None
+    cost: WorthBody | None = None
 
 
 class DecideResponse(BaseModel):

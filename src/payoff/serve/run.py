@@ -7,12 +7,17 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from payoff.core.errors import MachineError
 from payoff.core.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from payoff.economics.desk import Desk
+    from payoff.learn.journal import Journal
 
 _BACKLOG = 256
 _GRACE_S = 30
@@ -27,38 +32,40 @@ def run(
     journal: str | Path | None = None,
     threads: int = 0,
     progress: Progress | None = None,
+    more: Sequence[tuple[str | Path, str | Path | None]] = (),
 ) -> None:
-    """Serve an artifact until SIGTERM or Ctrl-C; requests under way are finished first.
+    """Serve artifacts until SIGTERM or Ctrl-C; requests under way are finished first.
 
     Args:
-        path: The artifact.
+        path: The artifact that decides where a request names none.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one, which ``progress`` is told.
         journal: Where to write decisions: a file for SQLite or a database URL; None keeps none.
         threads: Threads a model may use; 0 takes the physical cores.
         progress: Told when the service answers.
+        more: Further artifacts, each with its journal. Those that share a journal share its
+            request ids: one that was used for a text is taken, whichever model decided on it.
 
     Raises:
         MachineError: PF805 where the port is in use, known before the model is loaded.
         ArtifactError: PF501 to PF504 where the artifact cannot be used.
-        ServiceError: PF703 to PF706 where the journal cannot be used.
+        ServiceError: PF703 to PF706 where a journal cannot be used; PF712 where two artifacts have
+            one name.
     """
     with ExitStack() as open_things:
         listener = open_things.enter_context(listen(host, port))
-        from payoff.economics.desk import load
+        (desk, book), *others = _opened([(path, journal), *more], threads, open_things)
+        if book is not None:  # one machine, however many models it serves
+            from payoff.learn.serving_hours import serving_hours
 
-        desk = open_things.enter_context(load(path, threads=threads))
-        book = None
-        if journal is not None:
-            from payoff.learn.journal import Journal
-
-            book = open_things.enter_context(Journal.open(journal))
+            tell = (progress or Silent()).say
+            open_things.enter_context(serving_hours(desk, book, tell=tell))
         import uvicorn
 
         from payoff.serve.app import create_app
 
         config = uvicorn.Config(
-            create_app(desk, journal=book),
+            create_app(desk, journal=book, more=others),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -67,9 +74,29 @@ def run(
         )
         bound = listener.getsockname()
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        (progress or Silent()).say(f"{desk.name} answers on http://{shown}:{bound[1]}")
+        names = ", ".join([desk.name, *(other.name for other, _ in others)])
+        answers = "answer" if others else "answers"
+        (progress or Silent()).say(f"{names} {answers} on http://{shown}:{bound[1]}")
         with _signals_end_here():
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _opened(
+    wanted: Sequence[tuple[str | Path, str | Path | None]], threads: int, open_things: ExitStack
+) -> list[tuple[Desk, Journal | None]]:
+    """Desks with their journals; a journal that is named twice is opened once."""
+    from payoff.economics.desk import load
+
+    journals: dict[str, Journal] = {}
+    found = []
+    for path, journal in wanted:
+        desk = open_things.enter_context(load(path, threads=threads))
+        if journal is not None and str(journal) not in journals:
+            from payoff.learn.journal import Journal
+
+            journals[str(journal)] = open_things.enter_context(Journal.open(journal))
+        found.append((desk, None if journal is None else journals[str(journal)]))
+    return found
 
 
 def listen(host: str, port: int) -> socket.socket:

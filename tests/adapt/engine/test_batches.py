@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payoff.adapt.engine.batches import by_tokens, pack, places, shuffled_by_tokens
+from payoff.adapt.engine.batches import by_tokens, cut, pack, places, shuffled_by_tokens
 from payoff.adapt.engine.tokens import Tokens
 
 lengths_of_texts = st.lists(st.integers(1, 9), min_size=1, max_size=30)
@@ -104,3 +107,39 @@ def test_pieces_are_packed_by_length_and_belong_to_their_texts(
         assert sorted(n for n, _ in own) == sorted(texts[row])
         by_hand = sum(n * value for n, value in own) / sum(texts[row])
         torch.testing.assert_close(means[place], by_hand)
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=12),
+    st.integers(1, 40),
+)
+def test_runs_of_a_batch_are_the_batch_in_order(texts: list[list[int]], max_tokens: int) -> None:
+    pieces = np.concatenate([[0], np.cumsum([n for text in texts for n in text])])
+    offsets = np.concatenate([[0], np.cumsum([sum(text) for text in texts])])
+    tokens = Tokens(np.arange(100, 100 + offsets[-1]), offsets, pieces)
+    batch = pack(tokens, np.arange(len(texts)))
+    runs = cut(batch, max_tokens)
+    assert (len(runs) == 1) == (batch.n_tokens <= max_tokens or len(batch.piece_lengths) == 1)
+    assert torch.equal(torch.cat([run.ids for run in runs]), batch.ids)
+    assert torch.equal(torch.cat([run.positions for run in runs]), batch.positions)
+    found = np.concatenate([places(tokens, run) for run in runs])
+    assert np.array_equal(found, places(tokens, batch))
+    assert np.array_equal(np.concatenate([run.piece_lengths for run in runs]), batch.piece_lengths)
+    for run in runs:
+        assert run.n_tokens <= max_tokens or len(run.piece_lengths) == 1
+        starts = [start for start, _, _ in run.groups]
+        sizes = [count * length for _, count, length in run.groups]
+        assert starts == np.concatenate([[0], np.cumsum(sizes)[:-1]]).tolist()
+        assert run.padding_share == 0.0
+        if run is not batch:
+            values = torch.randn(len(run.piece_lengths), 3)
+            assert len(run.rows) == len(values)
+            if run.pieces is not None:
+                torch.testing.assert_close(run.pieces.mean(values), values)
+
+
+def test_padding_would_be_seen() -> None:
+    batch = pack(tokens_of([3, 3, 5]), np.arange(3))
+    assert batch.padding_share == 0.0
+    padded = replace(batch, groups=((0, 3, 5),))  # as if all were as long as the longest
+    assert padded.padding_share == pytest.approx(4 / 15)

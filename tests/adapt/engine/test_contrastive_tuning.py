@@ -28,14 +28,23 @@ TRAIN = np.arange(50)
 
 @pytest.fixture
 def make(make_trunk: MakeTrunk, encoder: Encoder, some_targets: np.ndarray) -> Make:
-    def tuning(*, steps: int = 10, seed: int = 0, rate: float = 2e-4) -> ContrastiveTuning:
+    def tuning(
+        *, steps: int = 10, seed: int = 0, rate: float = 2e-4, max_tokens: int = 4096
+    ) -> ContrastiveTuning:
         classifier = Classifier(encoder, 1, np.ones((3, 32)), np.zeros(3))
         return ContrastiveTuning(
             classifier,
             make_trunk(),
             some_targets,
             rows=TRAIN,
-            schedule=Schedule(1, epochs=steps, batch_texts=12, learning_rate=rate, seed=seed),
+            schedule=Schedule(
+                1,
+                epochs=steps,
+                batch_texts=12,
+                learning_rate=rate,
+                seed=seed,
+                max_tokens=max_tokens,
+            ),
             objective=Contrast(),
             progress=Silent(),
         )
@@ -67,6 +76,17 @@ def test_going_on_from_a_file_gives_the_very_same_weights(make: Make, share: flo
     second.advance(1.0)
     assert second.step == whole.step == whole.n_steps == 10
     assert same(weights(whole), weights(second))
+
+
+def test_texts_are_compared_across_the_parts_of_a_step(make: Make) -> None:
+    whole, parts = make(), make(max_tokens=60)
+    for tuning in (whole, parts):
+        tuning.advance(0.3)
+    for name, value in weights(whole).items():
+        limit = 1e-3 if name.endswith("qkv.bias") else 1e-5  # steps that rounding alone decides
+        assert float((value - weights(parts)[name]).abs().max()) < limit, name
+    assert parts.largest_batch().n_tokens <= 60 < whole.largest_batch().n_tokens
+    assert parts.training_bytes() < whole.training_bytes()
 
 
 def test_the_seed_decides_the_batches(make: Make) -> None:

@@ -64,12 +64,48 @@ def loss(tuning: DomainTuning, batch: Packed, *, seed: int = 0) -> float:
         return float(tuning.task(tuning.classifier, batch, generator))
 
 
-@by_task
-@pytest.mark.parametrize("share", [0.1, 0.5])
-def test_going_on_from_a_file_gives_the_very_same_weights(
-    make: Make, task: Task, share: float
+@pytest.mark.parametrize("task", [SimCse(dropout=0.0), DenoisingBag()], ids=["simcse", "bag"])
+def test_a_step_in_parts_has_the_gradient_of_the_whole(make: Make, task: Task) -> None:
+    whole, parts = make(task), make(task, max_tokens=40)
+    sizes: list[int] = []
+    parts.classifier.layers[0].register_forward_hook(lambda _, given, out: sizes.append(len(out)))
+    for tuning in (whole, parts):
+        tuning.advance(1 / tuning.n_steps)
+    for one, other in zip(
+        whole.classifier.layers.parameters(), parts.classifier.layers.parameters(), strict=True
+    ):
+        assert one.grad is not None
+        assert other.grad is not None
+        torch.testing.assert_close(one.grad, other.grad, atol=2e-6, rtol=1e-3)
+    assert max(sizes) <= 40 < sum(sizes)
+
+
+def test_a_part_that_is_computed_again_drops_the_same(
+    make: Make, batch: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, first, second = make(task), make(task), make(task)
+    gradients = []
+    for again in (True, False):
+        if not again:
+            monkeypatch.setattr(
+                "payoff.adapt.engine.classifier.checkpoint",
+                lambda compute, own, part, use_reentrant: compute(own, part),
+            )
+        tuning = make(SimCse(), max_tokens=40)
+        found = tuning.task(tuning.classifier, batch, torch.Generator().manual_seed(0))
+        found.backward()  # type: ignore[no-untyped-call]
+        gradients.append([p.grad for p in tuning.classifier.layers.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert one is not None
+        assert other is not None
+        assert torch.equal(one, other)
+
+
+@by_task
+@pytest.mark.parametrize(("share", "max_tokens"), [(0.1, 4096), (0.5, 4096), (0.5, 40)])
+def test_going_on_from_a_file_gives_the_very_same_weights(
+    make: Make, task: Task, share: float, max_tokens: int
+) -> None:
+    whole, first, second = (make(task, max_tokens=max_tokens) for _ in range(3))
     whole.advance(1.0)
     first.advance(share)
     assert 0 < first.step < first.n_steps
@@ -147,7 +183,7 @@ def test_two_views_of_a_text_differ_and_are_near(make: Make, batch: Packed) -> N
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         hidden = frozen_part(classifier, batch)
-        one, other = (task._view(classifier, hidden, batch, generator) for _ in range(2))
+        one, other = (task._view(classifier, hidden, batch, generator, n) for n in range(2))
     own = (one * other).sum(dim=1)
     assert 0.5 < own.min() < own.max() < 1 - 1e-4
 

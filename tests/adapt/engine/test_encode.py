@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.adapt.tiny_backbones import encoder_folder, messages
 
 from payoff.adapt.engine.encode import encode
+from payoff.adapt.engine.trunk import BATCH_TOKENS
 
 Make = Callable[..., Any]
 
@@ -74,3 +76,25 @@ def test_pooling_is_the_backbones_own(make_bench: Make, tmp_path: Path, corpus: 
     mean = encode(opened, texts)
     opened.encoder.pooling = "cls"
     assert np.abs(encode(opened, texts) - mean).max() > 1e-3
+
+
+def test_what_is_run_at_once_is_bounded_in_tokens(
+    make_bench: Make, bert_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, targets = messages([60, 60])
+    texts = [text * (1 + 4 * (i % 2)) for i, text in enumerate(texts)]
+    opened = make_bench(texts, targets, [bert_folder]).opened(str(bert_folder))
+    sizes: list[int] = []
+    own = type(opened.encoder).run
+
+    def noted(encoder: Any, hidden: Any, batch: Any, **how: Any) -> Any:
+        sizes.append(len(hidden))
+        assert batch.padding_share == 0.0
+        assert len(hidden) == batch.n_tokens
+        return own(encoder, hidden, batch, **how)
+
+    monkeypatch.setattr(type(opened.encoder), "run", noted)
+    encode(opened, texts)
+    assert sum(sizes) == opened.tokens.lengths.sum() > BATCH_TOKENS
+    assert max(sizes) <= BATCH_TOKENS
+    assert len(sizes) == np.ceil(sum(sizes) / BATCH_TOKENS), "and the batches are full"

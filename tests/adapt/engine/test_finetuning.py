@@ -13,7 +13,7 @@ from torch.nn import functional
 from payoff.adapt.engine.batches import pack
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
 from payoff.adapt.engine.encoder import Encoder
-from payoff.adapt.engine.finetuning import FineTuning, Schedule
+from payoff.adapt.engine.finetuning import MAX_TOKENS, FineTuning, Schedule
 from payoff.adapt.engine.tokens import Tokens
 from payoff.adapt.engine.trunk import Trunk
 from payoff.core.errors import AdaptError
@@ -59,14 +59,17 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.parametrize("max_tokens", [MAX_TOKENS, 100])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
-def test_going_on_from_a_file_gives_the_very_same_weights(make: Make, share: float) -> None:
-    whole = make()
+def test_going_on_from_a_file_gives_the_very_same_weights(
+    make: Make, share: float, max_tokens: int
+) -> None:
+    whole = make(max_tokens=max_tokens)
     whole.advance(1.0)
-    first = make()
+    first = make(max_tokens=max_tokens)
     first.advance(share)
     assert 0 < first.step < first.n_steps
-    second = make()
+    second = make(max_tokens=max_tokens)
     second.resume(through_a_file(first.state()))
     second.advance(1.0)
     assert second.step == whole.step == whole.n_steps == 14
@@ -178,6 +181,111 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(make: Make) -> None:
     with pytest.raises(AdaptError, match="PF402 step 0 of 14"):
         tuning.advance(1.0)
     assert tuning.step == 0
+
+
+class Runs:
+    """Counts the tokens and places of each run through the first trained layer."""
+
+    def __init__(self, tuning: FineTuning) -> None:
+        self.tokens: list[int] = []
+        layer = tuning.classifier.layers[0]
+        layer.register_forward_hook(lambda _, given, out: self.tokens.append(len(given[0])))
+
+
+def test_a_step_within_the_bound_is_computed_as_one_to_the_last_bit(
+    make: Make, some_tokens: Tokens, some_targets: np.ndarray
+) -> None:
+    tuning, restated = make(), make()
+    runs = Runs(tuning)
+    tuning.advance(1.0)
+    optimiser = torch.optim.AdamW(restated._parameter_groups(), fused=True)
+    restated.classifier.train()
+    sizes = []
+    for step in range(restated.n_steps):
+        rows = restated._batches(step // 7)[step % 7]
+        batch = pack(some_tokens, rows)
+        sizes.append(batch.n_tokens)
+        restated.step = step
+        restated._set_rates()
+        for group, own in zip(
+            optimiser.param_groups, restated._optimiser.param_groups, strict=True
+        ):
+            group["lr"] = own["lr"]
+        logits = restated.classifier(restated.trunk.below(1, batch), batch)
+        truth = torch.from_numpy(some_targets)[batch.rows]
+        loss = functional.cross_entropy(logits, truth, label_smoothing=0.1)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(restated.classifier.parameters(), 1.0)
+        optimiser.step()
+    assert same(weights(tuning), weights(restated))
+    assert runs.tokens == sizes
+    assert max(sizes) <= MAX_TOKENS
+
+
+@pytest.mark.parametrize("max_tokens", [100, 40, 1])
+def test_a_step_in_parts_is_the_whole_step(make: Make, max_tokens: int) -> None:
+    whole, parts = make(), make(max_tokens=max_tokens)
+    assert parts.n_steps == whole.n_steps, "a step is so many texts"
+    runs = Runs(parts)
+    longest = int(parts.trunk.tokens.lengths.max())
+    for tuning in (whole, parts):
+        tuning.advance(1 / tuning.n_steps)
+    for (name, one), other in zip(
+        whole.classifier.named_parameters(), parts.classifier.parameters(), strict=True
+    ):
+        assert one.grad is not None
+        assert other.grad is not None
+        torch.testing.assert_close(one.grad, other.grad, atol=1e-6, rtol=1e-4, msg=name)
+    assert len(runs.tokens) > 1
+    assert max(runs.tokens) <= max(max_tokens, longest)
+    assert sum(runs.tokens) == whole.trunk.tokens.lengths[whole._batches(0)[0]].sum()
+    whole.advance(1.0)
+    parts.advance(1.0)
+    for name, value in weights(whole).items():
+        # Steps that rounding alone decides: a constant added to all keys changes no attention.
+        limit = 1e-3 if name.endswith("qkv.bias") else 1e-4
+        assert float((value - weights(parts)[name]).abs().max()) < limit, name
+
+
+def test_the_loss_told_is_that_of_the_whole_step(make: Make) -> None:
+    found = []
+    for max_tokens in (MAX_TOKENS, 40):
+        notes = Losses()
+        make(max_tokens=max_tokens, progress=notes).advance(1.0)
+        found.append(notes.seen)
+    assert len(found[0]) == 14
+    np.testing.assert_allclose(*found, atol=1e-4)
+
+
+class Losses(Silent):
+    """Notes the loss of each step."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def measured(self, name: str, value: float, step: int) -> None:
+        self.seen.append(value)
+
+
+def test_no_step_computes_padding(make: Make) -> None:
+    """Seen from outside: a layer is given as many rows as there are tokens, and no more."""
+    for max_tokens in (MAX_TOKENS, 60):
+        tuning = make(max_tokens=max_tokens)
+        assert len({*tuning.trunk.tokens.lengths.tolist()}) > 5
+        runs = Runs(tuning)
+        tuning.advance(0.5)  # of two epochs
+        assert sum(runs.tokens) == tuning.trunk.tokens.lengths[TRAIN].sum()
+        assert tuning.largest_batch().padding_share == 0.0
+
+
+def test_what_is_computed_at_once_is_bounded(make: Make) -> None:
+    whole = make().largest_batch()
+    assert len(whole.rows) == 8
+    bounded = make(max_tokens=100)
+    assert 40 < bounded.largest_batch().n_tokens <= 100
+    assert bounded.training_bytes() < make().training_bytes()
+    assert make(max_tokens=1).largest_batch().n_tokens == make().trunk.tokens.lengths.max()
 
 
 def test_advancing_to_where_it_is_does_nothing(make: Make) -> None:

@@ -58,6 +58,60 @@ def test_the_estimate_is_above_what_a_step_takes_and_not_far_above() -> None:
     assert 0.7 * taken < needed < 3 * taken
 
 
+LONG = """
+import re, tempfile
+from pathlib import Path
+import numpy as np, torch
+from payoff.adapt.engine.classifier import Classifier
+from payoff.adapt.engine.encoder import Encoder, EncoderShape
+from payoff.adapt.engine.finetuning import FineTuning, Schedule
+from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
+from payoff.adapt.engine.tokens import Tokens
+from payoff.adapt.engine.trunk import Trunk
+from payoff.core.progress import Silent
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+encoder = Encoder(EncoderShape(100, 64, 3, 4, 256, 128, 0, 1e-12)).requires_grad_(False)
+
+def tuning(n_texts, max_tokens, contrast):
+    # Texts of four pieces of 128 tokens each.
+    pieces = np.arange(4 * n_texts + 1) * 128
+    ids = np.random.default_rng(0).integers(0, 100, pieces[-1])
+    tokens = Tokens(ids, pieces[::4], pieces)
+    return FineTuning(
+        Classifier(encoder, 0, np.eye(3, 64), np.zeros(3)),
+        Trunk(encoder, tokens, Silent(), folder=Path(tempfile.mkdtemp())),
+        np.arange(n_texts) % 3,
+        rows=np.arange(n_texts),
+        schedule=Schedule(0, epochs=1.0, batch_texts=n_texts, max_tokens=max_tokens),
+        objective=CrossEntropy(contrast=contrast),
+        progress=Silent(),
+    )
+
+tuning(2, 512, 0.1).advance(1.0)  # what a first step loads and never gives back
+before = int(open("/proc/self/statm").read().split()[1]) * 4096
+for max_tokens, contrast in ((2048, 0.0), (2048, 0.1), (40_000, 0.0)):
+    made = tuning(64, max_tokens, contrast)
+    made.advance(1.0)
+    peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024
+    print(peak - before, made.training_bytes())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_a_step_of_long_texts_takes_memory_for_its_parts() -> None:
+    """32,768 tokens: in parts of 2,048, the same where texts are compared, and as one."""
+    told = subprocess.run(
+        [sys.executable, "-c", LONG], capture_output=True, text=True, check=True, timeout=300
+    ).stdout
+    taken, needed = np.array([line.split() for line in told.splitlines()], np.int64).T
+    assert (taken[:2] < taken[2] / 3).all()
+    assert (needed[:2] < needed[2] / 3).all()
+    assert (0.7 * taken < needed).all()
+    assert (needed < 3 * taken).all()
+
+
 def test_frozen_weights_need_no_states(encoder: Encoder, some_tokens: Tokens) -> None:
     batch = pack(some_tokens, np.arange(4))
     whole = Classifier(encoder, 0, np.zeros((3, 32)), np.zeros(3))

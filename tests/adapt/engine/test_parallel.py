@@ -21,7 +21,7 @@ from payoff.adapt.engine.adaptations.adaptive_low_rank import AdaptiveLowRank
 from payoff.adapt.engine.architectures import load
 from payoff.adapt.engine.batches import pack
 from payoff.adapt.engine.classifier import Classifier
-from payoff.adapt.engine.finetuning import FineTuning, Schedule
+from payoff.adapt.engine.finetuning import MAX_TOKENS, FineTuning, Schedule
 from payoff.adapt.engine.objectives.adversarial import FreeLBLoss
 from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
 from payoff.adapt.engine.objectives.mixup import MixupLoss
@@ -41,7 +41,8 @@ OBJECTIVES: dict[str, Objective] = {
     "r-drop": RDropLoss(),
     "freelb": FreeLBLoss(),
 }
-CASES = [*OBJECTIVES, "adalora", "pieces"]
+IN_PARTS = {"parts": CrossEntropy(), "parts, contrastive": CrossEntropy(contrast=0.5)}
+CASES = [*OBJECTIVES, *IN_PARTS, "adalora", "pieces"]
 KEYS = slice(32, 64)  # of a layer's bias of queries, keys and values
 
 
@@ -61,8 +62,14 @@ def tuning(backbone: Path, place: Path, case: str) -> FineTuning:
         Trunk(encoder, tokens, Silent(), folder=place / f"{os.getpid()}-{case}"),
         targets,
         rows=np.arange(25),
-        schedule=Schedule(depth=1, epochs=3.0, batch_texts=4, weight_decay=0.1),
-        objective=OBJECTIVES.get(case),
+        schedule=Schedule(
+            depth=1,
+            epochs=3.0,
+            batch_texts=4,
+            weight_decay=0.1,
+            max_tokens=30 if case in IN_PARTS else MAX_TOKENS,
+        ),
+        objective=(OBJECTIVES | IN_PARTS).get(case),
         progress=Silent(),
     )
 

@@ -138,6 +138,27 @@ def test_the_masked_loss_falls_on_its_own_texts(folder: Path, make_bench: Make) 
     assert after < 0.8 * before, (before, after)
 
 
+def test_a_step_in_parts_has_the_gradient_of_the_whole(bert: Path, make_bench: Make) -> None:
+    training = attempt_on(bert, make_bench, depth=1).training
+    task, classifier = training.task, training.classifier
+    batch = pack(training.trunk.tokens, np.arange(8))
+    found = []
+    for max_tokens in (batch.n_tokens, 20):
+        classifier.max_tokens = max_tokens
+        classifier.zero_grad()
+        loss = task(classifier, batch, torch.Generator().manual_seed(0))
+        loss.backward()
+        found.append(
+            [
+                loss.detach(),
+                *(p.grad.clone() for p in classifier.parameters() if p.grad is not None),
+            ]
+        )
+    assert len(found[0]) > 10
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-3)
+
+
 def test_words_are_hidden_as_the_paper_says(bert: Path, make_bench: Make) -> None:
     training = attempt_on(bert, make_bench).training
     task = training.task

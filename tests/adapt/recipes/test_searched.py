@@ -75,6 +75,8 @@ def test_a_setting_that_counts_anyhow_is_not_named(bench: Workbench) -> None:
         "learning_rate": 2e-3,
         "head_learning_rate": 2e-3,
         "batch_texts": 32,
+        "max_tokens": 4096,
+        "merged": 1,
         "smoothing": 0.1,
     }
     assert with_settings(recipe, usual, bench, optional) == usual
@@ -89,13 +91,20 @@ def test_a_setting_that_counts_anyhow_is_not_named(bench: Workbench) -> None:
 def test_smoothing_and_steps_are_as_set(bench: Workbench) -> None:
     recipe = recipe_named("fine-tune")
     usual = recipe.standard(bench)[0]
-    settings = {"smoothing": 0.25, "batch_texts": 4, "head_learning_rate": 0.5}
+    settings = {
+        "smoothing": 0.25,
+        "batch_texts": 4,
+        "head_learning_rate": 0.5,
+        "max_tokens": 50,
+    }
     attempt = recipe.start(with_settings(recipe, usual, bench, settings), bench)
     assert isinstance(attempt, TuneAttempt)
     assert attempt.training.objective.smoothing == 0.25  # type: ignore[attr-defined]
     assert attempt.training.schedule.batch_texts == 4
     assert attempt.training.steps_per_epoch == int(np.ceil(len(bench.train) / 4))
     assert attempt.training.schedule.head_learning_rate == 0.5
+    assert attempt.training.largest_batch().n_tokens <= 50
+    assert "max_tokens" not in recipe.space(usual, bench), "it bounds memory, not quality"
 
 
 @named(TUNED)
@@ -113,6 +122,7 @@ def test_smoothing_is_offered_where_the_objective_smooths(recipe: Any, bench: Wo
         {"learning_rate": 0.0},
         {"head_learning_rate": -1.0},
         {"batch_texts": 0},
+        {"max_tokens": 0},
         {"smoothing": 1.0},
         {"smoothing": -0.1},
     ],

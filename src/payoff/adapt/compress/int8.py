@@ -49,9 +49,20 @@ class Int8:
                     draft / "model.onnx",
                     per_channel=True,
                     weight_type=QuantType.QInt8,
+                    nodes_to_exclude=_own_products(folder / "model.onnx"),
                     extra_options={"DefaultTensorType": 1},
                 )
                 shutil.copyfile(folder / "tokenizer.json", draft / "tokenizer.json")
         finally:
             logger.setLevel(level)
         return replace(spec, name=f"{spec.name} int8")
+
+
+def _own_products(path: Path) -> list[str]:
+    """Products with matrices that stay apart from the backbone, which no two models share."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    own = {one.name for one in graph.input}
+    products = [node for node in graph.node if node.op_type in ("MatMul", "Gemm")]
+    return [node.name for node in products if node.input[1] in own]

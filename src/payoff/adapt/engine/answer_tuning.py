@@ -2,7 +2,8 @@
 
 The loop does no work that the result does not need: texts of like length stand together without
 padding, the table of the words has no gradient, and the scores of all its words are computed for
-the answers' tokens only, a piece at a time, and never kept.
+the answers' tokens only, a piece at a time, and never kept. A step of many tokens is computed in
+parts whose gradients add up.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from payoff.adapt.engine.batches import Packed, pack, shuffled_by_tokens
+from payoff.adapt.engine.batches import Packed, by_tokens, pack, shuffled_by_tokens
 from payoff.adapt.engine.decoder import Decoder
 from payoff.adapt.engine.lessons import Lessons
 from payoff.core.errors import AdaptError
@@ -25,6 +26,9 @@ from payoff.core.progress import Progress
 _PIECE = 256  # tokens whose scores are computed at once
 _BYTES = 4  # of a float32
 _STATES = 3  # of a trained weight: its gradient and AdamW's two moments
+
+MAX_TOKENS = 1024
+"""Tokens of a step that are computed at once, unless said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class AnswerSchedule:
         warmup: Share of the steps in which the rate rises.
         weight_decay: AdamW's.
         seed: Order of the pairs.
+        max_tokens: Most tokens that are computed at once; a longer pair is alone.
     """
 
     epochs: float = 3.0
@@ -46,6 +51,7 @@ class AnswerSchedule:
     warmup: float = 0.1
     weight_decay: float = 0.01
     seed: int = 0
+    max_tokens: int = MAX_TOKENS
 
 
 class AnswerTraining:
@@ -90,14 +96,15 @@ class AnswerTraining:
     def training_bytes(self) -> int:
         """Bytes that training needs beside what is loaded already, estimated from above.
 
-        States of the trained weights; what the layers keep of the largest batch for their
-        gradient; and the scores of a piece. A layer keeps about ``12 width + 3 inner`` numbers a
-        token. Resident memory grew by up to ``32 width + 8 inner`` where it was measured, since
-        the allocator returns little of what is freed between.
+        States of the trained weights; what the layers keep for their gradient of the most that is
+        computed at once; and the scores of a piece. A layer keeps about ``12 width + 3 inner``
+        numbers a token. Resident memory grew by up to ``32 width + 8 inner`` where it was measured,
+        since the allocator returns little of what is freed between.
         """
         shape, lengths = self.decoder.shape, self.lessons.tokens.lengths
         trained = sum(weight.numel() for weight in trained_weights(self.decoder).values())
-        largest = max(int(lengths[rows].sum()) for rows in self._batches(0))
+        parts = [part for rows in self._batches(0) for part in self._parts(rows)]
+        largest = max(int(lengths[part].sum()) for part in parts)
         kept = shape.layers * largest * (32 * shape.width + 8 * shape.inner)
         return _BYTES * (_STATES * trained + kept + 3 * _PIECE * shape.vocabulary)
 
@@ -110,8 +117,33 @@ class AnswerTraining:
         self.decoder.train()
         while self.step < min(self.n_steps, round(self.n_steps * share)):
             epoch, index = divmod(self.step, self.steps_per_epoch)
-            batch = pack(self.lessons.tokens, self._batches(epoch)[index])
-            loss = self._loss(batch)
+            for group in self._optimiser.param_groups:
+                group["lr"] = self.schedule.learning_rate * self._factor()
+            self._optimiser.zero_grad(set_to_none=True)
+            loss = self._forward_and_backward(self._batches(epoch)[index])
+            nn.utils.clip_grad_norm_(trained_weights(self.decoder).values(), 1.0)
+            self._optimiser.step()
+            self.step += 1
+            self.progress.step("instruction tuning", self.step, self.n_steps)
+            tell(self.progress, "training/loss", loss, self.step)
+        self.decoder.eval()
+
+    def _parts(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """The pairs of a step as they are computed at once."""
+        runs = by_tokens(self.lessons.tokens.lengths[rows], self.schedule.max_tokens)
+        return [rows[run] for run in runs]
+
+    def _forward_and_backward(self, rows: NDArray[np.int64]) -> float:
+        """The gradient of a step, and its loss.
+
+        Raises:
+            AdaptError: PF402 where the loss is no longer finite.
+        """
+        parts = [pack(self.lessons.tokens, part) for part in self._parts(rows)]
+        counts = [len(self.lessons.places(part)[0]) for part in parts]
+        total = 0.0
+        for part, count in zip(parts, counts, strict=True):
+            loss = count / sum(counts) * self._loss(part)
             if not torch.isfinite(loss):
                 self.decoder.eval()
                 raise AdaptError(
@@ -120,16 +152,9 @@ class AnswerTraining:
                     f"the loss is {loss.item()}",
                     mend="Lower the learning rate.",
                 )
-            for group in self._optimiser.param_groups:
-                group["lr"] = self.schedule.learning_rate * self._factor()
-            self._optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(trained_weights(self.decoder).values(), 1.0)
-            self._optimiser.step()
-            self.step += 1
-            self.progress.step("instruction tuning", self.step, self.n_steps)
-            tell(self.progress, "training/loss", loss.item(), self.step)
-        self.decoder.eval()
+            total += loss.item()
+        return total
 
     def _loss(self, batch: Packed) -> Tensor:
         """Mean over the batch's answer tokens of −log P(token | all before it)."""

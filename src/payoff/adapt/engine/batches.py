@@ -1,4 +1,8 @@
-"""Batches measured in tokens, of texts of nearly the same length."""
+"""Batches measured in tokens, of texts of nearly the same length.
+
+Nothing is padded: the tokens of all texts stand in a row, and attention runs over groups of texts
+of equal length. What is computed at once is bounded in tokens; what has more is cut.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,11 @@ class Pieces:
         weighted = self.weights[:, None] * values
         return values.new_zeros(self.n_texts, values.shape[1]).index_add(0, self.owners, weighted)
 
+    def alone(self, places: NDArray[np.int64]) -> Pieces:
+        """Those at some places, each a text of its own."""
+        n = len(places)
+        return Pieces(self.numbers[places], torch.arange(n), self.weights.new_ones(n), n)
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:
@@ -58,6 +67,23 @@ class Packed:
         """Tokens in the batch."""
         return len(self.ids)
 
+    @property
+    def piece_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each piece, in the order in which they stand, ``(n_pieces,)``."""
+        counts, lengths = (np.array([group[i] for group in self.groups]) for i in (1, 2))
+        return np.repeat(lengths, counts)
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the places that are computed and hold no token, 0–1.
+
+        Example:
+            >>> tokens = Tokens(np.arange(9), np.array([0, 2, 6, 7, 9]))
+            >>> pack(tokens, np.arange(4)).padding_share
+            0.0
+        """
+        return 1.0 - self.n_tokens / sum(count * length for _, count, length in self.groups)
+
 
 def pack(tokens: Tokens, rows: NDArray[np.int64]) -> Packed:
     """Lay the texts ``rows`` in a row, their pieces by rising length (stable)."""
@@ -75,14 +101,48 @@ def pack(tokens: Tokens, rows: NDArray[np.int64]) -> Packed:
             len(rows),
         )
         starts, lengths = starts[order], lengths[order]
-    groups = []
-    start = 0
+    positions = np.concatenate([np.arange(length) for length in lengths])
+    ids = tokens.ids[np.repeat(starts, lengths) + positions]
+    return Packed(
+        rows, torch.from_numpy(ids), torch.from_numpy(positions), _groups(lengths), pieces
+    )
+
+
+def _groups(lengths: NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
+    """Groups of pieces whose lengths rise."""
+    groups, start = [], 0
     for length, count in zip(*np.unique(lengths, return_counts=True), strict=True):
         groups.append((start, int(count), int(length)))
         start += int(length) * int(count)
-    positions = np.concatenate([np.arange(length) for length in lengths])
-    ids = tokens.ids[np.repeat(starts, lengths) + positions]
-    return Packed(rows, torch.from_numpy(ids), torch.from_numpy(positions), tuple(groups), pieces)
+    return tuple(groups)
+
+
+def cut(batch: Packed, max_tokens: int) -> list[Packed]:
+    """Cut a batch into runs of its pieces, in their order, of at most ``max_tokens`` tokens.
+
+    Returns:
+        The batch itself where it is within the bound. Else batches whose tokens behind each other
+        are those of the batch, and in which each piece is a text of its own; a piece that is longer
+        than the bound is alone.
+
+    Example:
+        >>> batch = pack(Tokens(np.arange(9), np.array([0, 2, 6, 7, 9])), np.arange(4))
+        >>> [(part.rows.tolist(), part.ids.tolist()) for part in cut(batch, 4)]
+        [([2, 0], [6, 0, 1]), ([3], [7, 8]), ([1], [2, 3, 4, 5])]
+    """
+    if batch.n_tokens <= max_tokens:
+        return [batch]
+    lengths = batch.piece_lengths
+    ends = np.cumsum(lengths)
+    found = []
+    for run in _cut(np.arange(len(lengths)), lengths, max_tokens, len(lengths)):
+        tokens = slice(int(ends[run[0]] - lengths[run[0]]), int(ends[run[-1]]))
+        rows, pieces = run, None
+        if batch.pieces is not None:
+            rows, pieces = batch.pieces.owners.numpy()[run], batch.pieces.alone(run)
+        own = batch.ids[tokens], batch.positions[tokens]
+        found.append(Packed(batch.rows[rows], *own, _groups(lengths[run]), pieces))
+    return found
 
 
 def places(tokens: Tokens, batch: Packed) -> NDArray[np.int64]:

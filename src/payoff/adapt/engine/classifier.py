@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from payoff.adapt.engine.batches import Packed, by_tokens, pack
+from payoff.adapt.engine.batches import Packed, by_tokens, cut, pack
 from payoff.adapt.engine.encoder import Encoder, Layer
 from payoff.adapt.engine.trunk import BATCH_TOKENS, Trunk
 
@@ -29,7 +30,12 @@ class Classifier(nn.Module):
         bias: Head's start, ``(n_labels,)``.
         adaptation: Decides which weights of the layers are trained and adds its own; None trains
             all of them.
+
+    Attributes:
+        max_tokens: Most tokens of which activations are kept at once; see `in_parts`.
     """
+
+    max_tokens: int | None = None
 
     def __init__(
         self,
@@ -61,7 +67,37 @@ class Classifier(nn.Module):
 
     def vectors(self, hidden: Tensor, batch: Packed) -> Tensor:
         """``(n_tokens, width)`` below layer ``depth`` to those of texts, ``(n_texts, width)``."""
-        return self.trunk[0].pool(self.climbed(hidden, batch), batch)
+        encoder = self.trunk[0]
+        vectors = self.in_parts(
+            hidden, batch, lambda own, part: encoder.pool_pieces(self.climbed(own, part), part)
+        )
+        return vectors if batch.pieces is None else batch.pieces.mean(vectors)
+
+    def in_parts(
+        self, hidden: Tensor, batch: Packed, compute: Callable[[Tensor, Packed], Tensor]
+    ) -> Tensor:
+        """``compute(hidden, batch)``, in parts where the batch has more than `max_tokens` tokens.
+
+        What a part keeps for its gradient is dropped and computed again when the gradient is
+        taken: about a third more work, and memory for one part only, while the loss may still be of
+        all texts together (Chen et al. 2016, section 4; Gao et al. 2021, "Scaling Deep Contrastive
+        Learning Batch Size under Memory Limited Setup", section 3).
+
+        Args:
+            hidden: ``(n_tokens, width)``.
+            batch: How the tokens belong to pieces.
+            compute: Gives each piece, or each token, a row, whatever stands beside it; called again
+                it gives the same.
+        """
+        parts = [batch] if self.max_tokens is None else cut(batch, self.max_tokens)
+        if len(parts) == 1:
+            return compute(hidden, batch)
+        split = torch.split_with_sizes(hidden, [part.n_tokens for part in parts])
+        found: list[Tensor] = [
+            checkpoint(compute, own, part, use_reentrant=False)
+            for own, part in zip(split, parts, strict=True)
+        ]
+        return torch.cat(found)
 
     def climbed(self, hidden: Tensor, batch: Packed) -> Tensor:
         """``(n_tokens, width)`` below layer ``depth`` to the same above the last layer."""

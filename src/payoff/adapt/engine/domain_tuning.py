@@ -22,6 +22,7 @@ from payoff.adapt.engine.batches import Packed, pack
 from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.encoder import Encoder
 from payoff.adapt.engine.finetuning import FineTuning, Schedule
+from payoff.adapt.engine.objectives.batch_seed import batch_seed
 from payoff.adapt.engine.tokens import Tokens
 from payoff.adapt.engine.trunk import Trunk
 from payoff.core.progress import Progress
@@ -61,17 +62,31 @@ class SimCse:
     def __call__(self, classifier: Classifier, batch: Packed, generator: torch.Generator) -> Tensor:
         """Cross-entropy of finding each text's other view."""
         below = frozen_part(classifier, batch)
-        one, other = (self._view(classifier, below, batch, generator) for _ in range(2))
+        one, other = (self._view(classifier, below, batch, generator, n) for n in range(2))
         return functional.cross_entropy(one @ other.T / self.temperature, torch.arange(len(one)))
 
     def _view(
-        self, classifier: Classifier, hidden: Tensor, batch: Packed, generator: torch.Generator
+        self,
+        classifier: Classifier,
+        hidden: Tensor,
+        batch: Packed,
+        generator: torch.Generator,
+        number: int,
     ) -> Tensor:
         encoder = classifier.trunk[0]
-        bias = encoder.relative_bias(max(length for _, _, length in batch.groups))
-        for layer in classifier.own_layers():
-            hidden = layer(dropped(hidden, self.dropout, generator), batch.groups, bias)
-        return encoder.pool(hidden, batch)
+
+        def vectors(hidden: Tensor, part: Packed) -> Tensor:
+            chance = generator
+            if part is not batch:  # it is run twice, and drops the same both times
+                seed = batch_seed(part, generator.initial_seed() + number)
+                chance = torch.Generator().manual_seed(seed)
+            bias = encoder.relative_bias(max(length for _, _, length in part.groups))
+            for layer in classifier.own_layers():
+                hidden = layer(dropped(hidden, self.dropout, chance), part.groups, bias)
+            return encoder.pool_pieces(hidden, part)
+
+        found = classifier.in_parts(hidden, batch, vectors)
+        return found if batch.pieces is None else batch.pieces.mean(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +182,12 @@ class _Uncached(Trunk):
 def frozen_part(classifier: Classifier, batch: Packed) -> Tensor:
     """What enters the first trained layer, computed anew, ``(n_tokens, width)``."""
     encoder = classifier.trunk[0]
+
+    def run(hidden: Tensor, part: Packed) -> Tensor:
+        return encoder.run(hidden, part, last=classifier.depth)
+
     with torch.no_grad():
-        return encoder.run(encoder.embed(batch), batch, last=classifier.depth)
+        return classifier.in_parts(encoder.embed(batch), batch, run)
 
 
 def dropped(hidden: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -193,7 +212,7 @@ def without_some_tokens(
         What is left; and for each deleted token its text, as a place in what is left, and its id,
         both ``(n_deleted,)``.
     """
-    lengths = np.concatenate([np.full(count, length) for _, count, length in batch.groups])
+    lengths = batch.piece_lengths
     starts = np.cumsum(lengths) - lengths
     owner = np.repeat(np.arange(len(lengths)), lengths)
     positions = batch.positions.numpy()

@@ -4,6 +4,12 @@ The loop does no work that the result does not need: no padding, no pass through
 (`trunk.Trunk` has their activations), no gradient for the token table. The head starts as the
 logistic regression on frozen vectors, so that the first step already stands where the cheaper
 recipe ends (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", section 3).
+
+A step is so many texts, however long they are. One of more than `Schedule.max_tokens` tokens is
+computed in parts, and its gradient is the same: where the objective is a mean over texts
+(`objectives.objective.Mean`), each part goes forward and back by itself and the gradients add up;
+where it compares texts with each other, all vectors are there at once, but what the layers keep for
+their gradient is not (`Classifier.in_parts`).
 """
 
 from __future__ import annotations
@@ -17,15 +23,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from payoff.adapt.engine.batches import Packed, pack, shuffled_by_tokens
+from payoff.adapt.engine.batches import Packed, by_tokens, cut, pack, shuffled_by_tokens
 from payoff.adapt.engine.classifier import Classifier
+from payoff.adapt.engine.memory import kept_bytes, training_bytes
 from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
-from payoff.adapt.engine.objectives.objective import Objective
-from payoff.adapt.engine.team import team
+from payoff.adapt.engine.objectives.objective import Objective, mean_over
+from payoff.adapt.engine.team import Team, team
 from payoff.adapt.engine.trunk import Trunk
 from payoff.core.errors import AdaptError
 from payoff.core.measured import tell
 from payoff.core.progress import Progress
+
+MAX_TOKENS = 4096
+"""Tokens of a step that are computed at once, unless said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class Schedule:
         warmup: Share of the steps in which the rate rises.
         weight_decay: AdamW's, on matrices only.
         seed: Order of the texts.
+        max_tokens: Most tokens that are computed at once.
     """
 
     depth: int
@@ -53,6 +64,22 @@ class Schedule:
     warmup: float = 0.1
     weight_decay: float = 0.01
     seed: int = 0
+    max_tokens: int = MAX_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is computed at once of a step.
+
+    Args:
+        batch: Some of its texts.
+        targets: What they should give.
+        share: Of the step's loss; 1 for all of them.
+    """
+
+    batch: Packed
+    targets: Tensor
+    share: float
 
 
 class FineTuning:
@@ -89,6 +116,7 @@ class FineTuning:
         self.progress = progress
         self.objective = objective or CrossEntropy()
         self.step = 0
+        classifier.max_tokens = schedule.max_tokens
         self._epoch: tuple[int, list[NDArray[np.int64]]] = (-1, [])
         self.steps_per_epoch = len(self._batches(0))
         self.n_steps = max(1, round(self.steps_per_epoch * schedule.epochs))
@@ -126,11 +154,54 @@ class FineTuning:
             self._epoch = (epoch, [self.rows[batch] for batch in batches])
         return self._epoch[1]
 
+    def _parts(self, rows: NDArray[np.int64]) -> list[_Part]:
+        """A step as it is computed; a single part where all of it must be there at once."""
+        tokens, bound = self.trunk.tokens, self.schedule.max_tokens
+        runs = by_tokens(tokens.lengths[rows], bound)
+        if len(runs) > 1:
+            batches = [pack(tokens, rows[run]) for run in runs]
+            targets = [self._targets(batch) for batch in batches]
+            counts = [mean_over(self.objective, own) for own in targets]
+            known = [count for count in counts if count is not None]
+            if len(known) == len(counts):
+                shares = [count / max(1, sum(known)) for count in known]
+                return [_Part(*part) for part in zip(batches, targets, shares, strict=True)]
+        batch = pack(tokens, rows)
+        return [_Part(batch, self._targets(batch), 1.0)]
+
+    def _below(self, batch: Packed) -> Tensor:
+        """Activations that enter the classifier, ``(n_tokens, width)``."""
+        parts = cut(batch, self.schedule.max_tokens)
+        found = [self.trunk.below(self.classifier.depth, part) for part in parts]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
     def largest_batch(self) -> Packed:
-        """The batch of most tokens in an epoch."""
-        batches = self._batches(0)
-        lengths = self.trunk.tokens.lengths
-        return pack(self.trunk.tokens, max(batches, key=lambda rows: int(lengths[rows].sum())))
+        """The most that is computed at once in an epoch."""
+        bound = self.schedule.max_tokens
+        steps = sorted(self._batches(0), key=self._n_tokens)
+        within = [rows for rows in steps if self._n_tokens(rows) <= bound]
+        parts = [
+            piece
+            for rows in (*within[-1:], steps[-1])
+            for part in self._parts(rows)
+            for piece in cut(part.batch, bound)
+        ]
+        return max(parts, key=lambda part: part.n_tokens)
+
+    def training_bytes(self) -> int:
+        """Bytes that training needs beside what is loaded already, estimated from above.
+
+        Those of the most that is computed at once (`memory.training_bytes`); and what is there of a
+        whole step that is computed in parts and compared as one.
+        """
+        needed = training_bytes(self.classifier, self.largest_batch())
+        whole = self._parts(max(self._batches(0), key=self._n_tokens))
+        if len(whole) == 1 and whole[0].batch.n_tokens > self.schedule.max_tokens:
+            needed += kept_bytes(self.classifier, whole[0].batch)
+        return needed
+
+    def _n_tokens(self, rows: NDArray[np.int64]) -> int:
+        return int(self.trunk.tokens.lengths[rows].sum())
 
     def advance(self, share: float) -> None:
         """Train until ``share`` of all steps are done.
@@ -142,35 +213,46 @@ class FineTuning:
         together = team()
         together.align(self.classifier, (self.step, self.n_steps, int(self.rows.sum())))
         self.classifier.train()
+        adaptation = self.classifier.adaptation
         while self.step < min(self.n_steps, round(self.n_steps * share)):
             epoch, index = divmod(self.step, self.steps_per_epoch)
-            batch = pack(self.trunk.tokens, self._batches(epoch)[index])
             self._set_rates()
-            hidden = self.trunk.below(self.classifier.depth, batch)
-            with together.sharing(self.classifier):
-                loss = self.objective(self.classifier, hidden, batch, self._targets(batch))
-            adaptation = self.classifier.adaptation
-            penalty = adaptation.penalty(self.classifier) if adaptation else None
-            if penalty is not None:
-                loss = loss + penalty
-            if not torch.isfinite(loss):
-                raise AdaptError(
-                    "PF402",
-                    f"step {self.step} of {self.n_steps}",
-                    f"the loss is {loss.item()}",
-                    mend="Lower the learning rate.",
-                )
             self._optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            parts = self._parts(self._batches(epoch)[index])
+            loss = sum(self._forward_and_backward(part, together) for part in parts)
             together.average(self.classifier)
             nn.utils.clip_grad_norm_(self.classifier.parameters(), 1.0)
             self._optimiser.step()
             self.step += 1
             if adaptation:
                 adaptation.after_step(self.classifier, self.step, self.n_steps)
-            tell(self.progress, "training/loss", loss.item(), self.step)
+            tell(self.progress, "training/loss", loss, self.step)
             self.progress.step("fine-tuning", self.step, self.n_steps)
         self.classifier.eval()
+
+    def _forward_and_backward(self, part: _Part, together: Team) -> float:
+        """Add a part's gradient to that of the step, and tell its share of the loss.
+
+        Raises:
+            AdaptError: PF402 where the loss is no longer finite.
+        """
+        hidden = self._below(part.batch)
+        with together.sharing(self.classifier):
+            loss = self.objective(self.classifier, hidden, part.batch, part.targets)
+        adaptation = self.classifier.adaptation
+        penalty = adaptation.penalty(self.classifier) if adaptation else None
+        if penalty is not None:
+            loss = loss + penalty
+        if not torch.isfinite(loss):
+            raise AdaptError(
+                "PF402",
+                f"step {self.step} of {self.n_steps}",
+                f"the loss is {loss.item()}",
+                mend="Lower the learning rate.",
+            )
+        loss = part.share * loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
 
     def _set_rates(self) -> None:
         """Linear rise, then linear fall to zero."""

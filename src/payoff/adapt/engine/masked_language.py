@@ -14,6 +14,7 @@ from payoff.adapt.engine.domain_tuning import frozen_part
 from payoff.adapt.engine.masked_head import MaskedHead
 
 _MASKED, _OTHER = 0.8, 0.1  # of the tokens that are asked for; the rest stays as it is
+_NOT_ASKED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,20 @@ class MaskedLanguage:
         """Mean over the tokens asked for; 0 where there is none to ask for."""
         encoder = classifier.trunk[0]
         shown, asked = self.hidden_words(batch, encoder.shape.vocabulary, generator)
-        hidden = frozen_part(classifier, shown)
-        bias = encoder.relative_bias(max(length for _, _, length in batch.groups))
-        for layer in classifier.own_layers():
-            hidden = layer(hidden, batch.groups, bias)
-        if not len(asked):
-            return hidden.sum() * 0.0
-        scores = self.head.scores(hidden[asked], classifier.head, encoder.words.weight)
-        return functional.cross_entropy(scores, batch.ids[asked])
+        truth = torch.full_like(batch.ids, _NOT_ASKED)
+        truth[asked] = batch.ids[asked]
+
+        def losses(hidden: Tensor, part: Packed) -> Tensor:
+            hidden = classifier.climbed(hidden, part)
+            here = part.ids != _NOT_ASKED
+            if not bool(here.any()):
+                return hidden.sum(dim=1)[:0]
+            scores = self.head.scores(hidden[here], classifier.head, encoder.words.weight)
+            return functional.cross_entropy(scores, part.ids[here], reduction="none")
+
+        below = frozen_part(classifier, shown)
+        each = classifier.in_parts(below, replace(batch, ids=truth), losses)
+        return each.mean() if len(asked) else each.sum()
 
     def hidden_words(
         self, batch: Packed, vocabulary: int, generator: torch.Generator

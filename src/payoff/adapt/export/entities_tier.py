@@ -27,6 +27,7 @@ def write_entities_tier(
     name: str,
     prompt: Tensor | None = None,
     depth: int = 0,
+    apart: bool = False,
 ) -> TierSpec:
     """Write an encoder that scores tokens as a tier, for `payoff.artifact.runtime.entities`.
 
@@ -38,6 +39,7 @@ def write_entities_tier(
         name: What the tier is called.
         prompt: Put before the tokens that enter layer ``depth``, ``(n, width)``; None for none.
         depth: See ``prompt``.
+        apart: Let models of one backbone share its weights in one process.
     """
     opened = tagged.opened
     with whole_folder(target) as draft:
@@ -49,6 +51,7 @@ def write_entities_tier(
             max_tokens=tagged.windows.max_tokens,
             prompt=prompt,
             depth=depth,
+            apart=apart,
         )
         write_tokenizer(opened.tokenizer, draft)
     settings = {

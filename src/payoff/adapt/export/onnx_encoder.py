@@ -22,6 +22,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from payoff.adapt.engine.adaptations.bottleneck import Adapter
+from payoff.adapt.engine.adaptations.unmerged import Unmerged
 from payoff.adapt.engine.encoder import Encoder, Layer, relative_bucket
 from payoff.adapt.export.onnx_graph import FUSED, Graph
 from payoff.adapt.export.onnx_prefix import attention_with_prefix
@@ -39,6 +40,7 @@ def write_onnx(
     max_tokens: int,
     prompt: torch.Tensor | None = None,
     depth: int = 0,
+    apart: bool = False,
 ) -> None:
     """Write the embeddings of ``encoder``, ``layers``, mean pooling and ``head`` as ONNX.
 
@@ -51,12 +53,14 @@ def write_onnx(
         prompt: Put before the tokens that enter layer ``depth``, ``(n, width)``, and taken away
             behind the last layer; None for none.
         depth: See ``prompt``.
+        apart: Let models of one backbone share its weights; see `Graph`.
     """
-    graph = Graph()
+    graph = Graph(apart=apart)
     hidden = add_encoder(graph, encoder, layers, max_tokens=max_tokens, prompt=prompt, depth=depth)
     _pool(graph, hidden, encoder.pooling)
     _head(graph, head)
-    onnx.save(model_of(graph, ["n_texts", head.bias.shape[0]]), target)
+    n_labels = "n_labels" if apart else int(head.bias.shape[0])
+    onnx.save(model_of(graph, ["n_texts", n_labels]), target)
 
 
 def add_encoder(
@@ -153,19 +157,20 @@ def _without_prompt(graph: Graph, hidden: str) -> str:
 
 
 def _layer(graph: Graph, layer: Layer, name: str, hidden: str, *, mask: str, bias: str) -> str:
-    attention = _attention if layer.prefix is None else attention_with_prefix
+    if layer.prefix is not None:
+        attention = attention_with_prefix
+    else:
+        attention = _unmerged_attention if isinstance(layer.qkv, Unmerged) else _attention
     mixed = attention(graph, layer, name, hidden, mask=mask, bias=bias)
-    out = graph.node("MatMul", [mixed, graph.matrix(f"{name}.out", layer.out)], f"{name}.mixed")
+    out = graph.product(f"{name}.out", layer.out, mixed, f"{name}.mixed")
     out, last = _adapted(
         graph, f"{name}.attention_adapter", out, layer.out, layer.attention_adapter
     )
     hidden = _add_and_norm(graph, f"{name}.attention_norm", out, hidden, layer.attention_norm, last)
-    up = graph.node("MatMul", [hidden, graph.matrix(f"{name}.up", layer.up)], f"{name}.inner")
+    up = graph.product(f"{name}.up", layer.up, hidden, f"{name}.inner")
     up_bias = graph.weight(f"{name}.up.bias", layer.up.bias)
     graph.node("BiasGelu", [up, up_bias], f"{name}.gelu", domain=FUSED)
-    down = graph.node(
-        "MatMul", [f"{name}.gelu", graph.matrix(f"{name}.down", layer.down)], f"{name}.outer"
-    )
+    down = graph.product(f"{name}.down", layer.down, f"{name}.gelu", f"{name}.outer")
     down, last = _adapted(graph, f"{name}.inner_adapter", down, layer.down, layer.inner_adapter)
     return _add_and_norm(graph, f"{name}.norm", down, hidden, layer.norm, last)
 
@@ -180,6 +185,21 @@ def _attention(graph: Graph, layer: Layer, name: str, hidden: str, *, mask: str,
     if bias:
         inputs += ["", bias]
     return graph.node("Attention", inputs, f"{name}.attention", domain=FUSED, num_heads=layer.heads)
+
+
+def _unmerged_attention(
+    graph: Graph, layer: Layer, name: str, hidden: str, *, mask: str, bias: str
+) -> str:
+    """The product outside of the operator, since what is beside its matrix goes in between."""
+    product = graph.product(f"{name}.qkv", layer.qkv, hidden, f"{name}.qkv.product")
+    parts = [f"{name}.{part}" for part in ("query", "key", "value")]
+    graph.nodes.append(helper.make_node("Split", [product], parts, name=f"{name}.split", axis=-1))
+    inputs = [*parts, graph.weight(f"{name}.qkv.bias", layer.qkv.bias), mask]
+    if bias:
+        inputs.append(bias)
+    return graph.node(
+        "MultiHeadAttention", inputs, f"{name}.attention", domain=FUSED, num_heads=layer.heads
+    )
 
 
 def _adapted(
@@ -232,6 +252,14 @@ def _pool(graph: Graph, hidden: str, pooling: str) -> None:
 
 
 def _head(graph: Graph, head: nn.Linear | LinearHead) -> None:
+    if graph.apart:
+        # Not `Gemm`: making 8 bits of the rest rewrites it, with a constant for its matrix.
+        matrix = torch.as_tensor(head.weight).T
+        weight = graph.weight("head.weight", matrix, dims=(matrix.shape[0], "n_labels"))
+        graph.node("MatMul", ["pooled", weight], "scores")
+        bias = graph.weight("head.bias", head.bias, dims=("n_labels",))
+        graph.node("Add", ["scores", bias], "logits")
+        return
     weight = graph.weight("head.weight", head.weight)
     graph.node("Gemm", ["pooled", weight, graph.weight("head.bias", head.bias)], "logits", transB=1)
 
@@ -249,6 +277,7 @@ def model_of(graph: Graph, output: list[str | int]) -> onnx.ModelProto:
         for name in ("input_ids", "attention_mask")
     ]
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, output)
+    inputs += graph.inputs
     made = helper.make_graph(graph.nodes, "payoff", inputs, [logits], graph.weights)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)]
     return helper.make_model(

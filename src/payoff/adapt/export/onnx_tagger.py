@@ -34,6 +34,7 @@ def write_tagger_onnx(
     max_tokens: int,
     prompt: torch.Tensor | None = None,
     depth: int = 0,
+    apart: bool = False,
 ) -> None:
     """Write the embeddings of ``encoder``, ``layers`` and ``head`` as ONNX.
 
@@ -46,12 +47,14 @@ def write_tagger_onnx(
         prompt: Put before the tokens that enter layer ``depth``, ``(n, width)``, and taken away
             behind the last layer; None for none.
         depth: See ``prompt``.
+        apart: Let models of one backbone share its weights; see `Graph`.
     """
-    graph = Graph()
+    graph = Graph(apart=apart)
     hidden = add_encoder(graph, encoder, layers, max_tokens=max_tokens, prompt=prompt, depth=depth)
     graph.node("LpNormalization", [hidden], "vectors", axis=-1, p=2)
-    weight = torch.as_tensor(head.weight).detach().T.contiguous()
-    matrix = graph.weight("head.weight", weight)
+    weight = torch.as_tensor(head.weight).T.contiguous()
+    matrix = graph.weight("head.weight", weight, dims=(weight.shape[0], "n_tags"))
     graph.node("MatMul", ["vectors", matrix], "scores")
-    graph.node("Add", ["scores", graph.weight("head.bias", head.bias)], "logits")
-    onnx.save(model_of(graph, ["n_texts", "n_tokens", int(head.bias.shape[0])]), target)
+    graph.node("Add", ["scores", graph.weight("head.bias", head.bias, dims=("n_tags",))], "logits")
+    n_tags = "n_tags" if apart else int(head.bias.shape[0])
+    onnx.save(model_of(graph, ["n_texts", "n_tokens", n_tags]), target)

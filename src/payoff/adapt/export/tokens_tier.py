@@ -28,6 +28,7 @@ def write_encoder_tier(
     name: str,
     prompt: Tensor | None = None,
     depth: int = 0,
+    apart: bool = False,
 ) -> TierSpec:
     """Write an encoder with its head as a tier.
 
@@ -39,6 +40,7 @@ def write_encoder_tier(
         name: What the tier is called.
         prompt: Put before the tokens that enter layer ``depth``, ``(n, width)``; None for none.
         depth: See ``prompt``.
+        apart: Let models of one backbone share its weights in one process.
     """
     with whole_folder(target) as draft:
         write_onnx(
@@ -49,6 +51,7 @@ def write_encoder_tier(
             max_tokens=opened.max_tokens,
             prompt=prompt,
             depth=depth,
+            apart=apart,
         )
         write_tokenizer(opened.tokenizer, draft)
     return TierSpec(name, "tokens", settings=_settings(opened))

@@ -11,7 +11,7 @@ import torch
 from payoff.adapt.engine.classifier import classifier_vectors
 from payoff.adapt.engine.contrastive_tuning import Contrast, ContrastiveTuning
 from payoff.adapt.engine.finetuning import Schedule
-from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
+from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.recipes.linear import LinearHead
 from payoff.adapt.recipes.named_head import fit_named, helpful_names
@@ -138,7 +138,7 @@ class ContrastiveAttempt(TuneAttempt):
             progress=bench.progress,
             texts_a_class=self.candidate["texts_a_class"],
         )
-        needed = training_bytes(training.classifier, training.largest_batch())
+        needed = training.training_bytes()
         check_memory(self.candidate.name, needed, available_bytes())
         return training
 

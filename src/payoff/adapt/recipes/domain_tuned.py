@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from payoff.adapt.engine.classifier import Classifier, classifier_vectors
 from payoff.adapt.engine.domain_tuning import DomainTuning, Task, together
 from payoff.adapt.engine.finetuning import Schedule
-from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
+from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.recipes.frozen_head import fit_seconds
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
 from payoff.adapt.recipes.needs import need_family
@@ -114,7 +114,7 @@ class DomainAttempt(TuneAttempt):
             schedule=planned_schedule(self.recipe, self.candidate, bench),
             progress=bench.progress,
         )
-        needed = training_bytes(training.classifier, training.largest_batch())
+        needed = training.training_bytes()
         views = max(1.0, self.recipe.cost)
         check_memory(self.candidate.name, round(views * needed), available_bytes())
         return training

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from payoff.adapt.engine.finetuning import FineTuning
-from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
+from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.engine.objectives.token_cross_entropy import TokenCrossEntropy
 from payoff.adapt.engine.tagger import Tagger, tagger_logits
 from payoff.adapt.recipes.frozen_head import FrozenHead
 from payoff.adapt.recipes.linear import LinearHead
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
-from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
-from payoff.adapt.recipes.tuned_settings import planned_objective, planned_schedule
+from payoff.adapt.recipes.tuned import TuneAttempt, Tuned, make_servable
+from payoff.adapt.recipes.tuned_settings import is_merged, planned_objective, planned_schedule
 from payoff.adapt.tag_bench import TagBench
 from payoff.adapt.tagged_texts import TaggedTexts
 from payoff.adapt.workbench import Workbench
@@ -90,8 +90,7 @@ class Tagging:
             head = LinearHead.restore(saved)
             return write_entities_tier(tagged, encoder.layers, head, target, name=candidate.name)
         tagger = TagAttempt(self.recipe, candidate, bench, tagged).saved_classifier(saved)
-        if tagger.adaptation is not None:
-            tagger.adaptation.merge(tagger)
+        make_servable(tagger, candidate)
         return write_entities_tier(
             tagged,
             [*encoder.layers[: tagger.depth], *tagger.own_layers()],
@@ -100,6 +99,7 @@ class Tagging:
             name=candidate.name,
             prompt=None if tagger.prompt is None else tagger.prompt(),
             depth=tagger.depth,
+            apart=not is_merged(candidate),
         )
 
 
@@ -143,7 +143,7 @@ class TagAttempt(TuneAttempt):
             objective=TokenCrossEntropy(smoothing),
             progress=bench.progress,
         )
-        needed = training_bytes(training.classifier, training.largest_batch())
+        needed = training.training_bytes()
         check_memory(self.candidate.name, needed, available_bytes())
         return training
 

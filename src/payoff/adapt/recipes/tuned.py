@@ -21,12 +21,14 @@ from payoff.adapt.engine.adaptations.adaptation import Adaptation
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
 from payoff.adapt.engine.finetuning import FineTuning, Schedule, load_trained
 from payoff.adapt.engine.interpolated import interpolated
-from payoff.adapt.engine.memory import available_bytes, check_memory, training_bytes
+from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned_settings import (
+    MERGED,
     SETTABLE,
+    is_merged,
     optional_of,
     planned_objective,
     planned_schedule,
@@ -113,8 +115,9 @@ class Tuned:
         return Schedule(depth=candidate["depth"], epochs=candidate["epochs"], seed=bench.seed)
 
     def optional(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Any]:
-        """Rates, texts a step and label smoothing, where they apply."""
-        return optional_of(self, candidate, bench)
+        """Rates, texts a step, label smoothing and `MERGED`, where they apply."""
+        merged = {} if self.adaptation(candidate) is None else {MERGED: 1}
+        return optional_of(self, candidate, bench) | merged
 
     def space(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Range]:
         """Where a sweep looks for better settings."""
@@ -130,8 +133,7 @@ class Tuned:
 
         opened = bench.opened(candidate.backbone)
         classifier = self.start(candidate, bench).saved_classifier(saved)
-        if classifier.adaptation is not None:
-            classifier.adaptation.merge(classifier)
+        make_servable(classifier, candidate)
         layers = [*opened.encoder.layers[: classifier.depth], *classifier.own_layers()]
         return write_encoder_tier(
             opened,
@@ -141,7 +143,19 @@ class Tuned:
             name=candidate.name,
             prompt=None if classifier.prompt is None else classifier.prompt(),
             depth=classifier.depth,
+            apart=not is_merged(candidate),
         )
+
+
+def make_servable(classifier: Classifier, candidate: Candidate) -> None:
+    """Fold what was added into the layers, or leave it beside them, as the candidate says."""
+    adaptation = classifier.adaptation
+    if adaptation is None:
+        return
+    if is_merged(candidate):
+        adaptation.merge(classifier)
+    else:
+        adaptation.keep_apart(classifier)
 
 
 def usual_epochs(n_train: int) -> float:
@@ -172,7 +186,7 @@ class TuneAttempt:
             objective=planned_objective(self.recipe, self.candidate, bench),
             progress=bench.progress,
         )
-        needed = training_bytes(training.classifier, training.largest_batch())
+        needed = training.training_bytes()
         check_memory(self.candidate.name, needed, available_bytes())
         return training
 
@@ -229,7 +243,7 @@ class TuneAttempt:
         TuneAttempt.restore(self, folder)
 
     def saved_classifier(self, folder: Path) -> Classifier:
-        """The classifier alone, as saved."""
+        """The classifier to be served, as saved."""
         state = torch.load(folder / "training.pt", weights_only=True)["classifier"]
         classifier = self._classifier(state["head.weight"].numpy(), state["head.bias"].numpy())
         load_trained(classifier, state)

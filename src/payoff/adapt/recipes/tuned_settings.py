@@ -16,13 +16,35 @@ from payoff.core.errors import AdaptError
 if TYPE_CHECKING:
     from payoff.adapt.recipes.tuned import Tuned
 
-SETTABLE = ("learning_rate", "head_learning_rate", "batch_texts", "smoothing")
-"""What a candidate may name: three fields of the schedule, and one of most objectives."""
+SETTABLE = ("learning_rate", "head_learning_rate", "batch_texts", "max_tokens", "smoothing")
+"""What a candidate may name: four fields of the schedule, and one of most objectives."""
+
+_WHOLE = ("batch_texts", "max_tokens")
 
 _BATCHES = (16, 32, 64)
 _RATES_APART = 5.0  # a sweep looks from a fifth of the usual rate to five times that
 _EPOCHS_APART = 2.0
 _MOST_SMOOTHING = 0.3
+
+
+MERGED = "merged"
+"""Setting of recipes that train beside frozen weights: 1 to export what was trained folded into
+them, which is fastest; 0 to leave them as they were, so that models share them in one process."""
+
+
+def is_merged(candidate: Candidate) -> bool:
+    """Whether a candidate is exported with what was trained folded in.
+
+    Raises:
+        AdaptError: PF406 for a setting that is neither 0 nor 1.
+
+    Example:
+        >>> is_merged(Candidate("lora", "minilm-l6", (("rank", 8), ("merged", 0))))
+        False
+    """
+    value = dict(candidate.settings).get(MERGED, 1)
+    _check(MERGED, value, value in (0, 1), "0 or 1")
+    return bool(value)
 
 
 def optional_of(recipe: Tuned, candidate: Candidate, bench: Workbench) -> dict[str, Any]:
@@ -39,8 +61,10 @@ def planned_schedule(recipe: Tuned, candidate: Candidate, bench: Workbench) -> S
     """The recipe's schedule, with what the candidate names in place of it.
 
     Raises:
-        AdaptError: PF406 for a rate that is not above 0, or a step of no texts.
+        AdaptError: PF406 for a rate that is not above 0, a step of no texts or tokens, or a setting
+            `MERGED` that is neither 0 nor 1: told before the training, not behind it.
     """
+    is_merged(candidate)
     named = _named(recipe, candidate)
     return replace(recipe.schedule(candidate, bench), **named)
 
@@ -77,6 +101,8 @@ def space_of(recipe: Tuned, candidate: Candidate, bench: Workbench) -> Mapping[s
     for name, counts in optional_of(recipe, candidate, bench).items():
         if name == "batch_texts":
             found[name] = Range(choices=tuple(sorted({*_BATCHES, counts})))
+        elif name == "max_tokens":  # of memory, not of quality
+            continue
         elif name == "smoothing":
             found[name] = Range(0.0, max(_MOST_SMOOTHING, counts))
         else:
@@ -88,7 +114,7 @@ def _named(recipe: Tuned, candidate: Candidate) -> dict[str, Any]:
     settings = dict(candidate.settings)
     wanted = [name for name in recipe.settable if name in settings and name != "smoothing"]
     for name in wanted:
-        expected = "at least 1" if name == "batch_texts" else "above 0"
+        expected = "at least 1" if name in _WHOLE else "above 0"
         _check(name, settings[name], settings[name] > 0, expected)
     return {name: settings[name] for name in wanted}
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 _PAIRS = 3  # rows a label: with fewer there are too few pairs to learn from
 _FEW = 20  # up to here contrastive tuning was best on validation rows, beyond fine-tuning
 
+MANY_ROWS = "fine-tune"
+"""The recipe beyond; there are then rows enough to choose by."""
+
 
 def usual_recipe(n_rows: int, n_labels: int) -> str:
     """The recipe for an encoder that was best on validation rows with so many rows a label.
@@ -20,4 +23,4 @@ def usual_recipe(n_rows: int, n_labels: int) -> str:
         return "zero-shot"
     if each < _PAIRS:
         return "named-head"
-    return "contrastive" if each <= _FEW else "fine-tune"
+    return "contrastive" if each <= _FEW else MANY_ROWS

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from payoff.artifact.runtime.graph_file import GraphFile
+from payoff.artifact.runtime.own_weights import OwnWeights, own_weights
+from payoff.artifact.runtime.shared_session import shared_session
+from payoff.artifact.runtime.shared_tables import shared_tables
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError
+
+_open: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def open_session(
@@ -18,6 +29,9 @@ def open_session(
     file: Callable[[str], AbstractContextManager[Path]] | None,
 ) -> Any:
     """An ``onnxruntime.InferenceSession`` of ``model.onnx``.
+
+    Models of one backbone that leave it as it was share one; see `shared_session`. From the second
+    one of a process on, the others share large tables; see `shared_tables`.
 
     Args:
         spec: The tier; its setting ``optimised`` says that the graph needs no optimisation.
@@ -50,16 +64,66 @@ def open_session(
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.log_severity_level = 3
-    providers = ["CPUExecutionProvider"]
     try:
         if file is None:
-            return ort.InferenceSession(read("model.onnx"), options, providers=providers)
+            content = read("model.onnx")
+            return _opened(content, options, _shareable(memoryview(content)))
         with file("model.onnx") as path:
-            return ort.InferenceSession(str(path), options, providers=providers)
+            with _mapped(path) as view:
+                shareable = _shareable(view)
+            return _opened(str(path), options, shareable)
     except ArtifactError:
         raise
     except Exception as error:  # onnxruntime has no public base class for its errors
         raise broken(spec, f"model.onnx: {first_line(error)}", "an ONNX graph") from error
+
+
+def _shareable(view: memoryview) -> tuple[OwnWeights | None, dict[str, npt.NDArray[np.generic]]]:
+    """Own weights of a file, where the rest may be shared, and large tables that are."""
+    file = GraphFile(view)
+    try:
+        own = own_weights(file)
+        # One model alone is opened as fast, and with as low a peak of memory, as can be.
+        return own, shared_tables(file) if _open else {}
+    except ValueError:  # onnxruntime tells better than we could what is wrong with it
+        return None, {}
+
+
+def _opened(
+    graph: str | bytes,
+    options: Any,
+    shareable: tuple[OwnWeights | None, dict[str, npt.NDArray[np.generic]]],
+) -> Any:
+    """A session of its own, or one that is shared."""
+    import onnxruntime as ort
+
+    own, tables = shareable
+
+    def make() -> Any:
+        held = {name: ort.OrtValue.ortvalue_from_numpy(table) for name, table in tables.items()}
+        for name, table in held.items():
+            options.add_initializer(name, table)
+        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # The session reads the tables without holding them.
+        weakref.finalize(session, held.clear).atexit = False
+        _open.add(session)
+        return session
+
+    if own is None:
+        return make()
+    return shared_session(
+        own, (options.intra_op_num_threads, options.graph_optimization_level), make
+    )
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[memoryview]:
+    with path.open("rb") as file:
+        if not file.seek(0, 2):
+            yield memoryview(b"")  # what is empty cannot be mapped
+            return
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as content, memoryview(content) as view:
+            yield view
 
 
 def broken(spec: TierSpec, found: str, expected: str) -> ArtifactError:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from payoff.core.errors import EconomicsError, PayoffError, raise_all
 from payoff.core.findings import Finding, Status
@@ -42,6 +43,9 @@ class PriceBook:
     """
 
     prices: tuple[Price, ...] = ()
+    _found: dict[Any, list[Price]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prices", _merged(self.prices))
@@ -139,7 +143,10 @@ new price its own day.
             currency=currency,
             commitment=commitment,
         )
-        return _newest(_matching(self.prices, asked), on)
+        key = (*asked.items(), on)
+        if key not in self._found:  # hosting asks the same of every plan, a hundred times each
+            self._found[key] = _newest(_matching(self.prices, asked), on)
+        return list(self._found[key])
 
     def get(
         self,

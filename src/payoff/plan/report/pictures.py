@@ -100,7 +100,7 @@ def save(
     drawn = PICTURES[name](summary, Sheet(narrow=narrow))
     if drawn is None:
         raise ValueError(f"the summary lacks the figures of the picture '{name}'")
-    svg = _standing_alone(drawn, theme)
+    svg = standing_alone(drawn, theme)
     if path.suffix == ".svg":
         write_bytes(path, svg.encode("utf-8"))
     else:
@@ -110,7 +110,7 @@ def save(
     return path
 
 
-def _standing_alone(drawn: str, theme: str) -> str:
+def standing_alone(drawn: str, theme: str) -> str:
     """The drawing with an address, a ground, a margin and a font of its own."""
     head, _, rest = drawn.partition(">")
     left, top, width, height = (float(side) for side in head.split('"')[1].split())

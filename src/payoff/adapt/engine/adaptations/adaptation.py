@@ -34,3 +34,12 @@ class Adaptation:
         Afterwards the layers, the prompt and the prefixes are all that serving needs; outputs
         stay as they were but for rounding.
         """
+
+    def keep_apart(self, classifier: Classifier) -> None:
+        """Make ready for an export that leaves every frozen weight as it was pretrained.
+
+        Afterwards, too, the layers, the prompt and the prefixes are all that serving needs; what
+        was trained is what requires a gradient. Where `merge` changes no frozen weight, this is
+        the same.
+        """
+        self.merge(classifier)

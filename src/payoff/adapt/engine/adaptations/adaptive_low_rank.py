@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from payoff.adapt.engine.adaptations.injected import MATRICES, Injected, checked_peft
 from payoff.adapt.engine.adaptations.settings import check_names, check_positive
+from payoff.adapt.engine.adaptations.unmerged import Unmerged
 from payoff.adapt.engine.classifier import Classifier
 from payoff.core.errors import AdaptError
 
 _WAIT, _SETTLE = 0.1, 0.3  # shares of the steps before ranks are cut, and after the last cut
 _CUTS = 100  # at most so many times
+_PEFT_EPS = 1e-5  # what `peft` adds to the number of ranks that it divides by
 
 
 class AdaptiveLowRank(Injected):
@@ -84,6 +86,15 @@ class AdaptiveLowRank(Injected):
         named = dict(classifier.layers.named_parameters())
         self._rows = [weight for name, weight in named.items() if ".lora_A." in name]
         self._columns = [weight for name, weight in named.items() if ".lora_B." in name]
+
+    def unmerged(self, module: Any) -> Unmerged:
+        """Two thin matrices of the ranks that were kept; E and the scale are in the first."""
+        entries = module.lora_E["default"].detach()
+        kept = entries[:, 0] != 0
+        kept[0] = True  # no matrix is without any row
+        scale = module.scaling["default"] / (float(module.ranknum["default"]) + _PEFT_EPS)
+        down = (module.lora_A["default"] * entries)[kept].T * scale
+        return Unmerged(module.get_base_layer(), down=down, up=module.lora_B["default"][:, kept].T)
 
     def penalty(self, classifier: Classifier) -> Tensor | None:
         """Squared distance from orthonormal, a factor on average (equation 4)."""

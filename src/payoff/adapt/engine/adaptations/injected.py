@@ -6,7 +6,9 @@ from types import ModuleType
 from typing import Any
 
 from payoff.adapt.engine.adaptations.adaptation import Adaptation
+from payoff.adapt.engine.adaptations.unmerged import Unmerged
 from payoff.adapt.engine.classifier import Classifier
+from payoff.adapt.engine.encoder import Layer
 from payoff.core.errors import AdaptError
 from payoff.core.extras import require
 
@@ -31,14 +33,31 @@ class Injected(Adaptation):
         peft = checked_peft(classifier)
         peft.inject_adapter_in_model(self.config(peft), classifier.layers)
 
+    def unmerged(self, module: Any) -> Unmerged:
+        """The same as a module of `peft`, of plain tensors."""
+        raise NotImplementedError
+
     def merge(self, classifier: Classifier) -> None:
         """Fold what was added into the matrices, which become plain again."""
-        for layer in classifier.own_layers():
-            for name in MATRICES:
-                module = getattr(layer, name)
-                if hasattr(module, "get_base_layer"):
-                    module.merge()
-                    setattr(layer, name, module.get_base_layer())
+        for layer, name, module in _injected(classifier):
+            module.merge()
+            setattr(layer, name, module.get_base_layer())
+
+    def keep_apart(self, classifier: Classifier) -> None:
+        """Put plain tensors beside the matrices in place of what `peft` put around them."""
+        for layer, name, module in _injected(classifier):
+            setattr(layer, name, self.unmerged(module))
+
+
+def _injected(classifier: Classifier) -> list[tuple[Layer, str, Any]]:
+    """Layer, name and module of each matrix that has something around it."""
+    found = []
+    for layer in classifier.own_layers():
+        for name in MATRICES:
+            module = getattr(layer, name)
+            if hasattr(module, "get_base_layer"):
+                found.append((layer, name, module))
+    return found
 
 
 def checked_peft(classifier: Classifier) -> ModuleType:

@@ -8,6 +8,7 @@ from typing import Any
 
 from payoff.adapt.engine.adaptations.injected import MATRICES, Injected
 from payoff.adapt.engine.adaptations.settings import check_names, check_positive
+from payoff.adapt.engine.adaptations.unmerged import Unmerged
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,8 @@ class LowRank(Injected):
         return peft.LoraConfig(
             r=self.rank, lora_alpha=self.alpha, target_modules=list(self.targets)
         )
+
+    def unmerged(self, module: Any) -> Unmerged:
+        """The two thin matrices, the scale in the first."""
+        down = module.lora_A["default"].weight.T * module.scaling["default"]
+        return Unmerged(module.get_base_layer(), down=down, up=module.lora_B["default"].weight.T)

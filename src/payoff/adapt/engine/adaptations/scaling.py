@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from payoff.adapt.engine.adaptations.injected import Injected
+from payoff.adapt.engine.adaptations.unmerged import Unmerged
 
 
 class Scaling(Injected):
@@ -19,3 +20,10 @@ class Scaling(Injected):
     def config(self, peft: ModuleType) -> Any:
         """Factors behind ``qkv`` and before ``down``."""
         return peft.IA3Config(target_modules=["qkv", "down"], feedforward_modules=["down"])
+
+    def unmerged(self, module: Any) -> Unmerged:
+        """The factors, before or behind the matrix."""
+        factors = module.ia3_l["default"].flatten()
+        if module.is_feedforward:
+            return Unmerged(module.get_base_layer(), before=factors)
+        return Unmerged(module.get_base_layer(), after=factors)

@@ -19,7 +19,7 @@ from payoff.adapt.engine.batches import Packed
 from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.objectives.batch_seed import batch_seed
 from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
-from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.engine.objectives.objective import Objective, mean_over
 from payoff.core.errors import AdaptError
 
 _TINY = 1e-12
@@ -57,6 +57,10 @@ class FGMLoss:
             n_passes=2,
             climb=lambda _, gradient: reach * _directions(gradient, batch),
         )
+
+    def mean_over(self, targets: Tensor) -> int | None:
+        """As the objective says: each text is moved by itself."""
+        return mean_over(self.objective, targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,10 @@ class FreeLBLoss:
             n_passes=self.steps,
             climb=climb,
         )
+
+    def mean_over(self, targets: Tensor) -> int | None:
+        """As the objective says; where the climb starts is drawn for each part by itself."""
+        return mean_over(self.objective, targets)
 
 
 def text_lengths(batch: Packed) -> Tensor:

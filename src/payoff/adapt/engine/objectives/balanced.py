@@ -51,6 +51,10 @@ class WeightedLoss:
         weights = torch.from_numpy(effective_weights(self.counts, self.beta)).to(losses.dtype)
         return (weights[targets] * losses).mean()
 
+    def mean_over(self, targets: Tensor) -> int:
+        """The texts."""
+        return len(targets)
+
     @property
     def shift(self) -> NDArray[np.float64]:
         """What to add to the logits of a head that was fitted without weights, ``(n_labels,)``."""
@@ -91,6 +95,10 @@ class LogitAdjustedLoss:
         return functional.cross_entropy(
             logits - torch.from_numpy(self.shift).to(logits.dtype), targets
         )
+
+    def mean_over(self, targets: Tensor) -> int:
+        """The texts."""
+        return len(targets)
 
     @property
     def shift(self) -> NDArray[np.float64]:

@@ -38,6 +38,10 @@ class CrossEntropy:
             loss = loss + self.contrast * contrastive(vectors, targets, self.temperature)
         return loss
 
+    def mean_over(self, targets: Tensor) -> int | None:
+        """The texts; None with the contrastive term, which compares them with each other."""
+        return None if self.contrast > 0 else len(targets)
+
 
 def contrastive(vectors: Tensor, targets: Tensor, temperature: float) -> Tensor:
     """Supervised contrastive loss of a batch (Khosla et al. 2020, equation 2).

@@ -32,3 +32,7 @@ class Huber:
         outputs = classifier(hidden, batch)[:, 0]
         wanted = ((targets - self.mean) / self.scale).to(outputs.dtype)
         return functional.huber_loss(outputs, wanted, delta=self.delta)
+
+    def mean_over(self, targets: Tensor) -> int:
+        """The texts."""
+        return len(targets)

@@ -55,6 +55,14 @@ class RDropLoss:
         ]
         return (right[0] + right[1]) / 2 + self.alpha * apart(one, other)
 
+    def mean_over(self, targets: Tensor) -> int:
+        """The texts; both passes of a text are in the same part.
+
+        What is dropped is drawn for each part by itself, so that a step in parts drops other values
+        than the whole one would have, as many on average.
+        """
+        return len(targets)
+
     def _logits(
         self, classifier: Classifier, hidden: Tensor, batch: Packed, generator: torch.Generator
     ) -> Tensor:

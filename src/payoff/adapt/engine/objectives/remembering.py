@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from payoff.adapt.engine.batches import Packed, pack
 from payoff.adapt.engine.classifier import Classifier
-from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.engine.objectives.objective import Objective, mean_over
 from payoff.adapt.engine.trunk import Trunk
 
 
@@ -65,6 +65,10 @@ class Remembering:
         if logits is not None and self.answers is not None and self.distillation > 0:
             loss = loss + self.distillation * self.unlike(logits, self.answers[batch.rows])
         return loss
+
+    def mean_over(self, targets: Tensor) -> int | None:
+        """As the objective says; consolidation is the same in every part."""
+        return len(targets) if self.objective is None else mean_over(self.objective, targets)
 
     def moved(self, classifier: Classifier) -> Tensor:
         """Squared distance from the weights before, each times how much it mattered."""

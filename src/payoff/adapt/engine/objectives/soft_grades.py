@@ -31,3 +31,7 @@ class SoftGrades:
         away = torch.arange(logits.shape[1])[None, :] - targets[:, None]
         wanted = (-self.sharpness * away.to(logits.dtype) ** 2).softmax(dim=1)
         return functional.cross_entropy(logits, wanted)
+
+    def mean_over(self, targets: Tensor) -> int:
+        """The texts."""
+        return len(targets)

@@ -32,3 +32,7 @@ class TokenCrossEntropy:
         return functional.cross_entropy(
             logits, targets, ignore_index=IGNORED, label_smoothing=self.smoothing
         )
+
+    def mean_over(self, targets: Tensor) -> int:
+        """The tokens that count."""
+        return int((targets != IGNORED).sum())

@@ -1,0 +1,1 @@
+"""Segments: parts of the market, by a column or found among the texts."""

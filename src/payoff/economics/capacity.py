@@ -1,0 +1,104 @@
+"""Capacity: the price of a person's time at which no more is handed over than people can take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import EconomicsError
+from payoff.economics.policy import Policy
+
+_ROUNDING = 1 + 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class WithinCapacity:
+    """A policy that hands over as much as people can take, and not more.
+
+    Args:
+        policy: With the price among its penalties; as it was where that is 0.
+        price: Shadow price of a handoff: what one more would be worth, money per request.
+        handed_share: Expected share of the requests that it hands over.
+        handed_share_before: The same without the price.
+    """
+
+    policy: Policy
+    price: float
+    handed_share: float
+    handed_share_before: float
+
+
+def within_capacity(
+    policy: Policy, probabilities: NDArray[np.floating[Any]], at_most: float
+) -> WithinCapacity:
+    """Hand over the requests for which a person is worth most, up to a share of all.
+
+    A handoff gets a price ``μ`` (the multiplier of the capacity, Everett 1963, "Generalized
+    Lagrange multiplier method", Operations Research 11(3)), and is taken where its worth exceeds
+    that of the best label by more than ``μ``. All handoffs need the same, one place, so that the
+    smallest sufficient ``μ`` is one of those differences: it is found by sorting them.
+
+    Where the policy expects another mix of labels than that of the training data, each request
+    counts ``Σ_i p(i|x) · π'_i/π_i``, as often as the like of it will come. Labels are not needed.
+
+    Args:
+        policy: The policy without a limit.
+        probabilities: Calibrated, of requests as they come, shape ``(n, k)``.
+        at_most: Share of the requests that people can take, from 0; 1 and more is no limit.
+
+    Raises:
+        EconomicsError: PF641 where the share is negative or no number, or there is no request;
+            PF611 as `Policy.decide` does.
+
+    Example:
+        >>> values = np.array([[1.0, -9.0, 0.0], [-9.0, 1.0, 0.0]])
+        >>> p = np.array([[0.5, 0.5], [0.7, 0.3], [0.99, 0.01]])
+        >>> held = within_capacity(Policy(("a", "b"), values), p, 1 / 3)
+        >>> held.price, held.policy.decide(p).actions  # 0.7 · 1 − 0.3 · 9: 2 less than a handoff
+        (2.0, array([2, 0, 0]))
+    """
+    if not at_most >= 0 or len(probabilities) == 0:
+        raise EconomicsError(
+            "PF641",
+            "capacity",
+            f"a share of {at_most:g} of {len(probabilities)} requests",
+            expected="0 or more, and at least one request",
+        )
+    weights = _weights(policy, probabilities)
+    before = _handed(policy, probabilities, weights)
+    if before <= at_most * _ROUNDING:
+        return WithinCapacity(policy, 0.0, before, before)
+    gains = _gains(policy, probabilities)
+    order = np.argsort(-gains, kind="stable")
+    taken = np.cumsum(weights[order]) <= at_most * _ROUNDING
+    price = max(0.0, float(gains[order[np.argmin(taken)]]))
+    penalties = np.zeros_like(policy.values)
+    penalties[:, -1] = price
+    priced = policy.penalised(penalties)
+    return WithinCapacity(priced, price, _handed(priced, probabilities, weights), before)
+
+
+def _weights(policy: Policy, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Share that each request stands for, ``(n,)``, summing to 1."""
+    if policy.prior_shift is None:
+        return np.full(len(probabilities), 1.0 / len(probabilities))
+    weights = np.asarray(probabilities, dtype=np.float64) @ policy.prior_shift
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
+
+
+def _handed(
+    policy: Policy, probabilities: NDArray[np.floating[Any]], weights: NDArray[np.float64]
+) -> float:
+    return float(weights[policy.decide(probabilities).actions == len(policy.labels)].sum())
+
+
+def _gains(policy: Policy, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """By how much handing over beats the best label, shadow prices counted, ``(n,)``."""
+    table = policy.values if policy.penalties is None else policy.values - policy.penalties
+    scores = policy.shifted(probabilities) @ table
+    gains: NDArray[np.float64] = scores[:, -1] - scores[:, :-1].max(axis=1)
+    return gains

@@ -1,0 +1,49 @@
+"""Decided: what a service did on rows whose truth is known, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.economics.outcome import realised
+from payoff.economics.policy import Policy
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Decided:
+    """Worth and kind of each decision, net of wages.
+
+    Args:
+        values: Money per request, shape ``(n,)``.
+        right: Acted on by itself, and rightly, shape ``(n,)``, bool.
+        handed_over: Given to a person, shape ``(n,)``, bool.
+
+    Example:
+        >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
+        >>> done = Decided.of(policy, np.array([[0.9, 0.1], [0.5, 0.5]]), np.array([1, 0]))
+        >>> done.values.tolist(), done.right.tolist(), done.handed_over.tolist()
+        ([-7.0, -1.0], [False, False], [False, True])
+    """
+
+    values: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    handed_over: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        policy: Policy,
+        probabilities: NDArray[np.floating[Any]],
+        truth: NDArray[np.integer[Any]],
+    ) -> Decided:
+        """Let a policy decide and look at the truth.
+
+        Raises:
+            EconomicsError: PF611 or PF614 where probabilities or truth do not fit.
+        """
+        actions = policy.decide(probabilities).actions
+        values = realised(policy.values, truth, actions)
+        return cls(values, actions == truth, actions == len(policy.labels))

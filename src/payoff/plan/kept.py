@@ -1,0 +1,197 @@
+"""Kept: what a finished run keeps, so that money questions can be asked of it later."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import ProjectError
+from payoff.core.files import write_bytes, write_json
+from payoff.evidence.evidence import Evidence
+from payoff.plan.reckoning import Reckoning
+from payoff.plan.stated_terms import sections_of
+
+_FORMAT = 1
+_FIGURES, _ARRAYS = "kept.json", "kept.npz"
+_DAYS = (("search", "prices_on"), ("currency", "as_of"))
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class KeptOption:
+    """One option of a run: what was measured of it, without its model.
+
+    Args:
+        name: What people read.
+        evidence: On validation rows; its latency and footprint are those of the option.
+        training_s: Seconds that its training took.
+        validation: Cross-fitted probabilities of the validation rows, ``(n_validation, k)``.
+        test: Calibrated probabilities of the test rows, ``(n_test, k)``.
+    """
+
+    name: str
+    evidence: Evidence
+    training_s: float
+    validation: Probabilities
+    test: Probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The evidence of a finished run, in its folder as ``kept.json`` and ``kept.npz``.
+
+    Probabilities are kept in float32, about seven digits.
+
+    Args:
+        sections: The terms, as the sections of a project file.
+        labels: The ``k`` labels.
+        seed: Of the worlds.
+        chosen: Name of the option that the run chose.
+        n_labelled: Labelled rows.
+        training_counts: Rows of each label that training saw, ``(k,)``.
+        request_bytes: Mean size of a request.
+        characters_per_text: Mean length of a text.
+        validation_truth: Classes of the validation rows.
+        test_truth: Classes of the test rows.
+        options: All options, the chosen one among them.
+    """
+
+    sections: Mapping[str, Mapping[str, Any]]
+    labels: tuple[str, ...]
+    seed: int
+    chosen: str
+    n_labelled: int
+    training_counts: NDArray[np.int64]
+    request_bytes: float
+    characters_per_text: float
+    validation_truth: NDArray[np.int64]
+    test_truth: NDArray[np.int64]
+    options: tuple[KeptOption, ...]
+
+    @classmethod
+    def of(
+        cls,
+        reckoning: Reckoning,
+        options: Sequence[KeptOption],
+        *,
+        chosen: str,
+        seed: int,
+        validation_truth: NDArray[np.int64],
+        test_truth: NDArray[np.int64],
+    ) -> Kept:
+        """What to keep of a run that reckoned so."""
+        return cls(
+            sections=sections_of(reckoning.terms),
+            labels=reckoning.labels,
+            seed=seed,
+            chosen=chosen,
+            n_labelled=reckoning.n_labelled,
+            training_counts=reckoning.training_counts,
+            request_bytes=reckoning.request_bytes,
+            characters_per_text=reckoning.characters_per_text,
+            validation_truth=validation_truth,
+            test_truth=test_truth,
+            options=tuple(options),
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write both files, each whole or not at all.
+
+        Raises:
+            MachineError: PF801 or PF802 where they cannot be written.
+        """
+        arrays: dict[str, NDArray[Any]] = {
+            "training_counts": self.training_counts,
+            "validation_truth": self.validation_truth,
+            "test_truth": self.test_truth,
+        }
+        for number, option in enumerate(self.options):
+            arrays[f"validation{number}"] = option.validation.astype(np.float32)
+            arrays[f"test{number}"] = option.test.astype(np.float32)
+        packed = io.BytesIO()
+        np.savez(packed, **arrays)  # type: ignore[arg-type]
+        write_bytes(folder / _ARRAYS, packed.getvalue())
+        write_json(
+            folder / _FIGURES,
+            {
+                "format": _FORMAT,
+                "sections": _with_days(self.sections, date.isoformat),
+                "labels": list(self.labels),
+                "seed": self.seed,
+                "chosen": self.chosen,
+                "n_labelled": self.n_labelled,
+                "request_bytes": self.request_bytes,
+                "characters_per_text": self.characters_per_text,
+                "options": [
+                    {
+                        "name": option.name,
+                        "evidence": option.evidence.as_dict(),
+                        "training_s": option.training_s,
+                    }
+                    for option in self.options
+                ],
+            },
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> Kept:
+        """Read what `write` wrote.
+
+        Raises:
+            ProjectError: PF292 where the run kept nothing, or it cannot be read.
+        """
+        try:
+            told = json.loads((folder / _FIGURES).read_text("utf-8"))
+            if told["format"] != _FORMAT:
+                raise ValueError(f"format {told['format']}")
+            packed = io.BytesIO((folder / _ARRAYS).read_bytes())
+            with np.load(packed) as arrays:
+                options = tuple(
+                    KeptOption(
+                        one["name"],
+                        Evidence.from_dict(one["evidence"]),
+                        one["training_s"],
+                        arrays[f"validation{number}"],
+                        arrays[f"test{number}"],
+                    )
+                    for number, one in enumerate(told["options"])
+                )
+                return cls(
+                    sections=_with_days(told["sections"], date.fromisoformat),
+                    labels=tuple(told["labels"]),
+                    seed=told["seed"],
+                    chosen=told["chosen"],
+                    n_labelled=told["n_labelled"],
+                    training_counts=arrays["training_counts"],
+                    request_bytes=told["request_bytes"],
+                    characters_per_text=told["characters_per_text"],
+                    validation_truth=arrays["validation_truth"],
+                    test_truth=arrays["test_truth"],
+                    options=options,
+                )
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise ProjectError(
+                "PF292",
+                str(folder),
+                f"what it measured cannot be read ({type(error).__name__}: {error})",
+                expected=f"{_FIGURES} and {_ARRAYS}, which every finished run keeps",
+                mend="Run it again: what was trained is kept, and only the end is repeated.",
+            ) from error
+
+
+def _with_days(sections: Mapping[str, Mapping[str, Any]], change: Any) -> dict[str, dict[str, Any]]:
+    """The sections with their days changed to text or back."""
+    changed = {name: dict(section) for name, section in sections.items()}
+    for section, key in _DAYS:
+        if key in changed.get(section, {}):
+            changed[section][key] = change(changed[section][key])
+    return changed

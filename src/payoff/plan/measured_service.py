@@ -1,0 +1,95 @@
+"""A service that exists: an artifact with what it costs, ready to be judged on rows."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from payoff.core.errors import ProjectError
+from payoff.data.dataset import Dataset
+from payoff.economics.decided import Decided
+from payoff.economics.desk import Desk, load
+from payoff.economics.traffic import Traffic
+
+_FLOWS = ("right answers", "wrong answers", "handed over", "people", "profit")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MeasuredService:
+    """An opened artifact and the costs that its own forecast names.
+
+    Args:
+        desk: What decides.
+        person_each: What a person's time for one request costs; 0 where the artifact does not say.
+        per_month: What it costs a month beside people: machine, transfer, training, labels; None
+            where the artifact does not say.
+        traffic: The traffic it was made for; None where the artifact does not say.
+    """
+
+    desk: Desk
+    person_each: float
+    per_month: float | None
+    traffic: Traffic | None
+
+    @classmethod
+    def open(cls, path: Path) -> MeasuredService:
+        """Open ``NAME.payoff``, or that of a finished run's folder.
+
+        Raises:
+            ArtifactError: PF501 to PF504 where it cannot be used.
+            ProjectError: PF291 where a folder holds no finished run.
+
+        Example:
+            >>> MeasuredService.open(Path("support.payoff")).person_each  # doctest: +SKIP
+            1.4
+        """
+        desk = load(_artifact(path))
+        try:
+            documents = desk.artifact.documents
+            costs = desk.artifact.read_json("costs.json") if "costs.json" in documents else {}
+            text = desk.artifact.read("payoff.toml") if "payoff.toml" in documents else b""
+            stated = tomllib.loads(text.decode("utf-8"))
+            traffic = Traffic.from_dict(stated["traffic"]) if "traffic" in stated else None
+            return cls(desk, _person_each(costs), _per_month(costs), traffic)
+        except BaseException:
+            desk.close()
+            raise
+
+    def decided(self, dataset: Dataset) -> Decided:
+        """What it does on labelled rows.
+
+        Raises:
+            DataError: PF103 where no label column was named; PF104 where a label is unknown to it.
+        """
+        truth = dataset.codes(self.desk.labels)
+        return Decided.of(self.desk.policy, self.desk.probabilities(dataset.texts), truth)
+
+
+def _artifact(path: Path) -> Path:
+    """The artifact itself, or the newest one of a run's folder."""
+    if not path.is_dir() or (path / "manifest.json").exists():
+        return path
+    found = sorted(
+        (one for one in path.glob("*.payoff") if (path / "summary.json").exists()),
+        key=lambda one: one.stat().st_mtime,
+    )
+    if not found:
+        raise ProjectError(
+            "PF291", str(path), "no finished run is there", mend="Name a run's folder under runs/."
+        )
+    return found[-1]
+
+
+def _person_each(costs: Mapping[str, Any]) -> float:
+    lines = [line for line in costs.get("lines", ()) if line["step"] == "people"]
+    return float(lines[0]["unit_price"]) if lines else 0.0
+
+
+def _per_month(costs: Mapping[str, Any]) -> float | None:
+    steps = costs.get("forecast", {}).get("waterfall")
+    if steps is None:
+        return None
+    return -sum(float(step["amount"]) for step in steps if step["name"] not in _FLOWS)

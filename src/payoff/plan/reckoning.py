@@ -1,0 +1,225 @@
+"""Reckoning: from what was measured of a model to what it earns under some terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import EconomicsError
+from payoff.core.money import Money
+from payoff.economics.baselines import Baseline, do_nothing, llm_api, llm_hosting, people_only
+from payoff.economics.charge import PerInstance
+from payoff.economics.costs import CostLine, PlanCosts, labels_line, training_line
+from payoff.economics.forecast import Forecast, forecast
+from payoff.economics.hosting import Hosting, cheapest, hosting_options
+from payoff.economics.offer import exchange
+from payoff.economics.outcome import Outcome
+from payoff.economics.policy import Policy
+from payoff.economics.requirement import Requirement
+from payoff.economics.worlds import Worlds
+from payoff.evidence.evidence import Evidence
+from payoff.plan.terms import Terms
+
+UNSTATED_LLM = "gpt-5-mini"
+"""The API that is priced where the terms name none; its accuracy is then unknown."""
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """All that follows from the terms once the measuring is done; nothing here needs torch.
+
+    A search and a later what-if both reckon by it, so that the same evidence under the same terms
+    gives the same money.
+
+    Args:
+        terms: Value, traffic, prices.
+        labels: The ``k`` labels.
+        n_labelled: Labelled rows, which cost what a label costs.
+        training_counts: Rows of each label that training saw, shape ``(k,)``.
+        request_bytes: Mean size of a request.
+        characters_per_text: Mean length of a text.
+    """
+
+    terms: Terms
+    labels: tuple[str, ...]
+    n_labelled: int
+    training_counts: NDArray[np.int64]
+    request_bytes: float
+    characters_per_text: float
+
+    def policy(self) -> Policy:
+        """What is done at which probabilities."""
+        mix = dict(zip(self.labels, self.training_counts.tolist(), strict=True))
+        expected = self.terms.expected_mix
+        return Policy.from_payoff(
+            self.terms.payoff,
+            self.labels,
+            expected_mix=expected,
+            training_mix=mix if expected is not None else None,
+        )
+
+    def worlds(self, truth: NDArray[np.integer[Any]], seed: int) -> Worlds:
+        """Worlds over held-out rows of these labels."""
+        mix = None
+        if self.terms.expected_mix is not None:
+            mix = np.array([self.terms.expected_mix.get(label, 0.0) for label in self.labels])
+        return Worlds.draw(
+            truth,
+            len(self.labels),
+            self.terms.traffic,
+            months=self.terms.horizon_months,
+            seed=seed,
+            expected_mix=mix,
+        )
+
+    def hosting(self, evidence: Evidence) -> tuple[Hosting, Hosting]:
+        """The cheapest host that holds the limits, and the cheapest rented machine beside it.
+
+        Raises:
+            EconomicsError: PF616 where no host holds them, with the reasons.
+        """
+        latency, footprint = evidence.latency, evidence.footprint
+        assert latency is not None
+        assert footprint is not None
+        assert footprint.peak_rss_bytes is not None
+        assert footprint.start_s is not None
+        requirement = Requirement(
+            texts_per_s=latency.texts_per_s,
+            single_latency_ms=latency.p95_ms,
+            memory_bytes=footprint.peak_rss_bytes,
+            package_bytes=footprint.artifact_bytes,
+            start_s=footprint.start_s,
+            peak_factor=self.terms.traffic.peak_factor,
+            latency_limit_ms=self.terms.latency_limit_ms,
+            request_bytes=self.request_bytes,
+            threads=latency.threads,
+            at_once=self.terms.traffic.at_once,
+            by_hour=self.terms.traffic.by_hour,
+        )
+        options = hosting_options(
+            self.terms.prices,
+            requirement,
+            self.terms.traffic,
+            currency=self.terms.currency,
+            rates=self.terms.rates,
+            providers=self.terms.providers or None,
+            on=self.terms.on,
+        )
+        near = [o for o in options if self.terms.region in ("", o.region)]
+        requests = self.terms.traffic.per_month
+        chosen = cheapest(near, requests)
+        rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
+        return chosen, cheapest(rented, requests) if rented else chosen
+
+    def costs(self, hosting: Hosting, training_s: float) -> PlanCosts:
+        """All that a plan with this host and training costs."""
+        once: list[CostLine] = [_training(self.terms, training_s)]
+        if self.terms.label_price is not None:
+            price = Money.of(self.terms.label_price, self.terms.currency)
+            once.append(labels_line(self.n_labelled, price, source="payoff.toml [labels]"))
+        return PlanCosts(
+            once=tuple(once),
+            hosting=hosting,
+            person=self.terms.payoff.person,
+            months_until_retraining=self.terms.months_until_retraining,
+        )
+
+    def forecast(
+        self, name: str, outcome: Outcome, worlds: Worlds, costs: PlanCosts, reference: Hosting
+    ) -> Forecast:
+        """What an outcome earns in some worlds."""
+        return forecast(
+            name,
+            gross_values=outcome.gross_values,
+            handed_over=outcome.handed_over,
+            right_values=outcome.right_values,
+            costs=costs,
+            worlds=worlds,
+            currency=self.terms.currency,
+            nothing=self.terms.payoff.nothing,
+            reference=reference,
+        )
+
+    def baselines(self, worlds: Worlds, *, cost_alone: bool = True) -> tuple[Baseline, ...]:
+        """Doing nothing, people only, and an API: what a model of one's own is compared with.
+
+        Args:
+            worlds: The worlds.
+            cost_alone: Whether an API that the terms neither name nor value is priced all the
+                same; reading the prices of language models takes longer than all else here.
+        """
+        payoff = self.terms.payoff
+        api = Baseline(f"LLM API {UNSTATED_LLM}", None, reason="its quality was not stated")
+        if cost_alone or self.terms.llm:
+            api = self._api(worlds)
+        return do_nothing(payoff, worlds), people_only(payoff, self.labels, worlds), api
+
+    def price_api(self) -> Hosting:
+        """What the API that the terms name would cost, or one that stands for it.
+
+        Raises:
+            EconomicsError: PF605 or PF607 where it cannot be priced.
+        """
+        return llm_hosting(
+            self.terms.llm.get("model", UNSTATED_LLM),
+            labels=self.labels,
+            currency=self.terms.currency,
+            on=self.terms.on,
+            rates=self.terms.rates,
+            characters_per_text=self.characters_per_text,
+        )
+
+    def _api(self, worlds: Worlds) -> Baseline:
+        """An LLM API; priced where it can be, valued where its accuracy is stated."""
+        terms = self.terms
+        try:
+            hosting = self.price_api()
+        except EconomicsError as error:
+            if "model" in terms.llm:
+                raise
+            return Baseline(f"LLM API {UNSTATED_LLM}", None, reason=str(error))
+        return llm_api(
+            terms.payoff, self.labels, worlds, hosting=hosting, accuracy=terms.llm.get("accuracy")
+        )
+
+
+def _is_rented(hosting: Hosting) -> bool:
+    """Whether it is a machine that is rented by the hour."""
+    return any(isinstance(charge.quantity, PerInstance) for charge in hosting.charges)
+
+
+def _training(terms: Terms, seconds: float) -> CostLine:
+    machine = _training_machine(terms)
+    if machine is None:
+        return training_line(
+            seconds,
+            1,
+            machine="this machine",
+            as_of=None,
+            source="no price in the currency",
+            price_per_hour=Money.of(0, terms.currency),
+        )
+    name, price, as_of, source = machine
+    return training_line(seconds, 1, machine=name, price_per_hour=price, as_of=as_of, source=source)
+
+
+def _training_machine(terms: Terms) -> tuple[str, Money, date, str] | None:
+    """The cheapest rented machine of at least two processors, in the terms' currency."""
+    found = []
+    for price in terms.prices.find(kind="instance", on=terms.on):
+        if (price.vcpu or 0) < 2 or (terms.providers and price.provider not in terms.providers):
+            continue
+        hourly = price.per_hour
+        try:
+            hourly = exchange(hourly, terms.currency, rates=terms.rates, on=terms.on)
+        except EconomicsError:  # in a currency without a rate
+            continue
+        found.append((hourly, price))
+    if not found:
+        return None
+    hourly, price = min(found, key=lambda pair: pair[0])
+    return f"{price.provider} {price.item}", hourly, price.as_of, price.source

@@ -1,0 +1,86 @@
+"""``payoff plan`` on the folder of a finished run: what-if and scenarios, without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.plan.simulated_run import write_run
+
+from payoff.economics.payoff import Payoff
+from payoff.economics.traffic import Traffic
+from payoff.plan.terms import Terms
+
+TERMS = Terms(
+    Payoff(3, -7, -2, currency="USD"), Traffic(40_000, 30_000, 60_000), on=date(2026, 11, 22)
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "desk-1"
+    folder.mkdir(parents=True)
+    write_run(folder, TERMS)
+    return folder
+
+
+def test_what_if_for_people_and_for_machines(cli: Callable[..., Any], run: Path) -> None:
+    words = ("--set", "traffic.per_month=100000", "--set", "value.wrong=-20")
+    shown = cli("plan", run.parents[1], *words)
+    assert shown.code == 0
+    for part in ("if traffic.per_month=100000, value.wrong=-20", "now a month", "to be done"):
+        assert part in shown.out
+    told = cli("plan", run, *words, "--json").json
+    assert told["changes"] == ["traffic.per_month=100000", "value.wrong=-20"]
+    before, after = (
+        {plan["name"]: plan["profit_month"]["mean"] for plan in told[side]["plans"] if
+         plan["profit_month"]}
+        for side in ("before", "after")
+    )  # fmt: skip
+    assert set(before) == set(after)
+    assert after["people only"] == pytest.approx(2.5 * before["people only"])
+    assert told["sentence"] in " ".join(shown.out.split())
+
+
+def test_scenarios_for_people_and_for_machines(cli: Callable[..., Any], run: Path) -> None:
+    shown = cli("plan", run, "--scenarios")
+    assert shown.code == 0
+    for part in ("build model 2", "wait 3 months", "people only", "do nothing", "Best: build"):
+        assert part in shown.out
+    told = cli(
+        "plan", run, "--scenarios", "--wait", "1", "--wait", "6", "--set",
+        "labels.price_each=5000", "--json",
+    ).json  # fmt: skip
+    names = [one["name"] for one in told["scenarios"]]
+    assert {"wait 1 month, then build", "wait 6 months, then build"} <= set(names)
+    assert [one["code"] for one in told["findings"] if one["status"] == "failed"] == ["PF654"]
+    late = cli("plan", run, "--scenarios", "--set", "labels.price_each=5000")
+    assert "PF654" in late.out
+    assert "do nothing" in late.out.splitlines()[-1]
+
+
+def test_wrong_words_are_told_with_their_code(cli: Callable[..., Any], run: Path) -> None:
+    wrong = cli("plan", run, "--set", "traffic.per_mnth=1", "--set", "value.wrong=much")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "Did you mean 'traffic.per_month'?" in wrong.err
+    assert "PF203" in wrong.err
+    assert cli("plan", run, "--wait", "3").code == 2
+    assert "PF618" in cli("plan", run, "--scenarios", "--wait", "12").err
+    (run / "kept.json").unlink()
+    assert "PF292" in cli("plan", run, "--set", "value.wrong=-9").err
+
+
+def test_it_needs_neither_torch_nor_what_is_slow_to_import(
+    payoff_command: Callable[..., Any], run: Path
+) -> None:
+    for name in ("torch", "transformers", "sklearn", "polars", "genai_prices"):
+        (run.parent / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')\n")
+    done = payoff_command(
+        "plan", run, "--set", "value.wrong=-9", "--json", PYTHONPATH=str(run.parent)
+    )
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["after"]["chosen"] == "model 2"
