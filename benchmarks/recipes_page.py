@@ -69,7 +69,7 @@ def time_to_quality() -> str:
         return ""
     base = statistics.median(r["seconds"] for r in found["Trainer, tuned"])
     rows = []
-    for way, results in found.items():
+    for way, results in sorted(found.items(), key=lambda one: one[1][0]["seconds"]):
         seconds = statistics.median(r["seconds"] for r in results)
         scores = [100 * r["accuracy"] for r in results]
         cells = [spread(scores), f"{seconds:.0f} s", f"1/{base / seconds:.1f}", f"{len(results)}"]
@@ -221,12 +221,18 @@ def shared_backbone() -> str:
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in lines("shared_backbone"):
         found[line["way"]].append(line["result"])
-    figures = sorted({f for results in found.values() for r in results for f in r})
+    figures = {
+        "resident_mb": "MB, all five",
+        "further_mb": "MB, a further one",
+        "decide_cpu_ms": "ms of processor a decision",
+        "further_load_cpu_ms": "ms to load a further one",
+    }
+    names = {"folded": "merged (the default)", "apart": "`merged=0`"}
     rows = [
-        [way, *(f"{statistics.median(r[f] for r in results):.4g}" for f in figures)]
+        [names[way], *(f"{statistics.median(r[f] for r in results):.3g}" for f in figures)]
         for way, results in found.items()
     ]
-    told = table(["five LoRA models on MiniLM", *figures], rows) if rows else ""
+    told = table(["five LoRA models on MiniLM", *figures.values()], rows) if rows else ""
     return f"**Several models, one backbone.** Medians of the rounds.\n\n{told}" if rows else ""
 
 

@@ -51,6 +51,10 @@ def test_every_line_that_is_commented_out_is_accepted_too(tmp_path: Path) -> Non
         bare = line.removeprefix("# ")
         if head := re.match(r"\[+([\w.]+)\]+", bare):
             section = head[1].split(".")[0]
+            if bare.startswith("[[") and "." not in head[1]:  # a list of its own
+                shown[""].add(section)
+                section = "inside"
+                continue
             shown.setdefault(section, set())
             if "." in head[1]:
                 shown[section].add(head[1].split(".")[1])

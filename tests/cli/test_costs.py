@@ -146,7 +146,7 @@ def test_a_run_books_into_the_journal_of_its_project(
     assert by_step["labels"]["quantity"] == 90
     assert float(by_step["labels"]["amount"]) == pytest.approx(7.20)
     assert 0 < float(month["total"]) - 7.20 < 0.01
-    poor = project.replace("per_month = 30", "per_month = 7")
+    poor = project.replace("per_month = 30", "per_month = 0.0000001")
     (tickets.parent / "payoff.toml").write_text(poor.replace("correct = 3", "correct = 4"), "utf-8")
     assert run_command_line([*words, "--seed", "5"]) == 2
     assert "PF620" in capsys.readouterr().out

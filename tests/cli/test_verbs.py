@@ -427,7 +427,6 @@ def test_tune_learns_later_rows_and_tells_what_was_forgotten(cli: Cli, tickets: 
         (("--recipe", "bag-of-words", "--set", "C"), "PF290"),
         (("--recipe", "fine-tune", "--backbone", "minilm"), "PF301"),
         (("--recipe", "tsdae", "--unlabelled", "nowhere.csv"), "PF101"),
-        ((), "PF290"),
     ],
 )
 def test_tune_tells_what_it_cannot_do(

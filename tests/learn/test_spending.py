@@ -246,6 +246,19 @@ def test_an_hour_without_a_price_is_told(journal: Journal) -> None:
     assert "price_per_hour" in finding.mend
 
 
+def used(quantity: float) -> CostLine:
+    """Hours of training at 0.10 USD."""
+    return line(quantity, "0.1", step=Step.TRAINING, what="lora", unit="h")
+
+
+def test_labels_at_hand_are_paid_and_stop_nothing(journal: Journal) -> None:
+    meter = Meter(journal, "support", TERMS)
+    meter.book_labels([("card?", "card"), ("fee?", "fee")], Money.of("9", "USD"))
+    meter.allow("lora", 9_900)
+    with pytest.raises(EconomicsError, match=r"0\.0000 USD of 1\.0000 USD are spent"):
+        meter.allow("lora", 10_100)
+
+
 def test_the_budget_stops_what_would_exceed_it(journal: Journal) -> None:
     meter = Meter(journal, "support", TERMS)
     meter.allow("lora", 9_900)  # 0.99 USD
@@ -255,11 +268,11 @@ def test_the_budget_stops_what_would_exceed_it(journal: Journal) -> None:
     assert "0.0000 USD of 1.0000 USD are spent" in told
     assert "1.0000 USD are left" in told
     assert "lora would cost about 1.01" in told
-    journal.book([replace(booking("a", line(9, "0.1")), time_utc=now_utc())])  # 0.90 USD
+    journal.book([replace(booking("a", used(9)), time_utc=now_utc())])  # 0.90 USD
     meter.allow("lora", 990)
     with pytest.raises(EconomicsError, match="PF620"):
         meter.allow("lora", 1_010)
-    journal.book([replace(booking("b", line(1, "0.1")), time_utc=now_utc())])
+    journal.book([replace(booking("b", used(1)), time_utc=now_utc())])
     before = len(journal.bookings())
     with pytest.raises(EconomicsError, match="PF620"):
         meter.tick("lora")

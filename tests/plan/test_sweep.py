@@ -71,7 +71,7 @@ def trials(done: Sweep) -> list[tuple[str, str, float | None]]:
 def test_the_usual_settings_come_first_and_others_differ(done: Sweep) -> None:
     assert len(done.tried) == TRIALS
     first = done.tried[0]
-    assert dict(first.candidate.settings) == {"depth": 0, "epochs": 2.0}
+    assert dict(first.candidate.settings) == {"depth": 0, "epochs": 2.0, "tuned": 0.75}
     assert first.status == "trained"
     others = {one.candidate.settings for one in done.tried[1:]}
     assert len(others) == TRIALS - 1
@@ -97,7 +97,7 @@ def test_what_is_chosen_is_what_the_rows_tell(done: Sweep) -> None:
     assert done.best.report is None
     told = done.as_dict()
     assert json.loads(json.dumps(told)) == told
-    assert told["trials"][0]["settings"] == {"depth": 0, "epochs": 2.0}
+    assert told["trials"][0]["settings"] == {"depth": 0, "epochs": 2.0, "tuned": 0.75}
 
 
 def test_a_finished_sweep_is_repeated_without_training(
@@ -188,7 +188,7 @@ def test_time_that_is_over_is_said(
 
     class Long(FineTune):
         def seconds(self, candidate: Candidate, bench: Workbench) -> float:
-            return 1e4 if len(candidate.settings) > 2 else 0.1
+            return 1e4 if len(candidate.settings) > 3 else 0.1
 
     monkeypatch.setattr(module, "recipe_named", lambda name: Long())
     listener = Said()
@@ -207,7 +207,7 @@ def test_a_trial_that_fails_is_told_and_the_rest_goes_on(
 ) -> None:
     class Breaks(FineTune):
         def start(self, candidate: Candidate, bench: Workbench) -> TuneAttempt:
-            if len(candidate.settings) > 2:
+            if len(candidate.settings) > 3:
                 raise AdaptError("PF402", "step 3", "the loss is nan")
             return super().start(candidate, bench)
 

@@ -44,7 +44,7 @@ def test_settings_change_what_is_trained(
 ) -> None:
     options = {"backbone": backbones[0], "settings": {"depth": "1", "epochs": "1"}}
     done = trial(requests, "fine-tune", tmp_path, **options)
-    assert dict(done.candidate.settings) == {"depth": 1, "epochs": 1.0}
+    assert dict(done.candidate.settings) == {"depth": 1, "epochs": 1.0, "tuned": 0.75}
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,8 @@ $range
 # [machine]                    # what this machine costs, for the books (payoff costs)
 # price_per_hour = 0.10
 # watts_per_cpu = 4.0          # for energy and carbon, which are quantities and never money
-# country = "DE"               # of the electricity; or grams_per_kwh
+# country = "DE"               # of the electricity
+# grams_per_kwh = 300.0        # in its place
 
 # [budget]                     # stops a run before it would be exceeded
 # per_month = 40.0

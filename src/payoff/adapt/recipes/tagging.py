@@ -6,7 +6,7 @@ their cross-entropy, and the start is the logistic regression on frozen token ve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,11 @@ class Tagging:
         return []
 
     def standard(self, bench: Workbench) -> list[Candidate]:
-        """The recipe's own."""
-        return self.recipe.standard(bench)
+        """The recipe's own; the layers served are the tuned ones."""
+        return [
+            replace(one, settings=tuple(pair for pair in one.settings if pair[0] != "tuned"))
+            for one in self.recipe.standard(bench)
+        ]
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """The recipe's own."""

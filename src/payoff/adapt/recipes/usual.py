@@ -15,7 +15,7 @@ def usual_recipe(n_rows: int, n_labels: int) -> str:
     Measured by ``benchmarks/labels_curve.py``; docs/recipes.md has the figures.
 
     Example:
-        >>> [usual_recipe(rows, 10) for rows in (0, 10, 20, 200, 210)]
+        >>> [usual_recipe(rows, 10) for rows in (0, 10, 30, 200, 210)]
         ['zero-shot', 'named-head', 'contrastive', 'contrastive', 'fine-tune']
     """
     each = n_rows / max(1, n_labels)
