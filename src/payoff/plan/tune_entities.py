@@ -143,7 +143,7 @@ def tune_entities(
     learning = learning_inputs(annotated, test, seed, backbones) | {"task": "entities"}
     run = Run.open(Path(runs), "entities", learning=learning, choosing={"recipe": recipe})
     bench = _bench(cut, backbones, run, seed=seed, progress=listener)
-    candidate = candidate_of(plain, bench, settings or {})
+    candidate = tagging.suited(candidate_of(plain, bench, settings or {}))
     listener.say(f"{candidate.name}: about {tagging.seconds(candidate, bench):.0f} s")
     attempt, seconds = trained(tagging, candidate, bench, run)
     place = run.tier(candidate.key)

@@ -61,11 +61,13 @@ class Tagging:
         return []
 
     def standard(self, bench: Workbench) -> list[Candidate]:
-        """The recipe's own; the layers served are the tuned ones."""
-        return [
-            replace(one, settings=tuple(pair for pair in one.settings if pair[0] != "tuned"))
-            for one in self.recipe.standard(bench)
-        ]
+        """The recipe's own, as `suited` makes them."""
+        return [self.suited(candidate) for candidate in self.recipe.standard(bench)]
+
+    def suited(self, candidate: Candidate) -> Candidate:
+        """The same, with the tuned layers served as they are: nothing else was measured."""
+        kept = tuple(pair for pair in candidate.settings if pair[0] != "tuned")
+        return replace(candidate, settings=kept)
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """The recipe's own."""
