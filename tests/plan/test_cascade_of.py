@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -69,15 +70,29 @@ def searched(
 
 @pytest.fixture(scope="module")
 def planned(searched: Searched) -> Iterator[CascadePlan]:
-    """The weaker model is taken to be free, the better one to cost 40 cents a text."""
+    """The weaker model is taken to be free, the better one to cost so much that both are needed.
+
+    Which price that is depends on vocabularies that are not the same in every run: it is looked
+    for between those at which one of the two answers alone.
+    """
     worlds = searched.workshop.reckoning.worlds(searched.parts.test_targets, 0)
+    low, high = 0.0, 0.8
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cascades, "asking_cost", assumed_cost)
-        yield cascade_of(searched.workshop, searched.options, searched.parts, worlds)
+        for _ in range(12):
+            price = (low + high) / 2
+            patch.setattr(cascades, "asking_cost", partial(assumed_cost, price))
+            found = cascade_of(searched.workshop, searched.options, searched.parts, worlds)
+            if len(found.options) > 1:
+                break
+            if found.options[0].candidate.recipe == "static-head":
+                high = price
+            else:
+                low = price
+        yield found
 
 
-def assumed_cost(option: Option, terms: Terms) -> float:
-    return 0.0 if option.candidate.recipe == "static-head" else 0.4
+def assumed_cost(price: float, option: Option, terms: Terms) -> float:
+    return 0.0 if option.candidate.recipe == "static-head" else price
 
 
 def test_the_better_model_is_asked_where_the_free_one_is_not_sure(planned: CascadePlan) -> None:
