@@ -215,7 +215,7 @@ def plot(options: argparse.Namespace) -> None:
         .encode(
             alt.X("labels:Q", title="labels a class", scale=alt.Scale(type="log")),
             alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(zero=False)),
-            alt.Color("recipe:N", title=None),
+            alt.Color("recipe:N", title=None, scale=alt.Scale(scheme="tableau20")),
         )
         .properties(title=f"{name}, {options.backbone}, {options.judged} rows")
     )
