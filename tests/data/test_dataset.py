@@ -79,6 +79,15 @@ def test_concat_goes_by_role(tickets: Dataset) -> None:
         tickets.concat(Dataset.from_frame(TABLE, text="message", label="intent"))
 
 
+def test_a_column_of_two_parts_is_one_column_there_too() -> None:
+    table = pl.DataFrame({"body": ["a", "b"], "topic": ["x", "y"], "area": ["n", "s"]})
+    both = Dataset.from_frame(table, text="body", label="topic", segment="topic")
+    assert both.concat(both).frame["topic"].to_list() == ["x", "y"] * 2
+    apart = Dataset.from_frame(table, text="body", label="topic", segment="area", source="apart")
+    with pytest.raises(DataError, match="PF103 apart: its segment is 'area', beside 'topic'"):
+        both.concat(apart)
+
+
 def test_the_fingerprint_is_of_rows_and_roles_not_of_names_or_formats(
     tickets: Dataset, tmp_path: Path
 ) -> None:

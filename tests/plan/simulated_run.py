@@ -28,6 +28,7 @@ def kept_of(
     n_validation: int = 150,
     n_test: int = 240,
     seed: int = 0,
+    expected: str = "",
 ) -> Kept:
     """A run that compared models which are right so often, the better ones slower."""
     rng = np.random.default_rng(seed)
@@ -55,13 +56,21 @@ def kept_of(
         )
         tested = probabilities(accuracy, truth["test"])
         options.append(
-            KeptOption(f"model {number}", evidence, 60.0 * (1 + number), validation, tested)
+            KeptOption(
+                f"model {number}",
+                f"recipe {number}",
+                evidence,
+                60.0 * (1 + number),
+                validation,
+                tested,
+            )
         )
     reckoning = Reckoning(terms, labels, 1000, np.full(k, 800 // k), 260.0, 60.0)
     return Kept.of(
         reckoning,
         options,
         chosen=f"model {len(options) - 1}",
+        expected=expected,
         seed=seed,
         validation_truth=truth["validation"],
         test_truth=truth["test"],

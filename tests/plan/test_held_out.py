@@ -13,7 +13,7 @@ from payoff.core.errors import ProjectError
 from payoff.data.splits import split
 from payoff.plan.held_out import held_out
 from payoff.plan.measured_service import MeasuredService
-from payoff.plan.search import validation_share
+from payoff.plan.parts import validation_share
 
 
 def manifest_of(fingerprint: str) -> Manifest:

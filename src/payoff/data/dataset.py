@@ -15,7 +15,7 @@ import numpy as np
 from payoff.core.errors import DataError, did_you_mean
 from payoff.core.pair import SIGN
 from payoff.data.readers.source import Reading
-from payoff.data.roles import Roles, checked
+from payoff.data.roles import Roles, checked, columns_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -337,22 +337,18 @@ class Dataset:
         """These rows, then the other's, by role; other columns are kept where they agree in kind.
 
         Raises:
-            DataError: PF103 where a role of this data set is missing in the other.
+            DataError: PF103 where a role of this data set is missing in the other, or two roles
+                that are one column here are two columns there.
         """
         import polars as pl
 
-        mine, theirs = self.roles.named, other.roles.named
-        lacking = [role for role in mine if role not in theirs]
-        if lacking:
-            raise DataError(
-                "PF103", other.source, f"it has no {' nor '.join(lacking)} column", mend="Name it."
-            )
+        by_column = columns_of(self.roles, other.roles, source=self.source, other=other.source)
         renamed = other.frame.select(
-            [pl.col(theirs[role]).alias(column) for role, column in mine.items()]
+            [pl.col(name).alias(column) for column, name in by_column.items()]
             + [
                 pl.col(name)
                 for name, kind in self.frame.schema.items()
-                if name not in mine.values() and other.frame.schema.get(name) == kind
+                if name not in by_column and other.frame.schema.get(name) == kind
             ]
         )
         source = self.source if self.source == other.source else f"{self.source} + {other.source}"

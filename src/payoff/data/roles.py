@@ -54,6 +54,33 @@ class Roles:
         return {role: column for role, column in every.items() if column is not None}
 
 
+def columns_of(mine: Roles, theirs: Roles, *, source: str, other: str) -> dict[str, str]:
+    """Each of one table's role columns, and the other's that plays the same parts.
+
+    Raises:
+        DataError: PF103 where the other lacks a role, or has two columns for the roles of one.
+
+    Example:
+        >>> columns_of(Roles("text", "intent"), Roles("body", "y"), source="a", other="b")
+        {'text': 'body', 'intent': 'y'}
+    """
+    lacking = [role for role in mine.named if role not in theirs.named]
+    if lacking:
+        found = f"it has no {' nor '.join(lacking)} column"
+        raise DataError("PF103", other, found, mend="Name it.")
+    by_column: dict[str, str] = {}
+    for role, column in mine.named.items():  # a column may have two, such as label and segment
+        name = theirs.named[role]
+        if by_column.setdefault(column, name) != name:
+            raise DataError(
+                "PF103",
+                other,
+                f"its {role} is '{name}', beside '{by_column[column]}'",
+                expected=f"one column for what '{column}' is in {source}",
+            )
+    return by_column
+
+
 def checked(frame: pl.DataFrame, roles: Roles, source: str) -> pl.DataFrame:
     """The frame with its role columns as text without missing cells, or all that is wrong.
 

@@ -21,6 +21,7 @@ from payoff.economics.held_floors import confirm_floors
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.card import artifact_documents
+from payoff.plan.choice import expected_recipe
 from payoff.plan.clock import Clock
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.judging import Judge
@@ -133,6 +134,7 @@ def _keep(comparison: Comparison, workshop: Workshop) -> None:
     options = [
         KeptOption(
             reported.option.name,
+            reported.option.candidate.recipe,
             reported.option.evidence,
             reported.option.tried.seconds,
             reported.option.probabilities.astype(np.float32),
@@ -144,6 +146,7 @@ def _keep(comparison: Comparison, workshop: Workshop) -> None:
         workshop.reckoning,
         options,
         chosen=comparison.chosen.option.name,
+        expected=expected_recipe(workshop.bench),
         seed=workshop.bench.seed,
         validation_truth=workshop.judge.truth,
         test_truth=comparison.parts.test_targets,

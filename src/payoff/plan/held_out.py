@@ -12,7 +12,7 @@ from payoff.artifact.manifest import Manifest
 from payoff.core.errors import DataError
 from payoff.data.dataset import Dataset
 from payoff.data.splits import Split, split
-from payoff.plan.search import validation_share
+from payoff.plan.parts import validation_share
 
 
 @dataclass(frozen=True, eq=False, slots=True)

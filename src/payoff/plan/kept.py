@@ -32,6 +32,7 @@ class KeptOption:
 
     Args:
         name: What people read.
+        recipe: Of its candidate.
         evidence: On validation rows; its latency and footprint are those of the option.
         training_s: Seconds that its training took.
         validation: Cross-fitted probabilities of the validation rows, ``(n_validation, k)``.
@@ -39,6 +40,7 @@ class KeptOption:
     """
 
     name: str
+    recipe: str
     evidence: Evidence
     training_s: float
     validation: Probabilities
@@ -56,6 +58,7 @@ class Kept:
         labels: The ``k`` labels.
         seed: Of the worlds.
         chosen: Name of the option that the run chose.
+        expected: Recipe that is preferred where rows are few (`choice.preferred`).
         n_labelled: Labelled rows.
         training_counts: Rows of each label that training saw, ``(k,)``.
         request_bytes: Mean size of a request.
@@ -69,6 +72,7 @@ class Kept:
     labels: tuple[str, ...]
     seed: int
     chosen: str
+    expected: str
     n_labelled: int
     training_counts: NDArray[np.int64]
     request_bytes: float
@@ -84,6 +88,7 @@ class Kept:
         options: Sequence[KeptOption],
         *,
         chosen: str,
+        expected: str,
         seed: int,
         validation_truth: NDArray[np.int64],
         test_truth: NDArray[np.int64],
@@ -94,6 +99,7 @@ class Kept:
             labels=reckoning.labels,
             seed=seed,
             chosen=chosen,
+            expected=expected,
             n_labelled=reckoning.n_labelled,
             training_counts=reckoning.training_counts,
             request_bytes=reckoning.request_bytes,
@@ -128,12 +134,14 @@ class Kept:
                 "labels": list(self.labels),
                 "seed": self.seed,
                 "chosen": self.chosen,
+                "expected": self.expected,
                 "n_labelled": self.n_labelled,
                 "request_bytes": self.request_bytes,
                 "characters_per_text": self.characters_per_text,
                 "options": [
                     {
                         "name": option.name,
+                        "recipe": option.recipe,
                         "evidence": option.evidence.as_dict(),
                         "training_s": option.training_s,
                     }
@@ -158,6 +166,7 @@ class Kept:
                 options = tuple(
                     KeptOption(
                         one["name"],
+                        one["recipe"],
                         Evidence.from_dict(one["evidence"]),
                         one["training_s"],
                         arrays[f"validation{number}"],
@@ -170,6 +179,7 @@ class Kept:
                     labels=tuple(told["labels"]),
                     seed=told["seed"],
                     chosen=told["chosen"],
+                    expected=told["expected"],
                     n_labelled=told["n_labelled"],
                     training_counts=arrays["training_counts"],
                     request_bytes=told["request_bytes"],

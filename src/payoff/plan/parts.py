@@ -101,3 +101,9 @@ def _known(dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, int]:
     if len(rows) == len(dataset):
         return dataset, 0
     return dataset.take(rows), len(dataset) - len(rows)
+
+
+def validation_share(dataset: Dataset, test: Dataset | None) -> float:
+    """Enough rows to choose and calibrate by, and no more: 12 % where the test is apart."""
+    share = 0.12 if test is not None else 0.15
+    return float(np.clip(share, 200 / max(len(dataset), 1), 0.3))

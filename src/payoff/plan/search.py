@@ -20,7 +20,6 @@ import numpy as np
 from payoff.adapt.backbones.find import find
 from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.recipe import Recipe
-from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError, ProjectError, did_you_mean, raise_all
 from payoff.core.extras import require
@@ -29,16 +28,16 @@ from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
 from payoff.data.inspection import inspect
 from payoff.data.splits import split
-from payoff.economics.forecast import gap
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
+from payoff.plan.choice import expected_recipe, preferred
 from payoff.plan.clock import Clock
 from payoff.plan.conclusion import conclude
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.options import Option, Workshop
-from payoff.plan.parts import Parts, parts_of
+from payoff.plan.parts import Parts, parts_of, validation_share
 from payoff.plan.plan import Plan
 from payoff.plan.reckoning import Reckoning
 from payoff.plan.runs import Run
@@ -48,7 +47,6 @@ from payoff.plan.trackers.tracking import ended, keep_evidence
 if TYPE_CHECKING:
     from payoff.learn.meter import Meter
 
-_DOUBT = 0.025  # share of the worlds in which the usual recipe may earn more
 _ENVELOPE_BYTES = 200  # of a request beside its text
 _MEASURING_S = 24.0  # quick options and the report
 _MEASURING_S_A_MEGABYTE = 0.25  # seen here: four options of an encoder, 29 s at 91 MB, 115 at 471
@@ -141,7 +139,7 @@ def search(
     tell_options(listener, tried, options, run)
     plan = conclude(
         workshop,
-        best(options, terms, expected=_expected(bench)),
+        best(options, terms, expected_recipe(bench)),
         options,
         tried,
         parts=parts,
@@ -249,31 +247,15 @@ def _findings(
     )
 
 
-def best(options: Sequence[Option], terms: Terms, expected: str = "") -> Option:
-    """The option of the highest expected profit, less λ · CVaR where the founder fears loss.
-
-    Args:
-        options: Judged on the same validation rows, in the same worlds.
-        terms: Say how much loss is feared.
-        expected: A recipe that is taken unless another earns more in nearly all worlds: with few
-            validation rows, what was best elsewhere is the better guess. Empty for none.
-    """
-    aversion = terms.risk_aversion
-
-    def first(among: Sequence[Option]) -> Option:
-        return max(among, key=lambda option: option.forecast.profit.risk_adjusted(aversion))
-
-    highest = first(options)
-    usual = [option for option in options if option.candidate.recipe == expected]
-    if usual and gap(highest.forecast, first(usual).forecast).probability_below() > _DOUBT:
-        return first(usual)
-    return highest
-
-
-def _expected(bench: Workbench) -> str:
-    """What was best elsewhere with as few rows a label; empty where rows are many."""
-    found = usual_recipe(len(bench.train), len(bench.labels))
-    return "" if found == MANY_ROWS else found
+def best(options: Sequence[Option], terms: Terms, expected: str) -> Option:
+    """The option to take; ``expected`` as `choice.preferred` says."""
+    place = preferred(
+        [option.forecast.profit for option in options],
+        [option.candidate.recipe for option in options],
+        aversion=terms.risk_aversion,
+        expected=expected,
+    )
+    return options[place]
 
 
 def suited_backbones(texts: Sequence[str]) -> tuple[str, ...]:
@@ -316,12 +298,6 @@ def _wanted(only: Sequence[str]) -> dict[str, Recipe]:
         if name not in known:
             recipe_named(name)
     return {name: known[name] for name in (only or known)}
-
-
-def validation_share(dataset: Dataset, test: Dataset | None) -> float:
-    """Enough rows to choose and calibrate by, and no more: 12 % where the test is apart."""
-    share = 0.12 if test is not None else 0.15
-    return float(np.clip(share, 200 / max(len(dataset), 1), 0.3))
 
 
 def checked_descriptions(

@@ -17,6 +17,7 @@ from payoff.economics.outcome import Outcome
 from payoff.economics.scenarios import Scenarios, checks, scenarios
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
+from payoff.plan.choice import preferred
 from payoff.plan.judging import Judge
 from payoff.plan.kept import Kept
 from payoff.plan.reckoning import Reckoning
@@ -123,8 +124,12 @@ class Standing:
 
         worlds = reckoning.worlds(kept.validation_truth, kept.seed)
         by = profits(cases(kept.validation_truth, [o.validation for o in hosted]), worlds, **told)
-        adjusted = [profit.risk_adjusted(terms.risk_aversion) for profit in by]
-        best = adjusted.index(max(adjusted))
+        best = preferred(
+            by,
+            [option.recipe for option in hosted],
+            aversion=terms.risk_aversion,
+            expected=kept.expected,
+        )
         worlds = reckoning.worlds(kept.test_truth, kept.seed)
         reported = cases(kept.test_truth, [option.test for option in hosted])
         models = [

@@ -15,7 +15,7 @@ from payoff.core.findings import Finding
 from payoff.data.dataset import Dataset
 from payoff.data.readers.cells import column_text
 from payoff.data.splits import split
-from payoff.plan.search import validation_share
+from payoff.plan.parts import validation_share
 
 if TYPE_CHECKING:
     import polars as pl

@@ -37,13 +37,12 @@ from payoff.learn.meter import Meter, today_utc
 from payoff.plan.keeping import Keeper
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
-from payoff.plan.parts import Parts, parts_of
+from payoff.plan.parts import Parts, parts_of, validation_share
 from payoff.plan.runs import Run
 from payoff.plan.search import (
     bench_of,
     checked_descriptions,
     suited_backbones,
-    validation_share,
 )
 from payoff.plan.together import started
 from payoff.plan.trackers.tracking import ended, keep_evidence, tell_rung, training_of

@@ -175,16 +175,19 @@ def test_when_a_process_is_gone_the_other_ends_and_says_so(
 
 
 LEADER = """
-import multiprocessing, time
+import multiprocessing, sys, time
+from pathlib import Path
 from payoff.adapt.engine.parallel import led
 
 def idle(one):
-    print("following", flush=True)
+    Path(sys.argv[1], "following").touch()
     one.hear()
 
 if __name__ == "__main__":
     with led(2, idle, ()) as one:
-        print(multiprocessing.active_children()[0].pid, flush=True)
+        draft = Path(sys.argv[1], "draft")
+        draft.write_text(str(multiprocessing.active_children()[0].pid))
+        draft.rename(draft.with_name("pid"))
         time.sleep(60)
 """
 
@@ -193,12 +196,13 @@ def test_without_its_leader_a_process_ends(tmp_path: Path, repository: Path) -> 
     script = tmp_path / "leader.py"
     script.write_text(LEADER)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(repository), *sys.path])}
-    with subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
-    ) as leader:
-        assert leader.stdout is not None
-        lines = {leader.stdout.readline().strip() for _ in range(2)}
-        (pid,) = (int(line) for line in lines if line.isdigit())
+    told = [tmp_path / name for name in ("following", "pid")]
+    with subprocess.Popen([sys.executable, script, tmp_path], env=environment) as leader:
+        until = time.monotonic() + 100
+        while not all(path.exists() for path in told) and leader.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        pid = int((tmp_path / "pid").read_text())
         leader.kill()
     until = time.monotonic() + 20
     while runs(pid) and time.monotonic() < until:

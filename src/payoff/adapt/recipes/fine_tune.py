@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
@@ -29,10 +27,7 @@ class FineTune(Tuned):
         """One candidate an encoder: all layers."""
         if bench.task.name == "classes":
             return super().standard(bench)
-        return [
-            replace(candidate, settings=(*candidate.settings[:-1], ("tuned", 1.0)))
-            for candidate in super().standard(bench)
-        ]
+        return [candidate.without("tuned") for candidate in super().standard(bench)]
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
         """The upper half, nearly as good at half the cost, and all layers.

@@ -8,7 +8,7 @@ exporting needs; an attempt of a killed process is restored from there.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +58,16 @@ class Candidate:
 
     def __getitem__(self, setting: str) -> Any:
         return dict(self.settings)[setting]
+
+    def without(self, setting: str) -> Candidate:
+        """The same without a setting, if it has it.
+
+        Example:
+            >>> Candidate("lora", "", (("depth", 3), ("rank", 8))).without("rank").settings
+            (('depth', 3),)
+        """
+        kept = tuple(pair for pair in self.settings if pair[0] != setting)
+        return replace(self, settings=kept)
 
 
 class Attempt(Protocol):

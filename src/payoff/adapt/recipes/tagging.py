@@ -6,7 +6,7 @@ their cross-entropy, and the start is the logistic regression on frozen token ve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,7 @@ class Tagging:
 
     def suited(self, candidate: Candidate) -> Candidate:
         """The same, with the tuned layers served as they are: nothing else was measured."""
-        kept = tuple(pair for pair in candidate.settings if pair[0] != "tuned")
-        return replace(candidate, settings=kept)
+        return candidate.without("tuned")
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         """The recipe's own."""

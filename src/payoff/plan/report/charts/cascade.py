@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from payoff.plan.report.charts.placing import Box, Spot, place_labels
-from payoff.plan.report.charts.points import CostAxis, Frame, Point, cost_axis
-from payoff.plan.report.charts.sheet import LABEL_EXPRESSION, LABEL_PX, Sheet, rows_data
+from payoff.plan.report.charts.points import CostAxis, Frame, Point, cost_axis, scales
+from payoff.plan.report.charts.sheet import LABEL_PX, Sheet, rows_data
 from payoff.plan.report.figures import entries, finite, money, percent, pick, words
 
 PER = 1000
@@ -114,41 +114,21 @@ def draw_cascade(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
     low, high = (end([p.worth for p in points]) for end in (min, max))
     room = 0.12 * ((high - low) or abs(high) or 1.0)
     frame = Frame(_axis(points), low - room, high + room, width, height)
-    x, y = _scales(frame, sheet, words(pick(summary, "cascade", "currency"), missing=""))
+    unit = words(pick(summary, "cascade", "currency"), missing="")
+    ending = f", {unit}" if unit else ""
+    x, y = scales(
+        frame,
+        sheet,
+        x_title=f"cost of asking, 1,000 requests{ending}",
+        y_title=f"worth of 1,000 requests{ending}",
+        y_ticks=4,
+    )
     layers = [*_line(points, x, y), _dots(points, x, y), *_names(points, sheet, frame, x, y)]
     return sheet.svg(alt.layer(*layers).properties(width=width, height=height))
 
 
 def _axis(points: Sequence[Asking]) -> CostAxis:
     return cost_axis([Point("", p.cost, p.worth, None, None, p.chosen, False) for p in points])
-
-
-def _scales(frame: Frame, sheet: Sheet, unit: str) -> tuple[Any, Any]:
-    import altair as alt
-
-    axis, ending = frame.axis, f", {unit}" if unit else ""
-    kind: dict[str, Any] = {"type": "linear"}
-    if axis.constant is not None:
-        kind = {"type": "symlog", "constant": axis.constant}
-    x_form = alt.Axis(
-        title=sheet.put(f"cost of asking, 1,000 requests{ending}"),
-        values=axis.ticks(frame.width),
-        grid=False,
-        labelExpr=LABEL_EXPRESSION,
-    )
-    y_form = alt.Axis(
-        title=sheet.put(f"worth of 1,000 requests{ending}"),
-        titleAngle=0,
-        titleAlign="left",
-        titleX=-44,
-        titleY=-8,
-        titleBaseline="bottom",
-        tickCount=4,
-        labelExpr=LABEL_EXPRESSION,
-    )
-    x_scale = alt.Scale(domain=[axis.low, axis.high], nice=False, **kind)
-    y_scale = alt.Scale(domain=[frame.low, frame.high], nice=False, zero=False)
-    return alt.X("x:Q", scale=x_scale, axis=x_form), alt.Y("y:Q", scale=y_scale, axis=y_form)
 
 
 def _line(points: Sequence[Asking], x: Any, y: Any) -> list[Any]:

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from payoff.plan.report.charts.placing import Box, Spot, place_labels
-from payoff.plan.report.charts.points import Frame, Point, cost_axis, lifted, points_of
-from payoff.plan.report.charts.sheet import LABEL_EXPRESSION, LABEL_PX, Sheet, rows_data
+from payoff.plan.report.charts.points import Frame, Point, cost_axis, lifted, points_of, scales
+from payoff.plan.report.charts.sheet import LABEL_PX, Sheet, rows_data
 from payoff.plan.report.figures import compact, words
 
 
@@ -27,38 +27,18 @@ def draw_frontier(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
     points, (low, high) = lifted(points)
     width, height = (292, 330) if sheet.narrow else (710, 420)
     frame = Frame(cost_axis(points), low, high, width, height)
-    x, y = _scales(frame, sheet, words(summary.get("currency"), missing=""))
+    unit = words(summary.get("currency"), missing="")
+    ending = f", {unit}" if unit else ""
+    x, y = scales(
+        frame,
+        sheet,
+        x_title=f"cost a month{ending}",
+        y_title=f"profit a month{ending}",
+        y_ticks=4 if sheet.narrow else 5,
+    )
     layers = [_zero(y), *_intervals(points, frame, x, y), *_steps(points, frame, x, y)]
     layers += [*_dots(points, x, y), *_names(points, sheet, frame, x, y)]
     return sheet.svg(alt.layer(*layers).properties(width=width, height=height))
-
-
-def _scales(frame: Frame, sheet: Sheet, unit: str) -> tuple[Any, Any]:
-    import altair as alt
-
-    axis, ending = frame.axis, f", {unit}" if unit else ""
-    domain_x = [axis.low, axis.high]
-    scale = alt.Scale(type="linear", domain=domain_x, nice=False)
-    if axis.constant is not None:
-        scale = alt.Scale(type="symlog", constant=axis.constant, domain=domain_x, nice=False)
-    x_form = alt.Axis(
-        title=sheet.put(f"cost a month{ending}"),
-        values=axis.ticks(frame.width),
-        grid=False,
-        labelExpr=LABEL_EXPRESSION,
-    )
-    y_form = alt.Axis(
-        title=sheet.put(f"profit a month{ending}"),
-        titleAngle=0,
-        titleAlign="left",
-        titleX=-44,
-        titleY=-8,
-        titleBaseline="bottom",
-        tickCount=4 if sheet.narrow else 5,
-        labelExpr=LABEL_EXPRESSION,
-    )
-    y_scale = alt.Scale(domain=[frame.low, frame.high], nice=False, zero=False)
-    return alt.X("x:Q", scale=scale, axis=x_form), alt.Y("y:Q", scale=y_scale, axis=y_form)
 
 
 def _zero(y: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from payoff.plan.report.charts.sheet import LABEL_EXPRESSION, Sheet
 from payoff.plan.report.figures import entries, finite, pick, words
 
 _LOG_FROM = 12.0
@@ -177,3 +178,40 @@ class Frame:
     def down(self, profit: float) -> float:
         """Pixels from the upper edge."""
         return (self.high - profit) / (self.high - self.low) * self.height
+
+
+def scales(
+    frame: Frame, sheet: Sheet, *, x_title: str, y_title: str, y_ticks: int
+) -> tuple[Any, Any]:
+    """The two encodings of a drawing of money against cost, for fields ``x`` and ``y``.
+
+    Example:
+        >>> frame = Frame(CostAxis(0.0, 9.0, None), 0.0, 5.0, 300, 200)
+        >>> scales(frame, Sheet(), x_title="cost", y_title="profit", y_ticks=4)[0].shorthand
+        'x:Q'
+    """
+    import altair as alt
+
+    axis = frame.axis
+    kind: dict[str, Any] = {"type": "linear"}
+    if axis.constant is not None:
+        kind = {"type": "symlog", "constant": axis.constant}
+    x_form = alt.Axis(
+        title=sheet.put(x_title),
+        values=axis.ticks(frame.width),
+        grid=False,
+        labelExpr=LABEL_EXPRESSION,
+    )
+    y_form = alt.Axis(
+        title=sheet.put(y_title),
+        titleAngle=0,
+        titleAlign="left",
+        titleX=-44,
+        titleY=-8,
+        titleBaseline="bottom",
+        tickCount=y_ticks,
+        labelExpr=LABEL_EXPRESSION,
+    )
+    x_scale = alt.Scale(domain=[axis.low, axis.high], nice=False, **kind)
+    y_scale = alt.Scale(domain=[frame.low, frame.high], nice=False, zero=False)
+    return alt.X("x:Q", scale=x_scale, axis=x_form), alt.Y("y:Q", scale=y_scale, axis=y_form)

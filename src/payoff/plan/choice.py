@@ -1,0 +1,52 @@
+"""The choice among plans: by expected profit, and with few rows by what was best elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from payoff.economics.uncertain_money import UncertainMoney
+
+if TYPE_CHECKING:
+    from payoff.adapt.workbench import Workbench
+
+_DOUBT = 0.025  # share of the worlds in which the usual recipe may earn more
+
+
+def preferred(
+    profits: Sequence[UncertainMoney], recipes: Sequence[str], *, aversion: float, expected: str
+) -> int:
+    """Place of the plan of the highest profit, less λ · CVaR where the founder fears loss.
+
+    Args:
+        profits: Of each plan, from the same validation rows, in the same worlds.
+        recipes: Of each plan, the recipe.
+        aversion: λ.
+        expected: A recipe that is taken unless another earns more in nearly all worlds: with few
+            validation rows, what was best elsewhere is the better guess. Empty for none.
+
+    Example:
+        >>> import numpy as np
+        >>> profits = [UncertainMoney(np.array(two), "EUR") for two in ([5.0, 1.0], [3.0, 2.0])]
+        >>> how = {"recipes": ["lora", "named-head"], "aversion": 0.0}
+        >>> preferred(profits, expected="", **how), preferred(profits, expected="named-head", **how)
+        (0, 1)
+    """
+    adjusted = [profit.risk_adjusted(aversion) for profit in profits]
+
+    def first(places: Sequence[int]) -> int:
+        return max(places, key=lambda place: adjusted[place])
+
+    highest = first(range(len(profits)))
+    usual = [place for place, recipe in enumerate(recipes) if recipe == expected]
+    if usual and (profits[highest] - profits[first(usual)]).probability_below() > _DOUBT:
+        return first(usual)
+    return highest
+
+
+def expected_recipe(bench: Workbench) -> str:
+    """What was best elsewhere with as few rows a label; empty where rows are many."""
+    from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
+
+    found = usual_recipe(len(bench.train), len(bench.labels))
+    return "" if found == MANY_ROWS else found
