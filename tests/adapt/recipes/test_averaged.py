@@ -39,7 +39,7 @@ def candidate(bench: Workbench, **settings: Any) -> Candidate:
 
 
 def attempt(bench: Workbench, **settings: Any) -> AveragedAttempt:
-    return RECIPE.start(candidate(bench, **({"epochs": 3.0} | settings)), bench)
+    return RECIPE.start(candidate(bench, **({"epochs": 3.0, "members": 2} | settings)), bench)
 
 
 @pytest.mark.parametrize("name", contract.DATA)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from payoff.adapt.engine.classifier import classifier_vectors
+from payoff.adapt.engine.averaged_training import AveragedTraining, member_seed
+from payoff.adapt.engine.classifier import Classifier, classifier_vectors
 from payoff.adapt.engine.contrastive_tuning import Contrast, ContrastiveTuning
 from payoff.adapt.engine.finetuning import Schedule
 from payoff.adapt.engine.memory import available_bytes, check_memory
@@ -29,8 +33,8 @@ _FORWARD_AND_BACKWARD = 3.2  # cost of a training step over that of a forward pa
 class Contrastive(Tuned):
     """The idea of SetFit (Tunstall et al. 2022) with sampled pairs: never all of them.
 
-    The layers served lie between the pretrained and the tuned ones (`interpolated`). The head
-    knows the labels' names (`named_head`).
+    The layers served lie between the pretrained ones and the mean of two tunings (`interpolated`,
+    `engine.averaged_training`). The head knows the labels' names (`named_head`).
     """
 
     name = "contrastive"
@@ -40,6 +44,7 @@ class Contrastive(Tuned):
         ("learning_rate", 3e-4),
         ("temperature", 0.1),
         ("tuned", 0.5),
+        ("members", 2),
         ("C", 10.0),
         ("names", 1.0),
     )
@@ -76,7 +81,7 @@ class Contrastive(Tuned):
         share = (layers - candidate["depth"]) / layers
         forward = opened.forward_seconds() / max(1, len(bench.texts))
         in_a_batch = min(candidate["batch_texts"], len(bench.train))
-        seen = _FORWARD_AND_BACKWARD * candidate["steps"] * in_a_batch
+        seen = _FORWARD_AND_BACKWARD * candidate["steps"] * in_a_batch * candidate["members"]
         names = label_seconds(bench, candidate.backbone)
         return float(forward * (share * seen + len(bench.train) + len(bench.texts)) + names + 0.2)
 
@@ -119,21 +124,27 @@ def usual_steps(n_train: int) -> int:
 
 @dataclass
 class ContrastiveAttempt(TuneAttempt):
-    """One training on a workbench; the head is fitted anew wherever it pauses."""
+    """The trainings of one candidate; the head is fitted anew wherever they pause."""
+
+    head: LinearHead | None = field(default=None)
 
     @cached_property
-    def training(self) -> ContrastiveTuning:
-        """The training, from the pretrained encoder."""
+    def training(self) -> AveragedTraining:  # type: ignore[override]  # used alike
+        """All members as one training, from the pretrained encoder."""
+        return AveragedTraining(self._member, self.candidate["members"])
+
+    def _member(self, number: int) -> ContrastiveTuning:
         bench, opened = self.bench, self.bench.opened(self.candidate.backbone)
         opened.trunk.prepare((self.candidate["depth"],))
         n_labels = len(bench.labels)
         nothing = np.zeros((n_labels, opened.encoder.shape.width), np.float32)
+        seeded = replace(bench, seed=member_seed(bench.seed, number))
         training = ContrastiveTuning(
             self._classifier(nothing, nothing[:, 0]),
             opened.trunk,
             bench.targets,
             rows=bench.train,
-            schedule=self.recipe.schedule(self.candidate, bench),
+            schedule=self.recipe.schedule(self.candidate, seeded),
             objective=self.recipe.objective(self.candidate, bench),
             progress=bench.progress,
             texts_a_class=self.candidate["texts_a_class"],
@@ -145,10 +156,31 @@ class ContrastiveAttempt(TuneAttempt):
     def advance(self, share: float) -> None:
         """Train up to ``share`` of the steps, then fit the head on the vectors to be served."""
         self.training.advance(share)
-        head = self._fitted_head()
-        with torch.no_grad():
-            self.training.classifier.head.weight.copy_(torch.from_numpy(head.weight))
-            self.training.classifier.head.bias.copy_(torch.from_numpy(head.bias))
+        self.head = self._fitted_head()
+
+    def served(self) -> Classifier:
+        """The mean of the members, on the way to it, with the fitted head."""
+        found = super().served()
+        if self.head is not None:
+            with torch.no_grad():
+                found.head.weight.copy_(torch.from_numpy(self.head.weight))
+                found.head.bias.copy_(torch.from_numpy(self.head.bias))
+        return found
+
+    def state(self) -> Mapping[str, Any]:
+        """What `save` writes; the classifier with the fitted head."""
+        state = dict(self.training.state())
+        if self.head is not None:
+            weight, bias = map(torch.from_numpy, (self.head.weight, self.head.bias))
+            state["classifier"] = state["classifier"] | {"head.weight": weight, "head.bias": bias}
+        return state
+
+    def restore(self, folder: Path) -> None:
+        """Go on exactly where `save` was called."""
+        state = torch.load(folder / "training.pt", weights_only=True)
+        self.training.resume(state)
+        trained = state["classifier"]
+        self.head = LinearHead(trained["head.weight"].numpy(), trained["head.bias"].numpy())
 
     def _fitted_head(self) -> LinearHead:
         bench, candidate = self.bench, self.candidate
@@ -163,7 +195,7 @@ class ContrastiveAttempt(TuneAttempt):
             seed=bench.seed,
         )
         return fit_named(
-            classifier_vectors(self.served(), self.training.trunk, bench.train),
+            classifier_vectors(super().served(), self.training.trunk, bench.train),
             targets,
             named,
             strength=candidate["C"],

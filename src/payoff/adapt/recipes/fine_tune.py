@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import Tuned
@@ -16,7 +18,7 @@ class FineTune(Tuned):
     """
 
     name = "fine-tune"
-    defaults = (("tuned", 0.75),)
+    defaults: tuple[tuple[str, Any], ...] = (("tuned", 0.75),)
     ranges = (("tuned", Range(0.4, 1.0)),)
 
     def depth(self, bench: Workbench, backbone: str) -> int:
