@@ -162,17 +162,23 @@ def run(options: argparse.Namespace) -> None:
                             "recipe": recipe + options.tag,
                             "seed": seed,
                         }
-                        if any(key.items() <= line.items() for line in record.lines(RESULTS)):
+                        if _is_there(key, options.again):
                             continue
                         result = score(recipe, bench, typed)
                         record.append(RESULTS, key, result, command)
                         print(key, result, flush=True)
 
 
+def _is_there(key: dict[str, Any], again: bool) -> bool:
+    if again:
+        return record.is_done(RESULTS, key)
+    return any(key.items() <= line.items() for line in record.lines(RESULTS))
+
+
 def means(judged: str, name: str, backbone: str) -> dict[str, dict[int, list[float]]]:
     """Accuracies by recipe and labels a class."""
     found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for line in record.lines(RESULTS):
+    for line in record.latest(RESULTS):
         if (line["judged"], line["set"], line["backbone"]) != (judged, name, backbone):
             continue
         if "accuracy" in line["result"]:
@@ -234,6 +240,7 @@ def main() -> None:
     parser.add_argument("--judged", choices=("validation", "test"), default="validation")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings")
     parser.add_argument("--tag", default="", help="added to the recipe's name with --set")
+    parser.add_argument("--again", action="store_true", help="what other commits measured too")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--plot", action="store_true")
     options = parser.parse_args()
