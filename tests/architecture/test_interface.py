@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import payoff
 
@@ -45,14 +44,6 @@ def test_the_service_is_imported_without_training_libraries() -> None:
     assert not modules & {"torch", "transformers", "sklearn", "polars", "pandas"}
 
 
-def test_help_comes_quickly_and_imports_no_numbers() -> None:
+def test_help_imports_no_numbers() -> None:
     code = "from payoff.cli.main import run_command_line; run_command_line(['--help'])"
     assert not imported_by(code) & (HEAVY | {"numpy"})
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "payoff.cli.main", "--help"], capture_output=True, check=True
-        )
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 1.0  # about 0.2 s on an idle machine; the rest is for a busy one

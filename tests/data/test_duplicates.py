@@ -136,6 +136,6 @@ def test_touching_is_no_chain() -> None:
 def test_15_000_texts_take_seconds() -> None:
     rng = random.Random(0)
     keys = list({" ".join(rng.choices(WORDS, k=12)) + str(rng.random())[:6] for _ in range(15_000)})
-    begin = time.perf_counter()
+    begin = time.process_time()
     near_pairs(keys)
-    assert time.perf_counter() - begin < 15  # 1 s on an idle core
+    assert time.process_time() - begin < 15  # 1 s on an idle core

@@ -137,9 +137,9 @@ def test_logits_are_the_weighted_sum(dtype: type, tmp_path: Path) -> None:
 def test_long_texts_and_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = runtime_of(np.float16)
     long = "card refund " * 5000 + "x" * 100_000
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert np.isfinite(runtime.logits([long])).all()
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     monkeypatch.setattr("payoff.artifact.runtime.ngrams._CACHE_PIECES", 3)
     monkeypatch.setattr("payoff.artifact.runtime.ngrams._WEIGHT_ROWS", 2)
     other = runtime_of(np.float16)
