@@ -42,6 +42,7 @@ class ChatServer:
         unknown: Options that it refuses with 400.
         schema: Whether it holds an answer to the schema that it is told; else it does not mind it.
         thoughts: Tokens that it writes beside every answer, allowed or not.
+        words: Counts the tokens of a text; words where nothing is said.
         charged: Its books: tokens read and written that it charged for, one entry an attempt.
         bodies: All requests with a body that could be read, also those answered by a fault.
         most_at_once: Requests that were under way at the same time.
@@ -54,6 +55,7 @@ class ChatServer:
     usage: bool = True
     schema: bool = True
     thoughts: int = 0
+    words: Callable[[str], int] = lambda text: len(text.split())
     delay_s: float = 0.0
     bodies: list[dict[str, Any]] = field(default_factory=list)
     charged: list[tuple[int, int]] = field(default_factory=list)
@@ -82,7 +84,7 @@ class ChatServer:
             if fault is not None:
                 if fault.charged:  # the most that it may: all it was allowed to write
                     most = body.get("max_tokens") or body["max_completion_tokens"]
-                    self._charge(tokens_read(body), most)
+                    self._charge(self._read(body), most)
                 time.sleep(fault.delay_s)
                 return Response(fault.body, fault.status, headers=fault.headers)
             if self.key and header != f"Bearer {self.key}":
@@ -103,21 +105,20 @@ class ChatServer:
         if not body.get("logprobs"):
             choice.pop("logprobs", None)
         content: dict[str, Any] = {"choices": [choice], "model": body["model"]}
-        n_read = tokens_read(body)
-        n_written = len(choice["message"]["content"].split()) + self.thoughts
+        n_read = self._read(body)
+        n_written = self.words(choice["message"]["content"]) + self.thoughts
         self._charge(n_read, n_written)
         if self.usage:
             content["usage"] = {"prompt_tokens": n_read, "completion_tokens": n_written}
         return Response(json.dumps(content).encode(), media_type="application/json")
 
+    def _read(self, body: dict[str, Any]) -> int:
+        """Tokens of the messages' texts, and three a message."""
+        return sum(self.words(message["content"]) + 3 for message in body["messages"])
+
     def _charge(self, n_read: int, n_written: int) -> None:
         with self._lock:
             self.charged.append((n_read, n_written))
-
-
-def tokens_read(body: dict[str, Any]) -> int:
-    """As this endpoint counts them: words, and three a message."""
-    return sum(len(message["content"].split()) + 3 for message in body["messages"])
 
 
 def in_schema(choice: Reply) -> Reply:

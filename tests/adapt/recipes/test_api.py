@@ -274,7 +274,7 @@ def test_the_environment_caps_every_run_and_states_price_and_rate(
     tmp_path: Path,
 ) -> None:
     server.choose = lambda messages: sampled(("label 00", "label 01"), [0.3, 0.7])
-    monkeypatch.setenv("PAYOFF_ENDPOINT_CAP", "1 USD a month")
+    monkeypatch.setenv("PAYOFF_ENDPOINT_CAP", "1 USD")
     monkeypatch.setenv("PAYOFF_ENDPOINT_BOOK", str(tmp_path / "book.db"))
     monkeypatch.setenv("PAYOFF_ENDPOINT_PRICE", "1000 2000 USD")
     monkeypatch.setenv("PAYOFF_ENDPOINT_REQUESTS_A_MINUTE", "100000")

@@ -162,7 +162,7 @@ def test_processes_and_a_kill_never_pass_the_cap(make: Make) -> None:
     assert budget.money_used == (30 + paid) * CENT
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -10,10 +10,9 @@ from payoff.adapt.backbones.find import find
 from payoff.adapt.backbones.installation import installed
 from payoff.adapt.backbones.tokenizer import load_tokenizer
 from payoff.adapt.recipes.api import ApiAttempt
-from payoff.artifact.runtime.label_schema import response_format
+from payoff.artifact.runtime.label_schema import format_text
 from payoff.artifact.runtime.request_options import TOKENS_A_MESSAGE, RequestOptions
 from payoff.core.errors import BackboneError
-from payoff.core.files import to_json
 
 _MARKS = 5  # of a message: <|im_start|>, the role, a line's end, <|im_end|>, a line's end (ChatML)
 _AROUND_LABEL = '{"label": ""}'
@@ -78,17 +77,17 @@ def job_of(attempt: ApiAttempt, texts: Sequence[str]) -> ApiJob:
             kept.add(key)
     name, count = _counter(attempt)
     labels = question.labels
-    schema = count(to_json(response_format(labels)))
+    schema = count(format_text(labels))
     before = [content for _, content in question.messages]
     n_messages = len(before) + 1
     same = schema + sum(count(content) for content in before)
     own = [count(question.about(text)[-1]["content"]) for text in missing.values()]
     read = sum(own) + len(own) * (same + _MARKS * n_messages)
+    asked = (question.about(text) for text in missing.values())
+    most_read = sum(_WAY.most_read(messages, labels) for messages in asked)
     if name:
-        most_read = sum(own) + len(own) * (same + TOKENS_A_MESSAGE * (n_messages + 1))
-    else:
-        asked = (question.about(text) for text in missing.values())
-        most_read = sum(_WAY.most_read(messages, labels) for messages in asked)
+        around = TOKENS_A_MESSAGE * (n_messages + 1)
+        most_read = min(most_read, sum(own) + len(own) * (same + around))
     each = count(_AROUND_LABEL) + sum(count(label) for label in labels) / len(labels)
     most_each = _WAY.most_written(question.max_answer_tokens)
     return ApiJob(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from payoff.artifact.runtime.label_schema import SCHEMA_TOKENS, response_format
+from payoff.artifact.runtime.label_schema import SCHEMA_TOKENS, format_text, response_format
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -74,7 +73,7 @@ class RequestOptions:
         """
         n = sum(_n_bytes(m["content"]) + TOKENS_A_MESSAGE for m in messages)
         if self.strict:
-            n += _n_bytes(json.dumps(response_format(labels))) + TOKENS_A_MESSAGE
+            n += _n_bytes(format_text(labels)) + TOKENS_A_MESSAGE
         return n
 
 
