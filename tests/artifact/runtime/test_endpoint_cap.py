@@ -225,11 +225,10 @@ def test_two_caps_hold_at_once(server: ChatServer, tmp_path: Path) -> None:
     one.budgets = (*one.budgets, small)
     assert asked(one, 0, 50) == "PF815"
     assert sum(map(sum, server.charged)) <= 100
-    # What the money's book reserved for an attempt that the other refused was given back, or is
-    # counted from above: nobody was charged more than it says.
-    used = one.budgets[0].money_used
-    assert used is not None
-    assert used >= Money.of(charged(server), "USD") * 0.001
+    # What the money's book had reserved for an attempt that the other refused was given back.
+    assert one.budgets[0].money_used == Money.of(charged(server), "USD") * 0.001
+    assert asked(one, 100, 1) == "PF815"
+    assert one.budgets[0].money_used == Money.of(charged(server), "USD") * 0.001
 
 
 def test_more_is_reserved_once_an_answer_took_more(server: ChatServer, tmp_path: Path) -> None:

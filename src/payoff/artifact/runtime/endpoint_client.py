@@ -261,6 +261,7 @@ class EndpointClient:
         httpx = require("httpx", "api", "asking an endpoint")
         body = {"model": self.model, "messages": [dict(m) for m in messages]}
         body |= way.body(most, labels)
+        headers = key_headers(self.base_url, self.key_variable)
         read, written = way.most_read(messages, labels), way.most_written(most)
         with self._reserved(read + self._excess[0], written + self._excess[1]) as settle:
             turn = self.rate.turn(read + written, stop)
@@ -270,7 +271,6 @@ class EndpointClient:
             with self._lock:
                 self.n_requests += 1
             try:
-                headers = key_headers(self.base_url, self.key_variable)
                 response = self._http.post(
                     f"{self.base_url}/chat/completions", json=body, headers=headers
                 )
@@ -298,15 +298,19 @@ class EndpointClient:
     def _reserved(self, read: int, written: int) -> Iterator[Settle]:
         """Reserve in every budget; what an attempt was charged is told to all."""
         with ExitStack() as stack:
-            told = [
-                stack.enter_context(budget.reserved(read, written, self.price))
-                for budget in self.budgets
-            ]
+            told: list[Settle] = []
 
             def settle(read: int, written: int) -> None:
                 for one in told:
                     one(read, written)
 
+            try:
+                for budget in self.budgets:
+                    held = budget.reserved(read, written, self.price)
+                    told.append(stack.enter_context(held))
+            except BaseException:
+                settle(0, 0)  # nothing was sent: those that had room get it back
+                raise
             yield settle
 
     def _compare(self, used: tuple[int, int], allowed: tuple[int, int]) -> None:
