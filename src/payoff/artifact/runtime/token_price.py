@@ -29,7 +29,7 @@ class TokenPrice:
     Example:
         >>> price = TokenPrice.parse("0.15 0.60 USD", where="here")
         >>> price.cost(2_000_000, 1_000_000)
-        Money(0.90 USD)
+        Money(0.90000000 USD)
     """
 
     read: Money
