@@ -261,7 +261,7 @@ def test_a_cap_in_money_holds_over_several_processes_and_a_tidied_folder(
     for _ in range(2):
         with pytest.raises(MachineError, match=r"PF815.*of 0.50 USD are spent or reserved"):
             started(bench, **money).logits(bench.validation)
-        shutil.rmtree(bench.folder)  # the answers are gone, the money is too
+        shutil.rmtree(bench.folder, ignore_errors=True)  # answers gone, money too
         assert 0 < sum(read + 2 * written for read, written in server.charged) <= 500
     with pytest.raises(MachineError, match=r"PF817.*cap of 0.50 USD.*PAYOFF_ENDPOINT_PRICE"):
         started(bench, max_money=0.5).logits(bench.validation)
