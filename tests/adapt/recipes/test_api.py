@@ -257,14 +257,14 @@ def test_a_cap_in_money_holds_over_several_processes_and_a_tidied_folder(
 ) -> None:
     bench = make("two classes")
     server.choose = answers(spoken(bench.labels))
-    money = {"max_money": 2.0, "input_price": 1000.0, "output_price": 2000.0}  # for a million
+    money = {"max_money": 1.0, "input_price": 1000.0, "output_price": 2000.0}  # for a million
     for _ in range(2):
-        with pytest.raises(MachineError, match=r"PF815.*of 2.00 USD are spent or reserved"):
+        with pytest.raises(MachineError, match=r"PF815.*of 1.00 USD are spent or reserved"):
             started(bench, **money).logits(bench.validation)
         shutil.rmtree(bench.folder, ignore_errors=True)  # answers gone, money too
-        assert 0 < sum(read + 2 * written for read, written in server.charged) <= 2000
-    with pytest.raises(MachineError, match=r"PF817.*cap of 2.00 USD.*PAYOFF_ENDPOINT_PRICE"):
-        started(bench, max_money=2.0).logits(bench.validation)
+        assert 0 < sum(read + 2 * written for read, written in server.charged) <= 1000
+    with pytest.raises(MachineError, match=r"PF817.*cap of 1.00 USD.*PAYOFF_ENDPOINT_PRICE"):
+        started(bench, max_money=1.0).logits(bench.validation)
 
 
 def test_the_environment_caps_every_run_and_states_price_and_rate(
