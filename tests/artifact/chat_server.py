@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import socket
 import threading
@@ -22,12 +23,13 @@ Reply = dict[str, Any]
 
 @dataclass
 class Fault:
-    """What is sent instead of an answer."""
+    """What is sent instead of an answer; one that is ``charged`` is paid for all the same."""
 
     status: int = 500
     body: bytes = b'{"error": {"message": "not now"}}'
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    charged: bool = False
 
 
 @dataclass
@@ -38,6 +40,10 @@ class ChatServer:
         faults: Sent first, one a request.
         key: Demanded of every request; none where empty.
         unknown: Options that it refuses with 400.
+        schema: Whether it holds an answer to the schema that it is told; else it does not mind it.
+        thoughts: Tokens that it writes beside every answer, allowed or not.
+        words: Counts the tokens of a text; words where nothing is said.
+        charged: Its books: tokens read and written that it charged for, one entry an attempt.
         bodies: All requests with a body that could be read, also those answered by a fault.
         most_at_once: Requests that were under way at the same time.
     """
@@ -47,8 +53,12 @@ class ChatServer:
     key: str = ""
     unknown: set[str] = field(default_factory=set)
     usage: bool = True
+    schema: bool = True
+    thoughts: int = 0
+    words: Callable[[str], int] = lambda text: len(text.split())
     delay_s: float = 0.0
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    charged: list[tuple[int, int]] = field(default_factory=list)
     most_at_once: int = 0
     url: str = ""
     _under_way: int = 0
@@ -72,6 +82,9 @@ class ChatServer:
             fault = self.faults.popleft() if self.faults else None
         try:
             if fault is not None:
+                if fault.charged:  # the most that it may: all it was allowed to write
+                    most = body.get("max_tokens") or body["max_completion_tokens"]
+                    self._charge(self._read(body), most)
                 time.sleep(fault.delay_s)
                 return Response(fault.body, fault.status, headers=fault.headers)
             if self.key and header != f"Bearer {self.key}":
@@ -86,17 +99,40 @@ class ChatServer:
                 self._under_way -= 1
 
     def _completion(self, body: dict[str, Any]) -> Response:
-        import json
-
         choice = self.choose(body["messages"])
+        if self.schema and "response_format" in body:
+            choice = in_schema(choice)
         if not body.get("logprobs"):
             choice.pop("logprobs", None)
         content: dict[str, Any] = {"choices": [choice], "model": body["model"]}
+        n_read = self._read(body)
+        n_written = self.words(choice["message"]["content"]) + self.thoughts
+        self._charge(n_read, n_written)
         if self.usage:
-            n_read = sum(len(message["content"].split()) + 3 for message in body["messages"])
-            n_written = len(choice["message"]["content"].split())
             content["usage"] = {"prompt_tokens": n_read, "completion_tokens": n_written}
         return Response(json.dumps(content).encode(), media_type="application/json")
+
+    def _read(self, body: dict[str, Any]) -> int:
+        """Tokens of the messages' texts, and three a message."""
+        return sum(self.words(message["content"]) + 3 for message in body["messages"])
+
+    def _charge(self, n_read: int, n_written: int) -> None:
+        with self._lock:
+            self.charged.append((n_read, n_written))
+
+
+def in_schema(choice: Reply) -> Reply:
+    """An answer as an object with the label alone, its tokens and all."""
+    content = choice["message"]["content"]
+    wrapped = said(json.dumps({"label": content}, ensure_ascii=False))
+    places = (choice.get("logprobs") or {}).get("content") if "logprobs" in choice else None
+    if not isinstance(places, list):
+        return {**choice, **wrapped}
+    before, after = (
+        [{"token": part, "logprob": 0.0, "top_logprobs": []} for part in parts]
+        for parts in (('{"', "label", '":', ' "'), ('"}',))
+    )
+    return {**wrapped, "logprobs": {"content": [*before, *places, *after]}}
 
 
 def said(text: str) -> Reply:

@@ -10,6 +10,7 @@ import click
 
 from payoff.cli.answer_trial import show_answers, tune_for_answers
 from payoff.cli.books import metered_project
+from payoff.cli.dry_run import show_dry_run
 from payoff.cli.entity_trial import show_entities, tune_for_entities
 from payoff.cli.source import Source, source_options
 from payoff.cli.sweep_table import show_sweep
@@ -53,6 +54,7 @@ _USUAL = {"answers": "lora"}
     help="Not one class a text: multi-label, ordinal, regression, entities or answers.",
 )
 @click.option("--order", default="", metavar="LOW,…,HIGH", help="Grades of the task ordinal.")
+@click.option("--dry-run", is_flag=True, help="Only price the job (recipe api); send nothing.")
 @track_option
 @click.option("--report", is_flag=True, help="Measure on the test rows too, once you have chosen.")
 @with_terminal
@@ -73,6 +75,7 @@ def command(
     processes: int,
     task: str,
     order: str,
+    dry_run: bool,
     track: str,
     report: bool,
 ) -> None:
@@ -85,6 +88,8 @@ def command(
 
     With --trials or --minutes it looks for better settings than the usual ones, and leaves those
     only where the validation rows tell the difference; --set keeps a setting as it is given.
+
+    With --dry-run and the recipe api it says what asking would cost, and asks nothing.
     """
     from payoff.adapt.recipes.usual import usual_recipe
     from payoff.plan.sweep import sweep
@@ -102,6 +107,7 @@ def command(
             "--trials": trials,
             "--minutes": minutes,
             "--track": track,
+            "--dry-run": dry_run,
         }
         _refuse(f"--task {task}", [option for option, given in needless.items() if given])
         _tune_for(
@@ -135,6 +141,11 @@ def command(
         "seed": seed,
         "runs": _runs(source),
     }
+    if dry_run:
+        needless = {"--earlier": earlier, "--trials": trials, "--minutes": minutes}
+        _refuse("--dry-run", [option for option, given in needless.items() if given])
+        show_dry_run(terminal, dataset, recipe, **how)
+        return
     with tracked(terminal, track, _runs(source), dataset) as listener:
         if not sought:
             before = source.beside(earlier).dataset() if earlier else None

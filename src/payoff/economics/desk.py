@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -276,6 +277,8 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
     Raises:
         ArtifactError: PF501 where there is none, PF502 where it was altered, PF503 where it is of
             a newer format, PF504 where a part of it does not work or it holds no policy.
+        MachineError: PF817 where the environment caps the money of an endpoint among its models
+            and nobody knows what a token costs there.
 
     Example:
         >>> load("support.payoff").decide("where is my card?").action  # doctest: +SKIP
@@ -293,10 +296,23 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
         cascade = None if section is None else CascadePolicy.from_dict(section)
         desk = Desk(artifact, Policy.from_dict(document), currency, cascade=cascade)
         artifact.warm()
+        _price_endpoints(artifact)
     except BaseException:
         artifact.close()
         raise
     return desk
+
+
+def _price_endpoints(artifact: Artifact) -> None:
+    """Tell models that somebody else serves what their tokens cost today, for a cap in money."""
+    for number, tier in enumerate(artifact.tiers):
+        if tier.kind == "endpoint":
+            from payoff.artifact.runtime.endpoint import EndpointRuntime
+            from payoff.economics.endpoint_price import price_client
+
+            runtime = artifact.runtime(number)
+            assert isinstance(runtime, EndpointRuntime)
+            price_client(runtime.client, on=datetime.now(UTC).date())
 
 
 def policy_document(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.adapt.recipes import recipe_named
+from payoff.adapt.recipes.api import ApiAttempt
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.recipes.searched import optional_settings, with_settings
 from payoff.adapt.workbench import Workbench
@@ -27,6 +28,7 @@ from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
 from payoff.data.later import came_later, one_after_the_other
 from payoff.data.splits import split
+from payoff.economics.endpoint_price import price_client
 from payoff.evidence.asked_latency import asked_latency
 from payoff.evidence.calibration import cross_fitted, fit_temperature
 from payoff.evidence.evidence import Evidence
@@ -141,7 +143,8 @@ def tune(
         AdaptError: PF401 for an unknown recipe; PF405 where it does not fit the data or the
             backbone; PF406 for a setting that it does not have; PF402 where training fails;
             PF410 where one of several processes is gone.
-        MachineError: PF803 where the extra ``tune`` is not installed.
+        MachineError: PF803 where the extra ``tune`` is not installed; PF811 to PF817 where an
+            endpoint is asked; see `payoff.artifact.runtime.endpoint_client`.
 
     Example:
         >>> trial = tune(tickets, "lora", backbone="minilm-l6")  # doctest: +SKIP
@@ -170,7 +173,8 @@ def tune(
     place = run.tier(candidate.key)
     spec = chosen.export(candidate, bench, run.attempt(rung(candidate, 1.0)), place)
     runtime = open_tier(spec, lambda name: (place / name).read_bytes())
-    if isinstance(runtime, EndpointRuntime):
+    if isinstance(runtime, EndpointRuntime) and isinstance(attempt, ApiAttempt):
+        runtime.client = attempt.client  # with its caps, its price and its rate
         runtime.remember(run.attempt(rung(candidate, 1.0)))  # no answer is paid for twice
     trial = _measured(
         candidate, bench, spec, place, runtime=runtime, parts=parts, report=report, seconds=seconds
@@ -297,6 +301,8 @@ def trained(
         training_of(bench, candidate),
         started(recipe, candidate, replace(bench, progress=keeper), processes=processes) as attempt,
     ):
+        if isinstance(attempt, ApiAttempt):
+            price_client(attempt.client, on=today_utc())
         for share in recipe.rungs:
             key = rung(candidate, share)
             kept = run.recorded(key)

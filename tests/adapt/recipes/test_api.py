@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,6 +150,7 @@ def test_usage_is_counted_and_told(
     make: Callable[..., Workbench], server: ChatServer, tmp_path: Path
 ) -> None:
     bench = make("two classes")
+    server.schema = False
     replies = deque(["label 00", "who knows", *["label 01"] * 18])
     server.choose = lambda messages: said(replies.popleft())
     attempt = started(bench, max_parallel=1)
@@ -217,6 +219,9 @@ def test_no_endpoint_no_candidate(
         ({"shots": -1}, "0 or more"),
         ({"max_parallel": 0}, "1 or more"),
         ({"max_tokens_total": -5}, "0 or more"),
+        ({"max_money": -5.0}, "0 or more"),
+        ({"input_price": 1.0}, "both prices"),
+        ({"currency": "dollars"}, "three capital letters"),
     ],
 )
 def test_wrong_settings_are_told(
@@ -239,12 +244,60 @@ def test_a_cap_holds_over_several_processes(
         attempt.logits(bench.validation)
     paid = len(server.bodies)
     assert 0 < paid < 20
-    assert PaidAnswers(bench.folder / "endpoint").tokens() <= 900
+    assert sum(map(sum, server.charged)) <= 900
     with pytest.raises(MachineError, match="PF815"):
         started(bench, max_tokens_total=900).logits(bench.validation)
-    more = started(bench, max_tokens_total=10_000)
+    more = started(bench, max_tokens_total=20_000)
     more.logits(bench.validation)
     assert len(server.bodies) == 20
+
+
+def test_a_cap_in_money_holds_over_several_processes_and_a_tidied_folder(
+    make: Callable[..., Workbench], server: ChatServer, answers: Any
+) -> None:
+    bench = make("two classes")
+    server.choose = answers(spoken(bench.labels))
+    money = {"max_money": 1.0, "input_price": 1000.0, "output_price": 2000.0}  # for a million
+    for _ in range(2):
+        with pytest.raises(MachineError, match=r"PF815.*of 1.00 USD are spent or reserved"):
+            started(bench, **money).logits(bench.validation)
+        shutil.rmtree(bench.folder, ignore_errors=True)  # answers gone, money too
+        assert 0 < sum(read + 2 * written for read, written in server.charged) <= 1000
+    with pytest.raises(MachineError, match=r"PF817.*cap of 1.00 USD.*PAYOFF_ENDPOINT_PRICE"):
+        started(bench, max_money=1.0).logits(bench.validation)
+
+
+def test_the_environment_caps_every_run_and_states_price_and_rate(
+    make: Callable[..., Workbench],
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    server.choose = lambda messages: sampled(("label 00", "label 01"), [0.3, 0.7])
+    monkeypatch.setenv("PAYOFF_ENDPOINT_CAP", "1 USD")
+    monkeypatch.setenv("PAYOFF_ENDPOINT_BOOK", str(tmp_path / "book.db"))
+    monkeypatch.setenv("PAYOFF_ENDPOINT_PRICE", "1000 2000 USD")
+    monkeypatch.setenv("PAYOFF_ENDPOINT_REQUESTS_A_MINUTE", "100000")
+    bench, other = make("two classes"), make("two classes", folder="elsewhere")
+    client = started(bench, tokens_a_minute=10_000_000).client
+    assert (client.rate.requests, client.rate.tokens) == (100_000, 10_000_000)
+    for one in (bench, other):
+        with pytest.raises(MachineError, match=r"PF815.*of 1.00 USD"):
+            started(one, shots=4).logits(one.validation)
+    assert 0 < sum(read + 2 * written for read, written in server.charged) <= 1000
+
+
+def test_answers_beyond_their_allowance_are_told(
+    make: Callable[..., Workbench], server: ChatServer
+) -> None:
+    bench = make("two classes")
+    server.choose = lambda messages: said("label 00")
+    server.thoughts = 500
+    attempt = started(bench)
+    attempt.logits(bench.validation)
+    assert "PF818 tiny: 20 answers took more tokens than they were allowed" in said_by(bench)
+    (budget,) = attempt.client.budgets
+    assert budget.tokens_used == sum(map(sum, server.charged)), "counted as charged"
 
 
 def test_failures_in_between_cost_nothing_that_was_paid(

@@ -18,9 +18,9 @@ from tests.artifact.chat_server import ChatServer, Fault, said, sampled, serving
 from payoff.artifact.runtime import open_tier
 from payoff.artifact.runtime.answered_label import Answer
 from payoff.artifact.runtime.endpoint import EndpointRuntime, Question
+from payoff.artifact.runtime.endpoint_budget import EndpointBudget
 from payoff.artifact.runtime.endpoint_client import EndpointClient
 from payoff.artifact.runtime.paid_answers import FILE, PaidAnswers
-from payoff.artifact.runtime.token_budget import TokenBudget
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError, DataError, MachineError
 
@@ -209,6 +209,7 @@ def test_garbage_is_told(server: ChatServer, body: bytes) -> None:
     ],
 )
 def test_probabilities_that_cannot_be_read_are_left_out(server: ChatServer, logprobs: Any) -> None:
+    server.schema = False
     server.choose = lambda messages: {**said("Refund!"), "logprobs": logprobs}
     one = runtime(server)
     scores = one.logits(TEXTS[:1])
@@ -224,6 +225,9 @@ def test_options_that_an_endpoint_does_not_know_are_left_out(server: ChatServer)
     assert one.n_unscored == 5
     assert len(server.bodies) == 2 + 5  # found out once
     server.unknown = {"max_tokens", "temperature"}
+    assert runtime(server).logits(TEXTS[:1]).argmax() == 0
+    assert server.bodies[-1]["max_completion_tokens"] == 24 + 16
+    server.unknown = {"max_tokens", "temperature", "response_format"}
     assert runtime(server).logits(TEXTS[:1]).argmax() == 0
     assert server.bodies[-1]["max_completion_tokens"] == 24
 
@@ -273,20 +277,19 @@ def test_an_artifact_cannot_have_a_key_sent_to_its_maker(
 
 
 def test_the_cap_on_tokens_is_never_passed(server: ChatServer, tmp_path: Path) -> None:
-    paid = PaidAnswers(tmp_path)
+    paid, book = PaidAnswers(tmp_path), tmp_path / "book.db"
     server.delay_s = 0.02
     texts = [f"{text} {number}" for number in range(8) for text in TEXTS]
-    one = runtime(server, paid=paid, budget=TokenBudget(500), max_parallel=4)
+    one = runtime(server, paid=paid, budgets=(EndpointBudget(book, tokens=900),), max_parallel=4)
     with pytest.raises(MachineError, match="PF815"):
         one.logits(texts)
-    assert 0 < paid.tokens() == one.client.budget.used <= 500
+    assert 0 < sum(map(sum, server.charged)) == one.client.budgets[0].tokens_used <= 900
     assert len(paid) == len(server.bodies) < 40
-    # With the cap taken from what is kept, a second process asks nothing more.
+    # A second process with the same book asks for no more than what is left.
     again = PaidAnswers(tmp_path)
-    asked = len(server.bodies)
     with pytest.raises(MachineError, match="PF815"):
-        runtime(server, paid=again, budget=TokenBudget(500, used=again.tokens())).logits(texts)
-    assert len(server.bodies) <= asked + 2
+        runtime(server, paid=again, budgets=(EndpointBudget(book, tokens=900),)).logits(texts)
+    assert sum(map(sum, server.charged)) <= 900
     runtime(server, paid=again).logits(texts)
     assert len(again) == 40
 
@@ -299,6 +302,7 @@ def test_tokens_that_are_not_counted_are_taken_from_above(server: ChatServer) ->
 
 
 def test_answers_without_a_label_are_uniform_and_counted(server: ChatServer) -> None:
+    server.schema = False
     replies = deque(["I cannot say.", "", "card", "refund or card lost", "REFUND."])
     server.choose = lambda messages: said(replies.popleft())
     one = runtime(server, max_parallel=1)

@@ -2,14 +2,15 @@
 
 Nothing is trained. The model is told the labels, what they mean where that is known, and some
 examples if wanted, and answers with one of them. Texts leave this machine; every answer is paid
-for once, and kept in the run's folder by the hash of its question.
+for once, and kept in the run's folder by the hash of its question. What a run may use at most, in
+tokens or in money, is held by a book beside that folder, attempt by attempt.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,12 +26,15 @@ from payoff.adapt.recipes.shots import in_turn
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.runtime.answered_label import Answer
 from payoff.artifact.runtime.endpoint import MEMBER, EndpointRuntime, Question
+from payoff.artifact.runtime.endpoint_budget import EndpointBudget
 from payoff.artifact.runtime.endpoint_client import EndpointClient
+from payoff.artifact.runtime.endpoint_limits import EndpointLimits
 from payoff.artifact.runtime.paid_answers import FILE, PaidAnswers
-from payoff.artifact.runtime.token_budget import TokenBudget
+from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import disk_errors, whole_folder, write_bytes, write_json
+from payoff.core.money import Money
 
 ENDPOINT, MODEL = "PAYOFF_ENDPOINT", "PAYOFF_ENDPOINT_MODEL"
 """Environment variables that name an endpoint and a model there."""
@@ -62,6 +66,15 @@ class Api:
         shots: Examples told before every text; 0 for none.
         max_parallel: Requests under way at once.
         max_tokens_total: Tokens that a run may use, read and written; 0 for no cap.
+        max_money: Money that a run may use, in ``currency``; 0 for no cap. It stands beside the
+            cap that the environment may state for all runs and services.
+        currency: Of the cap and the prices.
+        input_price: Price of a million tokens read; 0 for the dated price of the model.
+        output_price: Price of a million tokens written; likewise.
+        requests_a_minute: Requests that may be begun in any minute; 0 for no limit.
+        tokens_a_minute: Tokens, read and written; likewise.
+        tokenizer: A backbone, or a folder with a ``tokenizer.json``, whose tokens a dry run
+            counts; the model's own where that is installed, else bytes.
         max_answer_tokens: Longest answer; 0 for what the longest label needs. A model that
             thinks before it answers needs more.
 
@@ -82,6 +95,19 @@ class Api:
         ("max_tokens_total", _FIRST_CAP),
         ("max_answer_tokens", 0),
     )
+    more: tuple[tuple[str, Any], ...] = (
+        ("max_money", 0.0),
+        ("currency", "USD"),
+        ("input_price", 0.0),
+        ("output_price", 0.0),
+        ("requests_a_minute", 0),
+        ("tokens_a_minute", 0),
+        ("tokenizer", ""),
+    )
+
+    def optional(self, candidate: Candidate, bench: Workbench) -> dict[str, Any]:
+        """Settings that a candidate names only where they differ from these."""
+        return dict(self.more)
 
     def standard(self, bench: Workbench) -> list[Candidate]:
         """The endpoint that the environment names; none where it names none."""
@@ -105,12 +131,22 @@ class Api:
 
         Raises:
             AdaptError: PF406 for a wrong setting.
-            MachineError: PF803 without httpx; PF811 without a key that may be sent.
+            MachineError: PF803 without httpx; PF811 without a key that may be sent; PF817 where a
+                cap is stated that cannot be held.
         """
-        _check(candidate)
-        attempt = ApiAttempt(candidate, bench)
+        attempt = self.unasked(candidate, bench)
         attempt.client.check()
         return attempt
+
+    def unasked(self, candidate: Candidate, bench: Workbench) -> ApiAttempt:
+        """The same without a key, to see what would be asked.
+
+        Raises:
+            AdaptError: PF406 for a wrong setting.
+        """
+        settings = dict(self.more) | dict(candidate.settings)
+        _check(settings)
+        return ApiAttempt(candidate, bench, settings)
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """The question; neither the key nor any text but the examples told."""
@@ -134,6 +170,7 @@ class ApiAttempt:
 
     candidate: Candidate
     bench: Workbench
+    settings: dict[str, Any]
     _asked: dict[str, Answer] = field(default_factory=dict)
 
     @cached_property
@@ -143,32 +180,50 @@ class ApiAttempt:
 
     @cached_property
     def client(self) -> EndpointClient:
-        """Who asks."""
+        """Who asks: within the run's own caps and those that the environment states."""
+        said, limits = self.settings, EndpointLimits.of()
         return EndpointClient(
-            self.candidate["base_url"],
-            self.candidate["model"],
-            key_variable=self.candidate["key_variable"],
-            max_parallel=self.candidate["max_parallel"],
+            said["base_url"],
+            said["model"],
+            key_variable=said["key_variable"],
+            max_parallel=said["max_parallel"],
             paid=self.paid,
-            budget=TokenBudget(self.candidate["max_tokens_total"], used=self.paid.tokens()),
+            budgets=(*self._budgets(), *limits.budgets()),
+            price=_price(said) or limits.price,
+            rate=limits.rate(
+                said["base_url"],
+                requests=said["requests_a_minute"],
+                tokens=said["tokens_a_minute"],
+            ),
         )
+
+    def _budgets(self) -> tuple[EndpointBudget, ...]:
+        """The run's own caps; their book outlives the run's activations."""
+        money = None
+        if self.settings["max_money"]:
+            money = Money.of(self.settings["max_money"], self.settings["currency"])
+        tokens = self.settings["max_tokens_total"]
+        if money is None and not tokens:
+            return ()
+        place = self.bench.folder.with_name(f"{self.bench.folder.name}.endpoint.db")
+        return (EndpointBudget(place, money=money, tokens=tokens),)
 
     @cached_property
     def question(self) -> Question:
         """What is asked about each text."""
-        bench, candidate = self.bench, self.candidate
-        template = candidate["template"]
+        bench, said = self.bench, self.settings
+        template = said["template"]
         if template == "auto":
             template = "chinese" if is_chinese(bench.texts) else "english"
         names = spoken(bench.labels)
         meanings = meanings_of(bench.labels, bench.descriptions)
         messages = [("system", instruction(names, meanings, template=template))]
         order = in_turn(bench.targets, bench.train, seed=bench.seed)
-        for row in order[: candidate["shots"]].tolist():
+        for row in order[: said["shots"]].tolist():
             messages.append(("user", bench.texts[row][:_MAX_CHARACTERS]))
             messages.append(("assistant", names[bench.targets[row]]))
         longest = max(len(name.encode()) for name in names)
-        most = candidate["max_answer_tokens"] or longest + _SPARE_TOKENS
+        most = said["max_answer_tokens"] or longest + _SPARE_TOKENS
         return Question(tuple(messages), "", "", names, _MAX_CHARACTERS, most)
 
     def advance(self, share: float) -> None:
@@ -179,15 +234,14 @@ class ApiAttempt:
         """Scores from the answers, ``(len(rows), n_labels)``.
 
         Raises:
-            MachineError: PF811 to PF816; see `EndpointClient.ask`.
+            MachineError: PF811 to PF817; see `EndpointClient.ask`.
         """
         texts = [self.bench.texts[row] for row in rows]
         runtime = EndpointRuntime(self.client, self.question)
         listener = self.bench.progress
         scores = runtime.logits(texts, lambda n: listener.step("asking", n, len(texts)))
-        most = self.question.max_answer_tokens
         for text in texts:
-            key = self.client.key_of(self.question.about(text), most)
+            key = runtime.key_of(text)
             answer = self.paid.get(key)
             assert answer is not None
             self._asked[key] = answer
@@ -197,12 +251,9 @@ class ApiAttempt:
     def _tell(self, runtime: EndpointRuntime) -> None:
         """What a person should know of these answers."""
         n, listener = runtime.n_answers, self.bench.progress
-        if runtime.n_unparsed:
-            share = runtime.n_unparsed / n
-            listener.say(
-                f"{self.candidate['model']}: {runtime.n_unparsed:,} of {n:,} answers ({share:.1%})"
-                " name no label; their scores are uniform"
-            )
+        for finding in runtime.findings():
+            if finding.failed:
+                listener.say(f"{finding.code} {finding.detail}. {finding.mend}")
         if runtime.n_unscored:
             listener.say(
                 f"{self.candidate['model']}: {runtime.n_unscored:,} of {n:,} answers come without"
@@ -260,25 +311,38 @@ def instruction(names: Sequence[str], meanings: Sequence[str], *, template: str)
     return "\n".join([wish, heading, *listed])
 
 
-def _check(candidate: Candidate) -> None:
+def _price(settings: Mapping[str, Any]) -> TokenPrice | None:
+    """What a token costs, where the settings state it."""
+    read, written = settings["input_price"], settings["output_price"]
+    if not read and not written:
+        return None
+    return TokenPrice.of_million(read, written, settings["currency"], "settings of the recipe")
+
+
+def _check(settings: Mapping[str, Any]) -> None:
     """Refuse values that no setting has.
 
     Raises:
         AdaptError: PF406.
     """
-    parts = urlsplit(candidate["base_url"])
+    parts = urlsplit(settings["base_url"])
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _wrong("base_url", candidate["base_url"], "an address such as https://host/v1")
+        raise _wrong("base_url", settings["base_url"], "an address such as https://host/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise _wrong("base_url", "an address with more than a host and a path", "no secret in it")
-    if not candidate["model"]:
+    if not settings["model"]:
         raise _wrong("model", "''", f"a name; or set {MODEL}")
-    if candidate["template"] not in ("auto", *TEMPLATES):
-        raise _wrong("template", candidate["template"], f"auto, {', '.join(TEMPLATES)}")
-    least = {"shots": 0, "max_parallel": 1, "max_tokens_total": 0, "max_answer_tokens": 0}
-    for setting, lowest in least.items():
-        if candidate[setting] < lowest:
-            raise _wrong(setting, candidate[setting], f"{lowest} or more")
+    if settings["template"] not in ("auto", *TEMPLATES):
+        raise _wrong("template", settings["template"], f"auto, {', '.join(TEMPLATES)}")
+    for setting, usual in (*Api.defaults, *Api.more):
+        lowest = 1 if setting == "max_parallel" else 0
+        if isinstance(usual, int | float) and settings[setting] < lowest:
+            raise _wrong(setting, settings[setting], f"{lowest} or more")
+    if bool(settings["input_price"]) != bool(settings["output_price"]):
+        raise _wrong("output_price", settings["output_price"], "both prices, or neither")
+    currency = settings["currency"]
+    if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+        raise _wrong("currency", currency, "three capital letters such as USD, EUR, CNY")
 
 
 def _wrong(setting: str, found: Any, expected: str) -> AdaptError:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 
+_LONGEST_KEY = 200  # characters: file systems take 255, and rungs and drafts add some
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -47,12 +49,12 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """The same as the name of a folder; a hash tells apart what that makes alike."""
+        """The same as the name of a folder; a hash tells apart what that makes alike or cuts."""
 
         def kept(text: str) -> str:
             return "".join(c if c.isascii() and (c.isalnum() or c in "-=.") else "_" for c in text)
 
-        if kept(self.backbone) == self.backbone:
+        if kept(self.backbone) == self.backbone and len(self.name) <= _LONGEST_KEY:
             return kept(self.name)
         return f"{kept(self.name)[:100]}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 

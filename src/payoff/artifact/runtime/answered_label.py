@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from payoff.artifact.runtime.label_schema import strict_label, value_tokens
+
 _THOUGHTS = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
 _QUOTED = re.compile(r"[\"'`*“‘「《]+([^\"'`*”’」》\n]+)[\"'`*”’」》]+")
 _SURE = 0.9  # of the answered label, where the endpoint gives no probabilities
@@ -43,6 +45,7 @@ class Answer:
         output_tokens: Tokens written; likewise.
         metered: Whether the endpoint counted them.
         seconds: From the first try to the answer.
+        strict: Whether the endpoint was held to a schema: what does not fit it is no answer.
     """
 
     text: str
@@ -51,6 +54,7 @@ class Answer:
     output_tokens: int = 0
     metered: bool = True
     seconds: float = 0.0
+    strict: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -62,6 +66,7 @@ class Answer:
             "output_tokens": self.output_tokens,
             "metered": self.metered,
             "seconds": self.seconds,
+            "strict": self.strict,
         }
 
     @classmethod
@@ -128,7 +133,8 @@ def label_logits(answer: Answer, labels: Sequence[str]) -> tuple[npt.NDArray[np.
     With probabilities of tokens, each alternative to an answered token gives its probability to
     the labels that it would have begun, in equal parts; what falls on none is spread over all.
     Without, the answered label gets 0.9 and the others share the rest: how far such an answer
-    can be trusted is for calibration on labelled rows to say.
+    can be trusted is for calibration on labelled rows to say. An answer that was held to a schema
+    and does not fit it names no label, whatever its tokens.
 
     Args:
         answer: What the endpoint gave.
@@ -144,8 +150,11 @@ def label_logits(answer: Answer, labels: Sequence[str]) -> tuple[npt.NDArray[np.
         [0.31, 0.69]
     """
     n_labels = len(labels)
-    named = named_label(answer.text, labels)
-    mass = _mass(answer.tokens, [folded(label) for label in labels])
+    named = (strict_label if answer.strict else named_label)(answer.text, labels)
+    if answer.strict and named is None:
+        return np.full(n_labels, -np.log(n_labels), np.float32), False
+    tokens = value_tokens(answer.tokens) if answer.strict else answer.tokens
+    mass = _mass(tokens, [folded(label) for label in labels])
     if mass.sum() < _ENOUGH:
         if named is None:
             return np.full(n_labels, -np.log(n_labels), np.float32), False

@@ -44,16 +44,24 @@ def read_reply(content: bytes, where: str, *, most_tokens: int) -> Answer:
         ) from error
     usage = found.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    counted = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-    metered = all(type(count) is int and count >= 0 for count in counted)
-    n_input, n_output = counted if metered else (most_tokens, 0)
+    counted = _counted(usage)
+    n_input, n_output = counted or (most_tokens, 0)
     return Answer(
         text if isinstance(text, str) else "",
         _tokens(choice.get("logprobs")),
-        input_tokens=n_input or 0,
-        output_tokens=n_output or 0,
-        metered=metered,
+        input_tokens=n_input,
+        output_tokens=n_output,
+        metered=counted is not None,
     )
+
+
+def _counted(usage: dict[str, Any]) -> tuple[int, int] | None:
+    """Tokens read and written; thoughts that only the total counts were written too."""
+    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if type(read) is not int or type(written) is not int or read < 1 or written < 0:
+        return None  # no question is read for nothing
+    total = usage.get("total_tokens")
+    return read, max(written, total - read) if type(total) is int else written
 
 
 def _tokens(logprobs: Any) -> tuple[AnswerToken, ...]:

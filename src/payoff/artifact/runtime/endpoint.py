@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 from payoff.artifact.runtime.answered_label import Answer, label_logits
 from payoff.artifact.runtime.endpoint_client import EndpointClient
+from payoff.artifact.runtime.endpoint_limits import EndpointLimits
 from payoff.artifact.runtime.paid_answers import PaidAnswers
 from payoff.artifact.texts import check_texts
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError
+from payoff.core.findings import Finding, Status
 
 MEMBER = "endpoint.json"
 _ROLES = {"system", "developer", "user", "assistant"}
@@ -139,9 +141,13 @@ class EndpointRuntime:
     ) -> EndpointRuntime:
         """Make the tier ready; see `payoff.artifact.runtime.open_tier`. Nothing is asked yet.
 
+        A cap in money, the price of a token and a rate are those that the environment states; see
+        `payoff.artifact.runtime.endpoint_limits`.
+
         Raises:
             ArtifactError: PF504 where ``endpoint.json`` or a setting cannot be used.
-            MachineError: PF803 without httpx, PF811 without a key that may be sent.
+            MachineError: PF803 without httpx; PF811 without a key that may be sent; PF817, PF801
+                or PF802 where a cap that is stated cannot be held.
         """
         question = Question.from_json(read(MEMBER))
         if n_labels is not None and n_labels != len(question.labels):
@@ -153,11 +159,15 @@ class EndpointRuntime:
         parallel = spec.settings.get("max_parallel", 4)
         if type(parallel) is not int or parallel < 1:
             raise _broken(f"tier '{spec.name}', max_parallel is {parallel!r}", "1 or more")
+        limits = EndpointLimits.of()
         client = EndpointClient(
             str(found["base_url"]),
             str(found["model"]),
             key_variable=str(found["key_variable"]),
             max_parallel=parallel,
+            budgets=limits.budgets(),
+            price=limits.price,
+            rate=limits.rate(str(found["base_url"])),
         )
         client.check()
         return cls(client, question)
@@ -177,12 +187,20 @@ class EndpointRuntime:
 
         Raises:
             DataError: PF105 where a text is unusable.
-            MachineError: PF811 to PF816; see `EndpointClient.ask`.
+            MachineError: PF811 to PF817; see `EndpointClient.ask`.
         """
         check_texts(texts)
-        questions = [self.question.about(text) for text in texts]
-        most = self.question.max_answer_tokens
-        return self.client.ask(questions, max_answer_tokens=most, tell=tell)
+        return self.client.ask(
+            [self.question.about(text) for text in texts],
+            max_answer_tokens=self.question.max_answer_tokens,
+            labels=self.question.labels,
+            tell=tell,
+        )
+
+    def key_of(self, text: str) -> str:
+        """What `PaidAnswers` keeps the answer about a text under."""
+        asked = self.question
+        return self.client.key_of(asked.about(text), asked.max_answer_tokens, asked.labels)
 
     def logits(
         self, texts: Sequence[str], tell: Callable[[int], object] | None = None
@@ -191,7 +209,7 @@ class EndpointRuntime:
 
         Raises:
             DataError: PF105 where a text is unusable.
-            MachineError: PF811 to PF816; see `EndpointClient.ask`.
+            MachineError: PF811 to PF817; see `EndpointClient.ask`.
         """
         answers = self.answers(texts, tell)
         scores = np.empty((len(answers), len(self.question.labels)), np.float32)
@@ -204,6 +222,31 @@ class EndpointRuntime:
             self.n_unparsed += n_unparsed
             self.n_unscored += sum(not answer.tokens for answer in answers)
         return scores
+
+    def findings(self) -> list[Finding]:
+        """Whether every answer so far named a label (PF819) and kept to its tokens (PF818)."""
+        model, n_beyond = self.client.model, self.client.n_beyond
+        counts = {
+            ("PF818", "Every answer takes the tokens that it is allowed"): (
+                n_beyond,
+                f"{n_beyond:,} answers took more tokens than they were allowed; they are counted, "
+                "and more is reserved for the next ones",
+                "State a larger max_answer_tokens: the cap is sure only where none takes more.",
+            ),
+            ("PF819", "Every answer names one of the labels"): (
+                self.n_unparsed,
+                f"{self.n_unparsed:,} of {self.n_answers:,} answers "
+                f"({self.n_unparsed / max(1, self.n_answers):.1%}) name no label; their scores "
+                "are uniform",
+                "Try another model, or tell it more: descriptions of the labels, or shots.",
+            ),
+        }
+        return [
+            Finding(code, title, Status.FAILED, f"{model}: {detail}", mend, n_affected=n)
+            if n
+            else Finding(code, title, Status.PASSED if self.n_answers else Status.NOT_CHECKED)
+            for (code, title), (n, detail, mend) in counts.items()
+        ]
 
 
 def _broken(found: str, expected: str) -> ArtifactError:

@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from payoff.artifact.runtime.answered_label import Answer
 from payoff.artifact.runtime.chat_reply import complaint, read_reply, retry_after_s
+from payoff.artifact.runtime.endpoint_budget import EndpointBudget, Settle, unpriced
+from payoff.artifact.runtime.endpoint_key import key_headers
+from payoff.artifact.runtime.label_schema import is_object
 from payoff.artifact.runtime.paid_answers import PaidAnswers, question_key
-from payoff.artifact.runtime.token_budget import TokenBudget
+from payoff.artifact.runtime.rate_limit import RateLimit
+from payoff.artifact.runtime.request_options import Messages, RequestOptions
+from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.core.errors import MachineError
 from payoff.core.extras import require
 
-NO_KEY = "none"
-"""Value of ``key_variable`` for an endpoint that needs no key."""
+TRIES = 6
+"""How often a question is sent before it is given up."""
 
-Messages = Sequence[Mapping[str, str]]
-
-_TRIES = 6
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
-_TOKENS_A_MESSAGE = 16  # what a chat's own marks take, from above
-_ALTERNATIVES = 20  # the most that OpenAI gives
 _BUSY = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
-# What an endpoint may not know is left out in turn: probabilities first, then the older name.
-_VARIANTS: tuple[Callable[[int], dict[str, Any]], ...] = (
-    lambda most: {
-        "temperature": 0,
-        "max_tokens": most,
-        "logprobs": True,
-        "top_logprobs": _ALTERNATIVES,
-    },
-    lambda most: {"temperature": 0, "max_tokens": most, "logprobs": True, "top_logprobs": 5},
-    lambda most: {"temperature": 0, "max_tokens": most},
-    lambda most: {"max_completion_tokens": most},
-)
+_MAY_BE_CHARGED = {408, 409, 425, 499}  # among those that blame the request
+# Nothing was sent: no connection, or none to be had.
+_UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One attempt: an answer, or why there is none."""
+
+    answer: Answer | None = None
+    status: int = 0
+    told: str = ""
+    wait_s: float | None = None
 
 
 @dataclass
 class EndpointClient:
     """A client of one model at one endpoint; safe to use from several threads.
+
+    Every attempt, be it the first, a repetition or one with fewer options, reserves the most that
+    it can cost in each budget before it is sent. Where nobody knows how an attempt ended (no
+    answer in time, a broken line, an error of the server), what it reserved stays spent.
 
     Args:
         base_url: Such as ``"https://api.openai.com/v1"``.
@@ -58,7 +62,13 @@ class EndpointClient:
         timeout_s: Longest time without a sign of the endpoint.
         first_wait_s: Before the second try; doubled with each try.
         paid: Answers that need no request.
-        budget: Tokens that may be used.
+        budgets: What may be spent; all of them hold.
+        price: Of a token; needed where a budget caps money.
+        rate: How fast it may be asked.
+
+    Attributes:
+        n_requests: Attempts that were sent.
+        n_beyond: Answers for which more tokens were charged than they were allowed.
 
     Example:
         >>> client = EndpointClient("http://127.0.0.1:8000/v1", "small", key_variable="none")
@@ -76,9 +86,14 @@ class EndpointClient:
     timeout_s: float = field(default=60.0, kw_only=True)
     first_wait_s: float = field(default=_FIRST_WAIT_S, kw_only=True)
     paid: PaidAnswers | None = field(default=None, kw_only=True)
-    budget: TokenBudget = field(default_factory=TokenBudget, kw_only=True)
+    budgets: tuple[EndpointBudget, ...] = field(default=(), kw_only=True)
+    price: TokenPrice | None = field(default=None, kw_only=True)
+    rate: RateLimit = field(default_factory=RateLimit, kw_only=True)
     n_requests: int = field(default=0, init=False)
-    _variant: int = field(default=0, init=False)
+    n_beyond: int = field(default=0, init=False)
+    _ways: dict[bool, RequestOptions] = field(default_factory=dict, init=False)
+    _holds_schema: bool = field(default=False, init=False)
+    _excess: tuple[int, int] = field(default=(0, 0), init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
@@ -92,18 +107,33 @@ class EndpointClient:
                 to an address that nobody confirmed.
         """
         require("httpx", "api", "asking an endpoint")
-        self._headers()
+        key_headers(self.base_url, self.key_variable)
 
-    def key_of(self, messages: Messages, max_answer_tokens: int) -> str:
+    def check_price(self, why: str = "") -> None:
+        """Whether a cap in money can be held.
+
+        Args:
+            why: Why there is no price, where that is known.
+
+        Raises:
+            MachineError: PF817 where money is capped and no price in its currency is known.
+        """
+        for budget in self.budgets:
+            cap, price = budget.money, self.price
+            if cap is not None and (price is None or price.currency != cap.currency):
+                raise unpriced(cap, price, f"model '{self.model}' at {self.base_url}", why)
+
+    def key_of(self, messages: Messages, max_answer_tokens: int, labels: Sequence[str] = ()) -> str:
         """What `PaidAnswers` keeps the answer under."""
         asked = [dict(message) for message in messages]
-        return question_key(self.base_url, self.model, asked, max_answer_tokens)
+        return question_key(self.base_url, self.model, asked, max_answer_tokens, labels)
 
     def ask(
         self,
         questions: Sequence[Messages],
         *,
         max_answer_tokens: int,
+        labels: Sequence[str] = (),
         tell: Callable[[int], object] | None = None,
     ) -> list[Answer]:
         """Answers to chats, in their order; the same question is asked once.
@@ -111,14 +141,16 @@ class EndpointClient:
         Args:
             questions: ``n`` chats.
             max_answer_tokens: Longest answer.
+            labels: Held to one of these by a schema, where the endpoint takes one.
             tell: Called with the number of requests done so far.
 
         Raises:
             MachineError: PF811 and PF812 for the key; PF813 where the endpoint cannot be reached
                 or stays busy; PF814 for an answer that is none; PF815 at the cap; PF816 where it
-                refuses the request. What was answered by then is kept.
+                refuses the request; PF817 where money is capped and no price is known. What was
+                answered by then is kept.
         """
-        keys = [self.key_of(question, max_answer_tokens) for question in questions]
+        keys = [self.key_of(question, max_answer_tokens, labels) for question in questions]
         found: dict[str, Answer] = {}
         missing: dict[str, Messages] = {}
         for key, question in zip(keys, questions, strict=True):
@@ -129,24 +161,26 @@ class EndpointClient:
                 missing[key] = question
         if missing:
             self.check()
+            self.check_price()
             _ = self._http  # made once, before threads ask for it
-            found |= self._asked(missing, max_answer_tokens, tell)
+            found |= self._asked(missing, max_answer_tokens, tuple(labels), tell)
         return [found[key] for key in keys]
 
     def _asked(
         self,
         missing: Mapping[str, Messages],
         most: int,
+        labels: tuple[str, ...],
         tell: Callable[[int], object] | None,
     ) -> dict[str, Answer]:
-        if len(missing) == 1:  # a service's single request needs no threads
-            return {key: self._paid_for(key, q, most, None) for key, q in missing.items()}
         stop = threading.Event()
+        if len(missing) == 1:  # a service's single request needs no threads
+            return {key: self._paid_for(key, q, most, labels, stop) for key, q in missing.items()}
         found: dict[str, Answer] = {}
         with ThreadPoolExecutor(self.max_parallel) as pool:
             try:
                 under_way: dict[Future[Answer], str] = {
-                    pool.submit(self._paid_for, key, question, most, stop): key
+                    pool.submit(self._paid_for, key, question, most, labels, stop): key
                     for key, question in missing.items()
                 }
                 for future in as_completed(under_way):
@@ -160,40 +194,41 @@ class EndpointClient:
         return found
 
     def _paid_for(
-        self, key: str, messages: Messages, most: int, stop: threading.Event | None
+        self,
+        key: str,
+        messages: Messages,
+        most: int,
+        labels: tuple[str, ...],
+        stop: threading.Event,
     ) -> Answer:
-        n_bytes = sum(len(m["content"].encode()) + _TOKENS_A_MESSAGE for m in messages)
-        reserve = n_bytes + most  # a token is a byte or more
-        with self.budget.reserved(reserve) as settle:
-            begun = time.perf_counter()
-            answer = self._tried(messages, most, stop or threading.Event(), reserve)
-            answer = replace(answer, seconds=round(time.perf_counter() - begun, 4))
-            settle(answer.input_tokens + answer.output_tokens)
-            if self.paid is not None:
-                self.paid.keep(key, answer)
+        begun = time.perf_counter()
+        answer = self._tried(messages, most, labels, stop)
+        answer = replace(answer, seconds=round(time.perf_counter() - begun, 4))
+        if self.paid is not None:
+            self.paid.keep(key, answer)
         return answer
 
-    def _tried(self, messages: Messages, most: int, stop: threading.Event, reserve: int) -> Answer:
+    def _tried(
+        self, messages: Messages, most: int, labels: tuple[str, ...], stop: threading.Event
+    ) -> Answer:
         """One question, until it is answered or hopeless."""
-        tries, told, variant = 0, "", self._variant
-        while tries < _TRIES and not stop.is_set():
-            response, told = self._sent(messages, _VARIANTS[variant](most))
-            wait: float | None = None
-            if response is not None:
-                if response.status_code == 200:
-                    answer = read_reply(response.content, self.base_url, most_tokens=reserve)
-                    self._variant = variant  # known to work
-                    return answer
-                if response.status_code in (400, 422) and variant + 1 < len(_VARIANTS):
-                    variant += 1
-                    continue
-                self._refuse(response.status_code, complaint(response.content))
-                told = f"{response.status_code}: {complaint(response.content)}"
-                wait = retry_after_s(response.headers.get("retry-after"))
+        tries, told = 0, ""
+        way = self._ways.get(bool(labels), RequestOptions(strict=bool(labels)))
+        while tries < TRIES and not stop.is_set():
+            asked = self._attempt(messages, most, labels, way, stop)
+            if asked.answer is not None:
+                return self._judged(asked.answer, way, bool(labels))
+            less = way.after()
+            if asked.status in (400, 422) and less is not None:
+                way = less
+                continue
+            if asked.status:
+                self._refuse(asked.status, asked.told)
+            told = f"{asked.status}: {asked.told}" if asked.status else asked.told
             tries += 1
-            if tries < _TRIES:
-                pause = self.first_wait_s * 2 ** (tries - 1) if wait is None else wait
-                stop.wait(min(pause, _LONGEST_WAIT_S))
+            if tries < TRIES:
+                pause = self.first_wait_s * 2 ** (tries - 1)
+                stop.wait(min(pause if asked.wait_s is None else asked.wait_s, _LONGEST_WAIT_S))
         raise MachineError(
             "PF813",
             self.base_url,
@@ -203,17 +238,88 @@ class EndpointClient:
             "again: what was answered is kept.",
         )
 
-    def _sent(self, messages: Messages, options: Mapping[str, Any]) -> tuple[Any, str]:
-        """The response, or None and why there is none."""
-        httpx = require("httpx", "api", "asking an endpoint")
-        body = {"model": self.model, "messages": [dict(m) for m in messages], **options}
+    def _judged(self, answer: Answer, way: RequestOptions, has_labels: bool) -> Answer:
+        """Note which way works, and whether the endpoint held the answer to the schema."""
         with self._lock:
-            self.n_requests += 1
-        try:
-            url = f"{self.base_url}/chat/completions"
-            return self._http.post(url, json=body, headers=self._headers()), ""
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return None, f"{type(error).__name__}: {str(error)[:150]}"
+            strict = way.strict
+            if strict and is_object(answer.text):
+                self._holds_schema = True
+            elif strict and answer.text.strip() and not self._holds_schema:
+                strict, way = False, way.plain()  # it takes a schema and does not mind it
+            self._ways[has_labels] = way
+        return replace(answer, strict=strict)
+
+    def _attempt(
+        self,
+        messages: Messages,
+        most: int,
+        labels: tuple[str, ...],
+        way: RequestOptions,
+        stop: threading.Event,
+    ) -> _Asked:
+        """Send a question once; what it costs is reserved before."""
+        httpx = require("httpx", "api", "asking an endpoint")
+        body = {"model": self.model, "messages": [dict(m) for m in messages]}
+        body |= way.body(most, labels)
+        headers = key_headers(self.base_url, self.key_variable)
+        read, written = way.most_read(messages, labels), way.most_written(most)
+        with self._reserved(read + self._excess[0], written + self._excess[1]) as settle:
+            turn = self.rate.turn(read + written, stop)
+            if turn is None:
+                settle(0, 0)
+                return _Asked(told="another request had failed")
+            with self._lock:
+                self.n_requests += 1
+            try:
+                response = self._http.post(
+                    f"{self.base_url}/chat/completions", json=body, headers=headers
+                )
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                name = type(error).__name__
+                if name in _UNSENT:
+                    settle(0, 0)
+                return _Asked(told=f"{name}: {str(error)[:150]}")
+            status = int(response.status_code)
+            if status == 200:
+                answer = read_reply(response.content, self.base_url, most_tokens=read + written)
+                if answer.metered:
+                    used = answer.input_tokens, answer.output_tokens
+                    settle(*used)
+                    self.rate.settle(turn, sum(used))
+                    self._compare(used, (read, written))
+                return _Asked(answer)
+            if 400 <= status < 500 and status not in _MAY_BE_CHARGED:
+                settle(0, 0)  # it did not begin to answer
+                self.rate.settle(turn, 0)
+            wait = retry_after_s(response.headers.get("retry-after"))
+            return _Asked(status=status, told=complaint(response.content), wait_s=wait)
+
+    @contextmanager
+    def _reserved(self, read: int, written: int) -> Iterator[Settle]:
+        """Reserve in every budget; what an attempt was charged is told to all."""
+        with ExitStack() as stack:
+            told: list[Settle] = []
+
+            def settle(read: int, written: int) -> None:
+                for one in told:
+                    one(read, written)
+
+            try:
+                for budget in self.budgets:
+                    held = budget.reserved(read, written, self.price)
+                    told.append(stack.enter_context(held))
+            except BaseException:
+                settle(0, 0)  # nothing was sent: those that had room get it back
+                raise
+            yield settle
+
+    def _compare(self, used: tuple[int, int], allowed: tuple[int, int]) -> None:
+        """Count an answer that took more than it was allowed, and reserve more from now on."""
+        more = used[0] - allowed[0], used[1] - allowed[1]
+        if max(more) > 0:
+            with self._lock:
+                self.n_beyond += 1
+                self._excess = max(self._excess[0], more[0]), max(self._excess[1], more[1])
 
     def _refuse(self, status: int, said: str) -> None:
         """Give up where another try would not help.
@@ -242,58 +348,3 @@ class EndpointClient:
         client = httpx.Client(timeout=self.timeout_s)
         weakref.finalize(self, client.close)
         return client
-
-    def _headers(self) -> dict[str, str]:
-        if self.key_variable == NO_KEY:
-            return {}
-        key = os.environ.get(self.key_variable, "").strip()
-        if not key:
-            raise MachineError(
-                "PF811",
-                f"environment variable {self.key_variable}",
-                "it is not set",
-                expected=f"the key of {self.base_url}",
-                mend=f"Run: export {self.key_variable}=… (or, where none is needed, set "
-                "key_variable=none).",
-            )
-        confirm_address(self.base_url, self.key_variable)
-        return {"Authorization": f"Bearer {key}"}
-
-
-def confirm_address(base_url: str, key_variable: str) -> None:
-    """Refuse to send a key where nobody confirmed that it may go.
-
-    An artifact may come from somebody else, and names an address and a variable: without this,
-    it could have any secret of the environment sent to it. A key goes to the address that the
-    variable ``PAYOFF_ENDPOINT`` names, and ``OPENAI_API_KEY`` also to OpenAI; in both cases
-    encrypted, unless to this machine.
-
-    Raises:
-        MachineError: PF811.
-
-    Example:
-        >>> confirm_address("https://api.openai.com/v1", "OPENAI_API_KEY")
-        >>> confirm_address("https://elsewhere.example/v1", "AWS_SECRET")
-        Traceback (most recent call last):
-        ...
-        payoff.core.errors.MachineError: PF811 https://elsewhere.example/v1: nobody confirmed\
- that the key in AWS_SECRET may be sent there. If you trust that address, run: export\
- PAYOFF_ENDPOINT=https://elsewhere.example/v1
-    """
-    parts = urlsplit(base_url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-        raise MachineError(
-            "PF811",
-            base_url,
-            f"the key in {key_variable} would be sent unencrypted",
-            expected="an address that begins with https://",
-        )
-    confirmed = os.environ.get("PAYOFF_ENDPOINT", "").rstrip("/") == base_url.rstrip("/")
-    own = (parts.hostname, key_variable) == ("api.openai.com", "OPENAI_API_KEY")
-    if not confirmed and not own:
-        raise MachineError(
-            "PF811",
-            base_url,
-            f"nobody confirmed that the key in {key_variable} may be sent there",
-            mend=f"If you trust that address, run: export PAYOFF_ENDPOINT={base_url}",
-        )

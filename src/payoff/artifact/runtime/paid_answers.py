@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,6 @@ class PaidAnswers:
                 os.fsync(file.fileno())
         self._torn = False
 
-    def tokens(self) -> int:
-        """Tokens of all answers, read and written."""
-        with self._lock:
-            return sum(a.input_tokens + a.output_tokens for a in self._answers.values())
-
     def lines(self, keys: Iterable[str]) -> bytes:
         """Some of the answers as the content of a file that `learn` reads."""
         return b"".join(_line(key, self._answers[key]) for key in sorted(set(keys)))
@@ -92,7 +87,13 @@ class PaidAnswers:
             self._answers = _read(content) | self._answers
 
 
-def question_key(base_url: str, model: str, messages: Any, max_answer_tokens: int = 0) -> str:
+def question_key(
+    base_url: str,
+    model: str,
+    messages: Any,
+    max_answer_tokens: int = 0,
+    labels: Sequence[str] = (),
+) -> str:
     """SHA-256 of everything that the answer depends on.
 
     Example:
@@ -100,6 +101,8 @@ def question_key(base_url: str, model: str, messages: Any, max_answer_tokens: in
         64
     """
     asked = {"base_url": base_url, "model": model, "messages": messages, "most": max_answer_tokens}
+    if labels:
+        asked["labels"] = list(labels)
     return hashlib.sha256(to_json(asked).encode()).hexdigest()
 
 
