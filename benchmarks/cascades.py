@@ -1,12 +1,12 @@
 """Cascades: is the value by which one is chosen the value that it turns out to have?
 
     python benchmarks/cascades.py                 # every case a line
-    python benchmarks/cascades.py --draws 200
+    python benchmarks/cascades.py --draws 400
     python benchmarks/cascades.py --show
 
 Simulated models see the truth through noise and believe by Bayes' rule. In each draw the best
 cascade of at least two of them is looked for on held-out requests; what it is truly worth is
-counted on 20,000 others. Told are, in per cent of what a right answer earns:
+counted on 10,000 others. Told are, in per cent of what a right answer earns:
 
 - `fixed`: how much the cross-fitted value of the chosen tiers is above the truth: that of the best
   of many, which takes the choice as given;
@@ -14,13 +14,16 @@ counted on 20,000 others. Told are, in per cent of what a right answer earns:
 - `single`: the same of the best model alone;
 - `gain by fixed`, `gain by nested`: what is truly earned above the best model alone (of the
   validation rows) by whoever takes the cascade where that value is the higher one;
+- `gain at 1 error`, `gain at 2 errors`: by whoever takes it only where that value is higher by
+  more than so many standard errors of the rows' differences;
 - `gain of both`: by whoever always knows which of the two is better;
-- `taken`: how often the cascade is taken by `nested`.
+- `taken`: how often the cascade is taken by `nested`, and by the two stricter rules.
 
 How lucky the drawn requests are as such, for the mean of all models, is taken off the first three:
 it is 0 in the mean and only adds noise.
 
-Cases: `apart`, models of like skill that err apart, asked for nothing; `together`, models that see
+Cases: `apart`, models of like skill that err apart, asked for next to nothing; `partly`, where a
+seventh of the noise is a model's own, so that a cascade earns a little; `together`, models that see
 the same through more or less noise, so that no cascade earns anything; `dear`, the same but a last
 one that costs a fifth of a right answer, so that asking it seldom earns much; `cheap`, the same at
 a hundredth of that. Each with a safe and a dangerous payoff, with 300 and 1,000 requests. Results
@@ -46,13 +49,17 @@ from payoff.economics.policy import Policy
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "cascades.jsonl"
-N_NEW, N_LABELS, RIGHT = 20_000, 8, 3.0
+N_NEW, N_LABELS, RIGHT = 10_000, 8, 3.0
 CASES = {
     "apart": ((2.4, 2.6, 2.8, 2.9, 3.0), (1e-6, 1e-6, 1e-5, 1e-5, 1e-4)),
+    "partly": ((2.4, 2.6, 2.8, 2.9, 3.0), (1e-6, 1e-6, 1e-5, 1e-5, 1e-4)),
     "together": ((2.4, 2.6, 2.8, 2.9, 3.0), (1e-6, 1e-6, 1e-5, 1e-5, 1e-4)),
     "dear": ((2.0, 2.4, 2.8, 4.0), (1e-6, 1e-5, 1e-4, 0.6)),
     "cheap": ((2.0, 2.4, 2.8, 4.0), (1e-6, 1e-5, 1e-4, 0.006)),
 }
+HOW = ("by fixed", "by nested", "at 1 error", "at 2 errors", "of both")
+OWN = {"apart": 1.0, "partly": 0.15}
+"""Share of the variance of a model's noise that is its own; 0 where it is not told."""
 
 
 def policy_of(wrong: float) -> Policy:
@@ -64,18 +71,18 @@ def policy_of(wrong: float) -> Policy:
 
 
 def drawn(rng: np.random.Generator, n: int, case: str) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Truth, and what each model believes; of `apart` by noise of its own."""
+    """Truth, and what each model believes: its noise is partly that of the better ones."""
     skills, _ = CASES[case]
     truth = rng.integers(0, N_LABELS, n)
-    seen, said = np.zeros((n, N_LABELS)), []
-    before = np.inf  # variance of the noise in what was seen
+    said: list[np.ndarray] = []
+    shared, before = np.zeros((n, N_LABELS)), 0.0  # noise of all, and its variance
+    own = OWN.get(case, 0.0)
     for skill in sorted(skills, reverse=True):
         variance = 1.0 / skill**2
-        if case == "apart" or not np.isfinite(before):
-            noise = rng.normal(size=seen.shape) / skill
-        else:
-            noise = noise + rng.normal(size=seen.shape) * np.sqrt(variance - before)
-        before = variance
+        more = max((1.0 - own) * variance - before, 0.0)
+        shared = shared + rng.normal(size=shared.shape) * np.sqrt(more)
+        before += more
+        noise = shared + rng.normal(size=shared.shape) * np.sqrt(variance - before)
         seen = np.eye(N_LABELS)[truth] + noise
         raised = np.exp((seen - seen.max(axis=1, keepdims=True)) / variance)
         said.append(raised / raised.sum(axis=1, keepdims=True))
@@ -101,6 +108,10 @@ def draw(case: dict[str, Any], seed: int) -> dict[str, float]:
     done = found.policy.answer(policy, N_NEW, lambda tier, rows: new_said[places[tier]][rows])
     value = CascadeOutcome.of(policy, done, new_truth).value
     fixed, nested = found.judged.value, found.valued.value
+    row_leads = found.valued.nets - (
+        realised(policy.values, truth, policy.decide(said[single]).actions) - costs[single]
+    )
+    clear = row_leads.mean() / (row_leads.std() / np.sqrt(case["n"]) + 1e-12)
     lead, luck = value - true[single], float(np.mean(np.subtract(told, true)))
     return {
         "fixed": fixed - value - luck,
@@ -108,8 +119,12 @@ def draw(case: dict[str, Any], seed: int) -> dict[str, float]:
         "single": told[single] - true[single] - luck,
         "gain by fixed": lead * (fixed > told[single]),
         "gain by nested": lead * (nested > told[single]),
+        "gain at 1 error": lead * (clear > 1.0),
+        "gain at 2 errors": lead * (clear > 1.96),
         "gain of both": max(lead, 0.0),
         "taken": float(nested > told[single]),
+        "taken at 1 error": float(clear > 1.0),
+        "taken at 2 errors": float(clear > 1.96),
     }
 
 
@@ -118,7 +133,7 @@ def measure(case: dict[str, Any], draws: int) -> dict[str, Any]:
     rows = [draw(case, seed) for seed in range(draws)]
     told: dict[str, Any] = {"draws": draws}
     for name in rows[0]:
-        unit = 1.0 if name == "taken" else RIGHT
+        unit = 1.0 if name.startswith("taken") else RIGHT
         amounts = np.array([row[name] for row in rows]) * 100 / unit
         told[name] = round(float(amounts.mean()), 3)
         told[f"{name} error"] = round(float(amounts.std() / np.sqrt(draws)), 3)
@@ -127,25 +142,28 @@ def measure(case: dict[str, Any], draws: int) -> dict[str, Any]:
 
 def cases() -> Iterator[dict[str, Any]]:
     """What is varied."""
-    for models, wrong, n in itertools.product(CASES, (-6.0, -20.0), (300, 1000)):
+    for n, models, wrong in itertools.product((300, 1000), CASES, (-6.0, -20.0)):
         yield {"models": models, "wrong": wrong, "n": n}
 
 
 def show() -> None:
     """All results as a table."""
-    columns = ("fixed", "nested", "single", "gain by fixed", "gain by nested", "gain of both")
+    columns = ("fixed", "nested", "single", *(f"gain {how}" for how in HOW))
     print(f"{'case':28}" + "".join(f"{name:>20}" for name in (*columns, "taken")))
     for line in record.latest(RESULTS):
         told = line["result"]
         name = f"{line['models']}, wrong {line['wrong']:g}, {line['n']}"
         cells = [f"{told[c]:+.2f} ± {told[f'{c} error']:.2f} %" for c in columns]
-        print(f"{name:28}" + "".join(f"{c:>20}" for c in (*cells, f"{told['taken']:.0f} %")))
+        taken = " / ".join(
+            f"{told[c]:.0f}" for c in ("taken", "taken at 1 error", "taken at 2 errors")
+        )
+        print(f"{name:28}" + "".join(f"{c:>20}" for c in (*cells, f"{taken} %")))
 
 
 def main() -> None:
     """Measure what is not yet measured, then show."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=40)
     parser.add_argument("--show", action="store_true", help="print the results and measure nothing")
     options = parser.parse_args()
     for case in () if options.show else cases():
