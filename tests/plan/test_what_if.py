@@ -49,7 +49,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(requests: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Terms], Path]:
+def run(
+    requests: Dataset, backbones: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Terms], Path]:
     """A real search, with speed and size stated, which no two measurements tell alike."""
     runs = tmp_path_factory.mktemp("runs")
 
@@ -60,7 +62,7 @@ def run(requests: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Callable
             patch.setattr(options, "measure_footprint", lambda *_: footprint)
             plan = search(
                 requests, terms.payoff, traffic=terms.traffic, terms=terms, minutes=2,
-                only=("bag-of-words",), runs=runs,
+                only=("bag-of-words", "static-head"), runs=runs, backbones=backbones,
             )  # fmt: skip
         return plan.folder
 
@@ -89,6 +91,13 @@ def test_it_equals_a_fresh_run_under_these_terms(run: Callable[[Terms], Path]) -
     reported = {plan["name"]: plan["profit_month"] for plan in summary["plans"]}
     for plan in after["plans"]:
         assert plan["profit_month"] == pytest.approx(reported[plan["name"]]), plan["name"]
+    section = {**summary["cascade"]}
+    section.pop("points")
+    assert after["cascade"]["name"] == section["name"]
+    assert after["cascade"]["sentence"] == section["sentence"]
+    for then, now in zip(after["cascade"]["tiers"], section["tiers"], strict=True):
+        assert then == pytest.approx(now)
+    assert after["cascade"]["profit_month"] == pytest.approx(section["profit_month"])
     assert after["accounts"]["e_cloud"] == pytest.approx(summary["accounts"]["e_cloud"])
     before = json.loads((old / "summary.json").read_text("utf-8"))
     assert told.before["profit_month"] == before["decision"]["profit_month"]

@@ -45,8 +45,8 @@ def best_cascade(
     gain learnt from few requests promises is often a little too much, the less so the more it
     must be.
 
-    The cross-fitted value of the best of many is too high by what luck helped it to win: by 1 to
-    4 % in ``benchmarks/cascades.py``. So all of this is done again on four fifths of the requests
+    The cross-fitted value of the best of many is too high by what luck helped it to win
+    (``benchmarks/cascades.py`` says by how much). So all of this is done again on four fifths of the requests
     for each fifth, which is answered by what was chosen without it: `Cascade.valued` is what this
     way of choosing is worth, learnt from somewhat fewer requests (nested cross-validation, Varma
     and Simon 2006, "Bias in error estimation when using cross-validation for model selection").

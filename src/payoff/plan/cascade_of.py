@@ -35,9 +35,6 @@ from payoff.plan.reckoning import Reckoning
 
 Array = NDArray[np.float64]
 
-RECIPE = "cascade"
-"""What stands for the recipe of a plan of several models."""
-
 _ARROW = " → "
 
 

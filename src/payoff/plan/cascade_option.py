@@ -9,7 +9,8 @@ from payoff.economics.forecast import Forecast
 from payoff.economics.hosting import Hosting
 from payoff.economics.policy import Policy
 from payoff.evidence.evidence import Evidence
-from payoff.plan.cascade_of import RECIPE, CascadePlan, cascade_of
+from payoff.plan.cascade_of import CascadePlan, cascade_of
+from payoff.plan.choice import CASCADE
 from payoff.plan.options import Option, Workshop
 
 
@@ -35,7 +36,7 @@ class CascadeOption:
     @property
     def recipe(self) -> str:
         """What stands for a recipe."""
-        return RECIPE
+        return CASCADE
 
     @property
     def backbone(self) -> str:

@@ -11,8 +11,9 @@ from payoff.economics.cascade_policy import Answered
 from payoff.economics.case import Case
 from payoff.economics.outcome import Outcome
 from payoff.economics.uncertain_money import UncertainMoney
-from payoff.plan.cascade_of import RECIPE, CascadePlan, cascade_of
+from payoff.plan.cascade_of import CascadePlan, cascade_of
 from payoff.plan.cascade_section import no_cascade, told_of
+from payoff.plan.choice import CASCADE
 from payoff.plan.judging import Judge
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Entrants:
         answered = cascade.answered([test[tier.name] for tier in cascade.tiers])
         together = Entrant(
             cascade.name,
-            RECIPE,
+            CASCADE,
             cascade.validated,
             cascade.case(kept.test_truth, answered.probabilities),
         )

@@ -255,6 +255,11 @@ def _why_lost(option: Option | CascadeOption, chosen: Option | CascadeOption) ->
         return "the highest expected profit on validation"
     difference = gap(chosen.forecast, option.forecast)
     low, high = difference.interval(0.9)
+    if float(difference.mean) < 0:
+        return (
+            f"on validation it earned {-difference.mean} a month more than the chosen plan, which "
+            f"may be chance (5 to 95 %: {-high} to {-low})"
+        )
     return (
         f"on validation it earned {difference.mean} a month less than the chosen plan "
         f"(5 to 95 %: {low} to {high})"
