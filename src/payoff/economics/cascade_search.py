@@ -46,10 +46,11 @@ def best_cascade(
     must be.
 
     The cross-fitted value of the best of many is too high by what luck helped it to win
-    (``benchmarks/cascades.py`` says by how much). So all of this is done again on four fifths of the requests
-    for each fifth, which is answered by what was chosen without it: `Cascade.valued` is what this
-    way of choosing is worth, learnt from somewhat fewer requests (nested cross-validation, Varma
-    and Simon 2006, "Bias in error estimation when using cross-validation for model selection").
+    (``benchmarks/cascades.py`` says by how much). So all of this is done again on four fifths of
+    the requests for each fifth, which is answered by what was chosen without it: `Cascade.valued`
+    is what this way of choosing is worth, learnt from somewhat fewer requests (nested
+    cross-validation, Varma and Simon 2006, "Bias in error estimation when using cross-validation
+    for model selection").
 
     Args:
         tiers: What may be asked.

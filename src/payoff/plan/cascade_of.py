@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from payoff.core.errors import EconomicsError
 from payoff.economics.cascade import Cascade, CascadeTier
 from payoff.economics.cascade_frontier import cascade_frontier
-from payoff.economics.cascade_outcome import CascadeOutcome
 from payoff.economics.cascade_policy import Answered
 from payoff.economics.cascade_search import best_cascade
 from payoff.economics.case import Case
@@ -26,11 +25,10 @@ from payoff.economics.outcome import Outcome
 from payoff.economics.policy import Policy
 from payoff.evidence.calibration import classwise_ece, ece, reliability
 from payoff.evidence.evidence import Evidence
-from payoff.evidence.footprint import Footprint
-from payoff.evidence.latency import Latency
 from payoff.evidence.quality import measure_quality
 from payoff.plan.judging import Judge
 from payoff.plan.measured import Measured
+from payoff.plan.mixture import Mixture
 from payoff.plan.reckoning import Reckoning
 
 Array = NDArray[np.float64]
@@ -83,7 +81,8 @@ class CascadePlan:
     @property
     def reached(self) -> tuple[float, ...]:
         """Share of the validation rows that each tier is asked about."""
-        return _reached(self.cascade.judged, len(self.tiers))
+        shares = self.cascade.judged.shares(len(self.tiers))
+        return Mixture([tier.evidence for tier in self.tiers], shares).reached
 
     def answered(self, said: Sequence[NDArray[np.floating[Any]]]) -> Answered:
         """What it does with requests of which all tiers' probabilities are known.
@@ -144,10 +143,8 @@ def cascade_of(
     """The best cascade of two or more of some models.
 
     It is solved with models as they were trained for the choice. Latency, memory and start follow
-    from those of the models alone: the slowest answers of all models that a request asks, added
-    up; all memories and starts, added up. Each is no less than what all of them together take.
-    The time that a request takes varies more than that of one model, which the queue counts in
-    the number of machines.
+    from those of the models alone (`Mixture`). The time that a request takes varies more than that
+    of one model, and the queue that counts the machines is told so.
 
     Args:
         models: All that were measured and hosted.
@@ -167,11 +164,13 @@ def cascade_of(
     known = {model.name: model for model in models}
     chosen = tuple(known[name] for name in cascade.policy.tiers)
     name = _ARROW.join(cascade.policy.tiers)
-    evidence = _evidence(chosen, cascade.judged, judge)
+    judged = cascade.judged
+    mixture = Mixture([model.evidence for model in chosen], judged.shares(len(chosen)))
+    evidence = _evidence(chosen, mixture, judged.probabilities, judge)
     terms = reckoning.terms
     try:
         held = judge.held(cascade.valued.probabilities, terms.floors, most_handed=terms.most_handed)
-        hosting, reference = _hosted(chosen, cascade.judged, evidence, reckoning)
+        hosting, reference = _hosted(chosen, mixture, evidence, reckoning)
     except EconomicsError as error:
         if error.code not in ("PF616", "PF640"):
             raise
@@ -209,76 +208,31 @@ def _offered(
     return tiers, left_out
 
 
-def _reached(judged: CascadeOutcome, n_tiers: int) -> tuple[float, ...]:
-    shares = judged.shares(n_tiers)
-    return tuple(np.cumsum(shares[::-1])[::-1].tolist())
-
-
 def _hosted(
-    tiers: Sequence[Measured], judged: CascadeOutcome, evidence: Evidence, reckoning: Reckoning
+    tiers: Sequence[Measured], mixture: Mixture, evidence: Evidence, reckoning: Reckoning
 ) -> tuple[Hosting, Hosting]:
     """The cheapest host of all tiers, and the rented machine beside it; tokens paid."""
-    paths = _paths_s(tiers)
-    shares = np.array(judged.shares(len(tiers)))
-    mean = float(shares @ paths)
-    # Of a request that takes a path the time varies as that of one model is taken to: by itself.
-    scv = 2.0 * float(shares @ paths**2) / mean**2 - 1.0
-    hosting, reference = reckoning.hosting(evidence, service_scv=scv)
+    hosting, reference = reckoning.hosting(evidence, service_scv=mixture.service_scv)
     paid = [
         charge
-        for tier, share in zip(tiers, _reached(judged, len(tiers)), strict=True)
+        for tier, share in zip(tiers, mixture.reached, strict=True)
         if tier.tokens is not None
         for charge in reckoning.token_charges(tier.tokens, share)
     ]
     return hosting.with_charges(paid), reference.with_charges(paid)
 
 
-def _evidence(tiers: Sequence[Measured], judged: CascadeOutcome, judge: Judge) -> Evidence:
+def _evidence(tiers: Sequence[Measured], mixture: Mixture, said: Array, judge: Judge) -> Evidence:
     """What is known of it from what was measured of its tiers."""
-    said, truth = judged.probabilities, judge.truth
+    truth = judge.truth
     return Evidence(
         "validation",
         measure_quality(said, truth),
         ece=ece(said, truth),
         classwise_ece=classwise_ece(said, truth),
         reliability=reliability(said, truth),
-        latency=_latency(tiers, judged),
-        footprint=_footprint(tiers),
+        latency=mixture.latency,
+        footprint=mixture.footprint,
         training_s=sum(tier.training_s for tier in tiers),
         machine=tiers[-1].evidence.machine,
     )
-
-
-def _latencies(tiers: Sequence[Measured]) -> list[Latency]:
-    found = [tier.evidence.latency for tier in tiers]
-    return [latency for latency in found if latency is not None]
-
-
-def _paths_s(tiers: Sequence[Measured]) -> Array:
-    """Seconds that a request takes which each tier answers, all that were asked before it."""
-    paths: Array = np.cumsum([1.0 / latency.texts_per_s for latency in _latencies(tiers)])
-    return paths
-
-
-def _latency(tiers: Sequence[Measured], judged: CascadeOutcome) -> Latency:
-    """Of all tiers that a request asks, one after the other."""
-    alone = _latencies(tiers)
-    half = np.cumsum([latency.p50_ms for latency in alone])[judged.tiers]
-    most = np.cumsum([latency.p95_ms for latency in alone])[judged.tiers]
-    seconds = float(np.dot(judged.shares(len(tiers)), _paths_s(tiers)))
-    return Latency(
-        p50_ms=float(np.percentile(half, 50)),
-        p95_ms=float(np.percentile(most, 95)),
-        texts_per_s=1.0 / seconds,
-        batch_size=min(latency.batch_size for latency in alone),
-        n_measured=min(latency.n_measured for latency in alone),
-        threads=max(latency.threads for latency in alone),
-    )
-
-
-def _footprint(tiers: Sequence[Measured]) -> Footprint:
-    """The sums of those of the tiers, each with a Python of its own."""
-    alone = [t.evidence.footprint for t in tiers if t.evidence.footprint is not None]
-    memory = [one.peak_rss_bytes for one in alone if one.peak_rss_bytes is not None]
-    starts = [one.start_s for one in alone if one.start_s is not None]
-    return Footprint(sum(one.artifact_bytes for one in alone), sum(memory), sum(starts))

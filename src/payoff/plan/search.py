@@ -140,7 +140,9 @@ def search(
     options = _options(workshop, tried, minutes)
     tell_options(listener, tried, options, run)
     cascade, no_cascade = _cascade(workshop, options)
-    compared = [*options, *([] if cascade is None else [cascade])]
+    compared: list[Option | CascadeOption] = [*options]
+    if cascade is not None:
+        compared.append(cascade)
     plan = conclude(
         workshop,
         best(compared, terms, expected_recipe(bench)),
