@@ -88,7 +88,7 @@ def test_it_is_chosen_by_rows_that_chose_no_tier(plan: CascadePlan) -> None:
 
 
 def test_a_limit_that_its_slow_answers_break_refuses_it() -> None:
-    """Each model alone answers within 120 ms; two of them one after the other do not in 150."""
+    """Each model alone answers within 120 ms; a request that asks two takes 200 and more."""
     slow = [
         replace(
             option,
@@ -99,11 +99,11 @@ def test_a_limit_that_its_slow_answers_break_refuses_it() -> None:
         for number, option in enumerate(KEPT.options)
     ]
     kept = replace(KEPT, options=tuple(slow))
-    found = entrants(kept, latency_limit_ms=150.0)
+    found = entrants(kept, latency_limit_ms=121.0)
     assert found.cascade is None
     assert "one text alone takes" in found.no_cascade
     assert [plan.name for plan in found.plans] == [option.name for option in KEPT.options]
-    stands = Standing.of(kept, replace(TERMS, latency_limit_ms=150.0))
+    stands = Standing.of(kept, replace(TERMS, latency_limit_ms=121.0))
     assert stands.cascade["sentence"].startswith("No cascade was made: model ")
     assert "→" not in stands.chosen
 
@@ -116,7 +116,7 @@ def test_a_promise_is_kept_by_it_too(plan: CascadePlan) -> None:
     for one in (plan, careful):
         actions = one.policy.decide(one.cascade.valued.probabilities).actions
         errors.append(float(((actions != KEPT.validation_truth) & (actions < 3)).mean()))
-    assert errors[0] > 0.03 > errors[1]
+    assert errors[1] < errors[0]
     assert careful.policy.penalties is not None
 
 
@@ -187,13 +187,17 @@ def test_an_api_without_a_price_is_no_tier_and_says_so() -> None:
 
 
 def test_traffic_that_fills_machines_is_paid_in_whole_machines() -> None:
-    plans = [entrants(traffic=Traffic(n)).cascade for n in (4e4, 4e8)]
-    for plan, n in zip(plans, (4e4, 4e8), strict=True):
-        assert plan is not None
-        rent = [c for c in plan.hosting.charges if isinstance(c.quantity, PerInstance)]
-        machines = sum(float(c.quantity.count(np.array(n))) for c in rent)  # type: ignore[union-attr]
-        assert machines == int(machines)
-        assert machines == 1 if n == 4e4 else machines > 1
+    requests = 4e8
+    plan = entrants(traffic=Traffic(requests)).cascade
+    assert plan is not None
+    (rent,) = [c for c in plan.hosting.charges if isinstance(c.quantity, PerInstance)]
+    machines = float(rent.quantity(np.array(requests))) / rent.quantity.units
+    assert machines == int(machines) > 1
+    long_run = sum(
+        share * cost for share, cost in zip(plan.reached, plan.cascade.policy.costs, strict=True)
+    )
+    paid = float(rent.cost(np.array(requests)))
+    assert paid > 0.2 * requests * long_run, "what is paid is of the size that asking was priced at"
 
 
 def test_the_frontier_has_every_model_alone_and_the_cascade(plan: CascadePlan) -> None:

@@ -58,7 +58,7 @@ def plan(
             requests,
             worth,
             traffic=Traffic(40_000),
-            minutes=2,
+            minutes=30,
             runs=tmp_path_factory.mktemp("cascade"),
             backbones=backbones,
             only=("bag-of-words", "static-head"),
@@ -140,7 +140,7 @@ def test_one_option_says_that_there_is_no_cascade(worth: Payoff, tmp_path: Path)
         dataset_of([40, 40, 40, 40]),
         worth,
         traffic=Traffic(40_000),
-        minutes=0.3,
+        minutes=5,
         runs=tmp_path,
         only=("bag-of-words",),
     )

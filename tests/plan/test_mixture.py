@@ -33,8 +33,8 @@ def test_the_quantiles_are_those_of_drawn_requests(shares: tuple[float, ...]) ->
     sigma = np.log(most / half) / 1.6449
     drawn = half[path] * np.exp(sigma[path] * rng.normal(size=n))
     told = Mixture(MODELS, shares).latency
-    assert told.p50_ms == pytest.approx(np.quantile(drawn, 0.5), rel=0.02)
-    assert told.p95_ms == pytest.approx(np.quantile(drawn, 0.95), rel=0.03)
+    assert (drawn <= told.p50_ms).mean() == pytest.approx(0.5, abs=0.005)
+    assert (drawn <= told.p95_ms).mean() == pytest.approx(0.95, abs=0.005)
 
 
 def test_one_model_is_itself() -> None:

@@ -61,7 +61,7 @@ def run(
             patch.setattr(options, "measure_latency", lambda *_, **__: latency)
             patch.setattr(options, "measure_footprint", lambda *_: footprint)
             plan = search(
-                requests, terms.payoff, traffic=terms.traffic, terms=terms, minutes=2,
+                requests, terms.payoff, traffic=terms.traffic, terms=terms, minutes=30,
                 only=("bag-of-words", "static-head"), runs=runs, backbones=backbones,
             )  # fmt: skip
         return plan.folder
@@ -150,8 +150,10 @@ def test_more_traffic_never_lowers_a_profit_of_positive_margin(factor: float) ->
     low, high, likely = (n * factor for n in (30_000, 60_000, 40_000))
     less, more = stand(), stand(traffic=Traffic(likely, low, high))
     for plan in less.contenders:
+        if plan.kind != "model" or "→" in plan.name:  # a cascade is solved anew
+            continue
         bigger = more.contender(plan.name).profit
-        if plan.kind == "model" and plan.profit is not None and bigger is not None:
+        if plan.profit is not None and bigger is not None:
             assert float(bigger.mean) >= float(plan.profit.mean)
 
 
@@ -163,6 +165,8 @@ def test_dearer_labels_and_people_never_raise_profit(factor: float) -> None:
     paid = stand(payoff=replace(WORTH, person=Person(4, 30 * factor, 0.02)))
     pairs = [(now.best_profit, dear.best_profit)]
     for plan in now.contenders:
+        if "→" in plan.name:  # it is solved anew
+            continue
         other = (paid if plan.kind == "baseline" else dear).contender(plan.name).profit
         if plan.profit is not None and other is not None:
             pairs.append((plan.profit, other))
