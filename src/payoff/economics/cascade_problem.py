@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,14 @@ class TierRows:
         actions: What would be done by it alone, ``(n,)``.
         realised: What that turns out to be worth, ``(n,)``.
         believed: What it expects of every action, ``(n, k+1)``.
+
+    Example:
+        >>> from payoff.economics.cascade import CascadeTier
+        >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -4.0], [-7.0, 3.0, -4.0]]))
+        >>> words = CascadeTier("words", np.array([[0.9, 0.1], [0.9, 0.1]]), 0.0)
+        >>> rows = TierRows.of(words, policy, np.array([0, 1]))
+        >>> rows.actions, rows.realised
+        (array([0, 0]), array([ 3., -7.]))
     """
 
     name: str
@@ -232,13 +240,20 @@ class CascadeProblem:
         return fitted(best, everyone), expected
 
 
-def outside(rows: Rows, seed: int, answer: Any) -> Answered:
+def outside(rows: Rows, seed: int, answer: Callable[[Rows, Rows, int], Answered]) -> Answered:
     """Requests answered fold by fold, each by what was learnt from the others.
 
     Args:
         rows: Which requests.
         seed: Decides who is in which fold.
         answer: From the requests to learn from, those to answer and a seed, to an `Answered`.
+
+    Example:
+        >>> def counted(others, inside, seed):  # whoever answers knows eight of the ten
+        ...     n = len(inside)
+        ...     return Answered(np.zeros((n, 2)), np.full(n, len(others)), np.zeros(n))
+        >>> outside(np.arange(10), 0, counted).tiers
+        array([8, 8, 8, 8, 8, 8, 8, 8, 8, 8])
     """
     parts = _folds(len(rows), seed)
     done = [
