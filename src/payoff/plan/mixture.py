@@ -39,7 +39,7 @@ class Mixture:
         ...                    footprint=Footprint(100, 1000, 0.5)) for ms in (1.0, 10.0)]
         >>> mixed = Mixture(models, (0.9, 0.1))
         >>> mixed.latency.texts_per_s, round(mixed.latency.p95_ms, 1), round(mixed.service_scv, 1)
-        (500.0, 11.1, 5.3)
+        (500.0, 11.0, 5.5)
     """
 
     models: Sequence[Evidence]
