@@ -211,7 +211,16 @@ def _offered(
 def _hosted(
     tiers: Sequence[Measured], mixture: Mixture, evidence: Evidence, reckoning: Reckoning
 ) -> tuple[Hosting, Hosting]:
-    """The cheapest host of all tiers, and the rented machine beside it; tokens paid."""
+    """The cheapest host of all tiers, and the rented machine beside it; tokens paid.
+
+    Raises:
+        EconomicsError: PF616 where no host holds the limits; told first is whether the answers
+            alone, without any waiting, are too slow for that.
+    """
+    limit, latency = reckoning.terms.latency_limit_ms, evidence.latency
+    if limit is not None and latency is not None and latency.p95_ms > limit:
+        found = f"95 % of single answers take up to {latency.p95_ms:.0f} ms, over the {limit:g} ms"
+        raise EconomicsError("PF616", "latency limit", found)
     hosting, reference = reckoning.hosting(evidence, service_scv=mixture.service_scv)
     paid = [
         charge
