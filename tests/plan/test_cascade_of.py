@@ -141,6 +141,13 @@ def test_one_model_alone_makes_no_cascade() -> None:
     assert len(found.plans) == 1
 
 
+def test_too_few_rows_make_no_cascade() -> None:
+    found = entrants(kept_apart(TERMS, n=24))
+    assert found.cascade is None
+    assert found.no_cascade.startswith("24 validation rows tell nothing")
+    assert entrants(kept_apart(TERMS, n=25)).cascade is not None
+
+
 def test_what_asking_costs_is_seconds_times_price() -> None:
     reckoning = entrants().cascade
     assert reckoning is not None

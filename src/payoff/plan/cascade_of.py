@@ -34,6 +34,7 @@ from payoff.plan.reckoning import Reckoning
 Array = NDArray[np.float64]
 
 _ARROW = " → "
+_FEWEST = 25  # validation rows: five in each fold of the folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,13 +154,15 @@ def cascade_of(
         reckoning: Terms and prices.
 
     Raises:
-        EconomicsError: PF621 where fewer than two models can be asked, no host holds the limits
-            for all its models together, or the rows do not prove its floors.
+        EconomicsError: PF621 where fewer than two models can be asked, there are too few rows, no
+            host holds the limits for all its models together, or the rows do not prove its floors.
     """
     tiers, left_out = _offered(models, references, reckoning)
     if len(tiers) < 2:
         reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
         raise _refused(f"{len(tiers)} model can be asked{reasons and f' ({reasons})'}")
+    if len(judge.truth) < _FEWEST:
+        raise _refused(f"{len(judge.truth)} validation rows tell nothing; it takes {_FEWEST}")
     cascade = best_cascade(tiers, judge.policy, judge.truth, at_least=2, **_shared(judge))
     known = {model.name: model for model in models}
     chosen = tuple(known[name] for name in cascade.policy.tiers)
