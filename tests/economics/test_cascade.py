@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.economics.tiers import drawn, policy_of, tiers_of
 
 from payoff.core.errors import EconomicsError
-from payoff.economics.cascade import FOLDS, Cascade, CascadeTier
+from payoff.economics.cascade import Cascade, CascadeTier
 from payoff.economics.cascade_outcome import CascadeOutcome
+from payoff.economics.cascade_problem import FOLDS
 from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
 

@@ -48,11 +48,11 @@ def quick_measurements() -> Iterator[None]:
     import torch
 
     from payoff.evidence.latency import measure_latency
-    from payoff.plan import options, tune
+    from payoff.plan import options, shipped, tune
 
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (options, tune):
+        for module in (options, shipped, tune):
             patch.setattr(module, "measure_latency", partial(measure_latency, seconds=0.05))
         yield
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.economics.tiers import drawn
 
 from payoff import __version__
 from payoff.core.files import write_json
@@ -74,6 +76,26 @@ def kept_of(
         seed=seed,
         validation_truth=truth["validation"],
         test_truth=truth["test"],
+    )
+
+
+def kept_apart(
+    terms: Terms, skills: tuple[float, ...] = (2.2, 2.4, 2.6), *, n: int = 240, seed: int = 0
+) -> Kept:
+    """A run whose models see the truth through noise of their own: a cascade of them pays."""
+    rng = np.random.default_rng(seed)
+    plain = kept_of(terms, accuracies=(0.9,) * len(skills), n_validation=n, n_test=n, seed=seed)
+    validation, test = (drawn(rng, n, skills, len(LABELS)) for _ in range(2))
+    options = [
+        replace(
+            option,
+            validation=validation[1][number].astype(np.float32),
+            test=test[1][number].astype(np.float32),
+        )
+        for number, option in enumerate(plain.options)
+    ]
+    return replace(
+        plain, validation_truth=validation[0], test_truth=test[0], options=tuple(options)
     )
 
 

@@ -29,6 +29,10 @@ class Judged:
     candidate: Candidate
     forecast: Forecast
 
+    @property
+    def recipe(self) -> str:
+        return self.candidate.recipe
+
 
 def judged(recipe: str, wrong: int) -> Judged:
     """A recipe with so many wrong answers, other rows than those of other recipes."""
@@ -59,4 +63,4 @@ def test_the_usual_recipe_unless_another_is_clearly_worth_more(
     expected: str, wrong: int, chosen: str
 ) -> None:
     options: Any = [judged("contrastive", wrong), judged("frozen-head", 3)]
-    assert best(options, TERMS, expected).candidate.recipe == chosen
+    assert best(options, TERMS, expected).recipe == chosen

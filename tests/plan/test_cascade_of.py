@@ -1,189 +1,215 @@
-"""A cascade of a real search's options: bag of words, static table and a tiny encoder."""
+"""A cascade of measured models: what it is chosen by, what it pays, and what it is refused for."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from xml.etree import ElementTree
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.plan.simulated_run import kept_apart, kept_of
 
-import payoff.plan.cascade_of as cascades
-import payoff.plan.search as searching
-from payoff.artifact.tier import TierSpec
-from payoff.core.errors import EconomicsError
-from payoff.core.files import to_json
-from payoff.data.dataset import Dataset
 from payoff.economics.charge import PerInstance
-from payoff.economics.desk import load
+from payoff.economics.costs import Step
+from payoff.economics.floor import Floor
 from payoff.economics.payoff import Payoff
+from payoff.economics.person import Person
 from payoff.economics.prices.llm import price_llm_call
+from payoff.economics.tokens import Tokens
 from payoff.economics.traffic import Traffic
-from payoff.plan.cascade_of import CascadePlan, asking_cost, cascade_of, write_cascade
-from payoff.plan.options import Option, Workshop
-from payoff.plan.parts import Parts
-from payoff.plan.report.charts.cascade import draw_cascade, read_cascade
-from payoff.plan.report.charts.sheet import Sheet
-from payoff.plan.search import search
+from payoff.evidence.latency import Latency
+from payoff.plan.cascade_of import CascadePlan
+from payoff.plan.entrants import Entrants
+from payoff.plan.kept import Kept
+from payoff.plan.reckoning import Reckoning
+from payoff.plan.standing import Standing
 from payoff.plan.terms import Terms
 
+TERMS = Terms(Payoff(3.0, -7.0, -2.0, currency="USD"), Traffic(40_000), on=date(2026, 11, 22))
+KEPT = kept_apart(TERMS)
+API = Tokens("gpt-4o-mini", 200.0, 4.0)
 
-class Searched:
-    """What a search hands to its conclusion."""
 
-    workshop: Workshop
-    options: list[Option]
-    parts: Parts
+def entrants(kept: Kept = KEPT, **changes: Any) -> Entrants:
+    terms = replace(TERMS, **changes)
+    reckoning = Reckoning(
+        terms,
+        kept.labels,
+        n_labelled=kept.n_labelled,
+        training_counts=kept.training_counts,
+        request_bytes=kept.request_bytes,
+        characters_per_text=kept.characters_per_text,
+    )
+    return Entrants.of(kept, reckoning)
 
 
 @pytest.fixture(scope="module")
-def searched(
-    requests: Dataset,
-    worth: Payoff,
-    backbones: tuple[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Searched:
-    found = Searched()
-    conclude = searching.conclude
+def found() -> Entrants:
+    return entrants()
 
-    def listening(workshop, chosen, options, tried, **told):  # type: ignore[no-untyped-def]
-        found.workshop, found.options, found.parts = workshop, options, told["parts"]
-        return conclude(workshop, chosen, options, tried, **told)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(searching, "conclude", listening)
-        search(
-            requests,
-            worth,
-            traffic=Traffic(40_000),
-            minutes=2,
-            runs=tmp_path_factory.mktemp("cascade"),
-            backbones=backbones,
-            only=("bag-of-words", "static-head"),
+@pytest.fixture(scope="module")
+def plan(found: Entrants) -> CascadePlan:
+    assert found.cascade is not None
+    return found.cascade
+
+
+def test_models_that_err_apart_make_a_cascade_that_is_chosen(plan: CascadePlan) -> None:
+    stands = Standing.of(KEPT, TERMS)
+    assert stands.chosen == plan.name == " → ".join(tier.name for tier in plan.tiers)
+    assert stands.cascade["chosen"]
+    assert stands.cascade["sentence"].startswith(f"The cascade {plan.name} pays: on validation")
+    told = stands.cascade["validated"]
+    assert told["profit_month"]["mean"] > told["rival_profit_month"]["mean"]
+    assert sum(tier["share"] for tier in stands.cascade["tiers"]) == pytest.approx(1.0)
+    assert stands.cascade["tiers"][0]["reached"] == 1.0
+    first, *others = stands.cascade["tiers"]
+    assert first["reached"] - first["share"] == pytest.approx(others[0]["reached"])
+    assert stands.runner_up is not None
+    assert stands.runner_up[0] in {option.name for option in KEPT.options}
+
+
+def test_one_model_that_says_all_leaves_no_cascade_that_pays() -> None:
+    stands = Standing.of(kept_of(TERMS), TERMS)
+    assert not stands.cascade["chosen"]
+    assert "→" not in stands.chosen
+    name = stands.cascade["name"]
+    assert f"the best one, {name}, earned " in stands.cascade["sentence"]
+    assert stands.cascade["sentence"].startswith("No cascade ")
+    assert f"{stands.chosen} alone" in stands.cascade["sentence"]
+
+
+def test_it_is_chosen_by_rows_that_chose_no_tier(plan: CascadePlan) -> None:
+    """The case that is compared acts as `Cascade.valued` says, not as the lucky tiers do."""
+    actions = plan.policy.decide(plan.cascade.valued.probabilities).actions
+    worth = TERMS.payoff.gross_matrix(KEPT.labels)[KEPT.validation_truth, actions]
+    np.testing.assert_allclose(plan.validated.outcome.gross_values, worth)
+
+
+def test_a_limit_that_its_slow_answers_break_refuses_it() -> None:
+    """Each model alone answers within 120 ms; a request that asks two takes 200 and more."""
+    slow = [
+        replace(
+            option,
+            evidence=replace(
+                option.evidence, latency=Latency(100.0, 120.0, 100.0 - number, 64, 100, 2)
+            ),
         )
-    return found
-
-
-@pytest.fixture(scope="module")
-def planned(searched: Searched) -> Iterator[CascadePlan]:
-    """The weaker model is taken to be free, the better one to cost so much that both are needed.
-
-    Which price that is depends on vocabularies that are not the same in every run: it is looked
-    for between those at which one of the two answers alone.
-    """
-    worlds = searched.workshop.reckoning.worlds(searched.parts.test_targets, 0)
-    low, high = 0.0, 0.8
-    with pytest.MonkeyPatch.context() as patch:
-        for _ in range(12):
-            price = (low + high) / 2
-            patch.setattr(cascades, "asking_cost", partial(assumed_cost, price))
-            found = cascade_of(searched.workshop, searched.options, searched.parts, worlds)
-            if len(found.options) > 1:
-                break
-            if found.options[0].candidate.recipe == "static-head":
-                high = price
-            else:
-                low = price
-        yield found
-
-
-def assumed_cost(price: float, option: Option, terms: Terms) -> float:
-    return 0.0 if option.candidate.recipe == "static-head" else price
-
-
-def test_the_better_model_is_asked_where_the_free_one_is_not_sure(planned: CascadePlan) -> None:
-    assert [o.candidate.recipe for o in planned.options] == ["static-head", "bag-of-words"]
-    _, paid = planned.test_outcome.shares(2)
-    assert 0.0 < paid < 0.95
-    assert planned.cascade.policy.tiers == tuple(option.name for option in planned.options)
-    assert planned.name == " → ".join(planned.cascade.policy.tiers)
-    alone = {p.tiers: p.worth - p.cost for p in planned.frontier if len(p.tiers) == 1}
-    (own,) = [p for p in planned.frontier if p.chosen]
-    assert own.worth - own.cost == pytest.approx(planned.cascade.judged.value)
-    assert own.worth - own.cost > max(alone.values())
-
-
-def test_it_is_served_as_it_was_reported(
-    planned: CascadePlan, searched: Searched, tmp_path: Path
-) -> None:
-    target = write_cascade(planned, searched.workshop, tmp_path / "desk.payoff", name="desk")
-    parts = searched.parts
-    with load(target) as desk:
-        decisions = desk.decide_many(parts.test_texts)
-        said = desk.probabilities(parts.test_texts)
-    names = (*parts.labels, "handoff")
-    assert [d.action for d in decisions] == [names[a] for a in planned.test_outcome.actions]
-    assert [d.tier for d in decisions] == [
-        planned.cascade.policy.tiers[tier] for tier in planned.test_outcome.tiers
+        for number, option in enumerate(KEPT.options)
     ]
-    costs = [float(d.cost) for d in decisions if d.cost is not None]
-    assert costs == pytest.approx(planned.test_outcome.costs.tolist())
-    np.testing.assert_allclose(said, planned.test_outcome.probabilities, atol=1e-6)
+    kept = replace(KEPT, options=tuple(slow))
+    found = entrants(kept, latency_limit_ms=121.0)
+    assert found.cascade is None
+    assert "latency limit, 95 % of single answers take up to 2" in found.no_cascade
+    assert [plan.name for plan in found.plans] == [option.name for option in KEPT.options]
+    stands = Standing.of(kept, replace(TERMS, latency_limit_ms=121.0))
+    assert stands.cascade["sentence"].startswith("No cascade was made: model ")
+    assert "→" not in stands.chosen
 
 
-def test_both_sets_of_rows_are_measured_and_forecast(
-    planned: CascadePlan, searched: Searched
-) -> None:
-    validation, latency = planned.validation, planned.validation.latency
-    assert latency is not None
-    assert latency.texts_per_s > 0
-    footprint = validation.footprint
-    assert footprint is not None
-    alone = [option.evidence.footprint for option in planned.options]
-    assert footprint.peak_rss_bytes == sum(f.peak_rss_bytes or 0 for f in alone if f)
-    assert planned.test.split == "test"
-    right = planned.test_outcome.probabilities.argmax(axis=1) == searched.parts.test_targets
-    assert planned.test.quality.accuracy == pytest.approx(right.mean())
-    assert planned.hosting.meets_limits
-    # All but the worlds is worth about what the mean row is worth.
-    each = float(planned.test_forecast.per_request.mean)
-    assert each == pytest.approx(planned.test_outcome.worth, abs=0.3)
-    assert planned.test_forecast.worlds_key != planned.forecast.worlds_key
-    assert not list(searched.workshop.run.folder.glob("trial*"))
+def test_a_promise_is_kept_by_it_too(plan: CascadePlan) -> None:
+    floor = Floor(None, at_most=0.03, confidence=0.9)
+    careful = entrants(floors=(floor,)).cascade
+    assert careful is not None
+    errors = []
+    for one in (plan, careful):
+        actions = one.policy.decide(one.cascade.valued.probabilities).actions
+        errors.append(float(((actions != KEPT.validation_truth) & (actions < 3)).mean()))
+    assert errors[1] < errors[0]
+    assert careful.policy.penalties is not None
 
 
-def test_the_section_of_the_summary_draws_and_reads(planned: CascadePlan) -> None:
-    section = planned.as_dict()
-    assert json.loads(to_json(section)) == section
-    shares = [tier["share"] for tier in section["tiers"]]
-    assert sum(shares) == pytest.approx(1.0)
-    summary = {"currency": "USD", "cascade": section}
-    sentence = read_cascade(summary)
-    assert sentence.startswith("Ask “static-head")
-    assert "then" not in sentence
-    for narrow in (False, True):
-        drawn = draw_cascade(summary, Sheet(narrow=narrow))
-        assert drawn is not None
-        ElementTree.fromstring(drawn)
-        assert "chosen: " in drawn
+def test_a_promise_that_nobody_can_keep_refuses_all() -> None:
+    impossible = Floor(None, at_most=1e-4)
+    with pytest.raises(Exception, match="PF640"):
+        entrants(floors=(impossible,))
 
 
-def test_what_asking_costs_is_seconds_times_price(searched: Searched) -> None:
-    terms = searched.workshop.terms
-    for option in searched.options:
-        (rent,) = [c for c in option.reference.charges if isinstance(c.quantity, PerInstance)]
-        instances = rent.quantity.each
-        expected = float(rent.unit_price) * rent.quantity.units / instances
-        assert asking_cost(option, terms) == pytest.approx(expected, rel=1e-6)
+def test_people_take_no_more_than_they_can(plan: CascadePlan) -> None:
+    person = Person(4, 30, capacity_per_month=400)
+    worth = Payoff(3.0, -7.0, currency="USD", person=person)
+    limited = entrants(payoff=worth).cascade
+    assert limited is not None
+    handed = limited.policy.decide(limited.cascade.valued.probabilities).actions == 3
+    assert handed.mean() <= 400 / 40_000 + 1e-9
 
 
-def test_an_api_costs_its_tokens_or_is_no_tier(searched: Searched) -> None:
-    terms, option = searched.workshop.terms, searched.options[0]
-    settings = {
-        "base_url": "https://api.openai.com/v1",
-        "model": "gpt-4o-mini",
-        "key_variable": "OPENAI_API_KEY",
-        "input_tokens_a_text": 999.5,
-        "output_tokens_a_text": 4.0,
-    }
-    api = replace(option, spec=TierSpec("api", "endpoint", settings=settings))
-    priced = price_llm_call("gpt-4o-mini", input_tokens=1000, output_tokens=4, on=terms.on)
-    assert asking_cost(api, terms) == pytest.approx(float(priced.cost))
-    for change in ({"model": "nobody-sells-this"}, {"input_tokens_a_text": None}):
-        spec = TierSpec("api", "endpoint", settings=settings | change)
-        with pytest.raises(EconomicsError, match="PF607"):
-            asking_cost(replace(option, spec=spec), terms)
+def test_one_model_alone_makes_no_cascade() -> None:
+    found = entrants(replace(KEPT, options=KEPT.options[:1]))
+    assert (found.cascade, found.no_cascade) == (None, "1 model can be asked")
+    assert len(found.plans) == 1
+
+
+def test_too_few_rows_make_no_cascade() -> None:
+    found = entrants(kept_apart(TERMS, n=24))
+    assert found.cascade is None
+    assert found.no_cascade.startswith("24 validation rows tell nothing")
+    assert entrants(kept_apart(TERMS, n=25)).cascade is not None
+
+
+def test_what_asking_costs_is_seconds_times_price() -> None:
+    reckoning = entrants().cascade
+    assert reckoning is not None
+    for option in KEPT.options:
+        _, reference = option.hosting(reckoning.reckoning)
+        (rent,) = [c for c in reference.charges if isinstance(c.quantity, PerInstance)]
+        expected = float(rent.unit_price) * rent.quantity.units / rent.quantity.each
+        cost = option.asking_cost(reckoning.reckoning, reference)
+        assert cost == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_api_is_paid_for_the_requests_that_reach_it() -> None:
+    *own, last = KEPT.options
+    kept = replace(KEPT, options=(*own, replace(last, tokens=API)))
+    found = entrants(kept)
+    cascade = found.cascade
+    assert cascade is not None
+    assert cascade.tiers[-1].name == last.name, "the dearest is asked last"
+    priced = price_llm_call("gpt-4o-mini", input_tokens=200, output_tokens=4, on=TERMS.on)
+    each = float(priced.cost)
+    assert cascade.cascade.policy.costs[-1] == pytest.approx(each)
+
+    def paid(name: str) -> float:
+        plan = next(one for one in found.plans if one.name == name)
+        hosting = plan.tested.costs.hosting
+        assert hosting is not None
+        return float(hosting.cost_by_step(np.array(1000.0)).get(Step.API, np.zeros(())))
+
+    assert paid(cascade.name) == pytest.approx(1000 * each * cascade.reached[-1])
+    assert paid(last.name) == pytest.approx(1000 * each)
+    assert paid(own[0].name) == 0.0
+
+
+def test_an_api_without_a_price_is_no_tier_and_says_so() -> None:
+    *own, last = KEPT.options
+    unknown = replace(last, tokens=Tokens("nobody-sells-this", 200.0, 4.0))
+    found = entrants(replace(KEPT, options=(*own, unknown)))
+    assert found.cascade is not None
+    assert {tier.name for tier in found.cascade.tiers} == {option.name for option in own}
+    assert "nobody-sells-this" in found.cascade.left_out[last.name]
+    (alone,) = [plan for plan in found.plans if plan.name == last.name]
+    assert alone.tested.costs.hosting is not None
+    assert any("not priced" in note for note in alone.tested.costs.hosting.notes)
+
+
+def test_traffic_that_fills_machines_is_paid_in_whole_machines() -> None:
+    requests = 4e8
+    plan = entrants(traffic=Traffic(requests)).cascade
+    assert plan is not None
+    (rent,) = [c for c in plan.hosting.charges if isinstance(c.quantity, PerInstance)]
+    machines = float(rent.quantity(np.array(requests))) / rent.quantity.units
+    assert machines == int(machines) > 1
+    long_run = sum(
+        share * cost for share, cost in zip(plan.reached, plan.cascade.policy.costs, strict=True)
+    )
+    paid = float(rent.cost(np.array(requests)))
+    assert paid > 0.2 * requests * long_run, "what is paid is of the size that asking was priced at"
+
+
+def test_the_frontier_has_every_model_alone_and_the_cascade(plan: CascadePlan) -> None:
+    points = plan.points()
+    alone = {tuple(point["tiers"]) for point in points if len(point["tiers"]) == 1}
+    assert alone == {(option.name,) for option in KEPT.options}
+    (own,) = [point for point in points if point["chosen"]]
+    assert own["worth"] == pytest.approx(plan.cascade.valued.worth)

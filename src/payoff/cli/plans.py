@@ -30,6 +30,28 @@ def show_plans(terminal: Terminal, summary: Mapping[str, Any]) -> None:
     for plan in summary["plans"]:
         if plan["why"]:
             terminal.line(f"  {plan['name']}: {plan['why']}")
+    show_cascade(terminal, summary.get("cascade"))
+
+
+def show_cascade(terminal: Terminal, told: Mapping[str, Any] | None) -> None:
+    """Print who is asked in the best cascade, how often and at what cost, and whether it pays."""
+    if not told:  # of a run by an earlier version
+        return
+    columns = ("cascade", "asked about", "answers", "asking it a month")
+    rows = [
+        (
+            tier["name"],
+            f"{tier['reached']:.0%}",
+            f"{tier['share']:.0%}",
+            format_money(tier["cost_month"], told["currency"]),
+        )
+        for tier in told.get("tiers", ())
+    ]
+    if rows:
+        terminal.table(columns, rows, right=columns[1:])
+    for name, why in told.get("left_out", {}).items():
+        terminal.line(f"  {name} is no tier of it: {why}")
+    terminal.line(told["sentence"])
 
 
 def show_what_if(terminal: Terminal, told: Mapping[str, Any]) -> None:
@@ -51,6 +73,7 @@ def show_what_if(terminal: Terminal, told: Mapping[str, Any]) -> None:
     for plan in after["plans"]:
         if plan["why_not"]:
             terminal.line(f"  {plan['name']}: {plan['why_not']}")
+    show_cascade(terminal, after.get("cascade"))
     _show_failed(terminal, after["findings"])
     terminal.line(told["sentence"], style="bold")
     for note in told["notes"]:

@@ -52,6 +52,9 @@ def cascade_frontier(
 ) -> tuple[CascadePoint, ...]:
     """Every tier alone, and the chosen tiers at all of `price_factors`.
 
+    The chosen point lies where `Cascade.valued` puts it. The other points of its tiers are as
+    lucky as it takes for these tiers to be chosen.
+
     Args:
         chosen: What `best_cascade` chose among the tiers.
         tiers: What may be asked.
@@ -113,6 +116,6 @@ def price_factors(tiers: Sequence[CascadeTier], policy: Policy) -> list[float]:
 
 
 def _point(fitted: Cascade, *, chosen: bool = False) -> CascadePoint:
-    judged, names = fitted.judged, fitted.policy.tiers
-    shares = judged.shares(len(names))
-    return CascadePoint(names, fitted.price_factor, judged.cost, judged.worth, shares, chosen)
+    names, valued = fitted.policy.tiers, fitted.valued
+    shares = fitted.judged.shares(len(names))
+    return CascadePoint(names, fitted.price_factor, valued.cost, valued.worth, shares, chosen)

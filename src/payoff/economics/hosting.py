@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,10 @@ class Hosting:
         """Requests a month, rising and below ``up_to``, above which the cost jumps."""
         jumps = [charge.quantity.steps(up_to) for charge in self.charges]
         return np.unique(np.concatenate(jumps)) if jumps else np.empty(0)
+
+    def with_charges(self, more: Sequence[Charge]) -> Hosting:
+        """The same with more to pay."""
+        return replace(self, charges=(*self.charges, *more))
 
     def as_dict(self) -> dict[str, Any]:
         """What it is, without its charges."""

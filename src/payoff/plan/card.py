@@ -32,8 +32,7 @@ def artifact_documents(
     }
     if project:
         documents["payoff.toml"] = project
-    backbone = chosen.option.candidate.backbone
-    if backbone:
+    for backbone in {tier.backbone for tier in chosen.option.tiers} - {""}:
         licences = workshop.bench.opened(backbone).folder / "licences"
         for path in sorted(p for p in licences.glob("*") if p.is_file()):
             documents[f"licences/{path.name}"] = path.read_bytes()

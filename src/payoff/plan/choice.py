@@ -1,4 +1,4 @@
-"""The choice among plans: by expected profit, and with few rows by what was best elsewhere."""
+"""The choice among plans: by expected profit; in doubt the usual one, and one model before many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from payoff.economics.uncertain_money import UncertainMoney
 if TYPE_CHECKING:
     from payoff.adapt.workbench import Workbench
 
-_DOUBT = 0.025  # share of the worlds in which the usual recipe may earn more
+CASCADE = "cascade"
+"""What stands for the recipe of a plan of several models."""
+
+_DOUBT = 0.025  # share of the worlds in which the usual or simpler plan may earn more
 
 
 def preferred(
@@ -18,9 +21,13 @@ def preferred(
 ) -> int:
     """Place of the plan of the highest profit, less λ · CVaR where the founder fears loss.
 
+    A cascade is taken only where it earns more than the model that would be taken without it in
+    nearly all worlds: several models are more to keep, and what cannot be told from chance is not
+    worth that.
+
     Args:
         profits: Of each plan, from the same validation rows, in the same worlds.
-        recipes: Of each plan, the recipe.
+        recipes: Of each plan, the recipe; `CASCADE` for one of several models.
         aversion: λ.
         expected: A recipe that is taken unless another earns more in nearly all worlds: with few
             validation rows, what was best elsewhere is the better guess. Empty for none.
@@ -37,11 +44,18 @@ def preferred(
     def first(places: Sequence[int]) -> int:
         return max(places, key=lambda place: adjusted[place])
 
-    highest = first(range(len(profits)))
+    def clearly_above(place: int, other: int) -> bool:
+        return (profits[place] - profits[other]).probability_below() <= _DOUBT
+
+    models = [place for place, recipe in enumerate(recipes) if recipe != CASCADE]
+    chosen = first(models)
     usual = [place for place, recipe in enumerate(recipes) if recipe == expected]
-    if usual and (profits[highest] - profits[first(usual)]).probability_below() > _DOUBT:
-        return first(usual)
-    return highest
+    if usual and not clearly_above(chosen, first(usual)):
+        chosen = first(usual)
+    for place in set(range(len(recipes))) - set(models):
+        if adjusted[place] > adjusted[chosen] and clearly_above(place, chosen):
+            chosen = place
+    return chosen
 
 
 def expected_recipe(bench: Workbench) -> str:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from payoff.core.findings import Finding
 from payoff.data.splits import Split
 from payoff.economics.baselines import Baseline
+from payoff.economics.cascade_policy import Answered
 from payoff.economics.forecast import Forecast
 from payoff.evidence.evidence import Evidence
+from payoff.plan.cascade_option import CascadeOption
 from payoff.plan.ladder import Tried
-from payoff.plan.options import Logits, Option
+from payoff.plan.options import Option
 from payoff.plan.parts import Parts
 
 
@@ -22,8 +24,8 @@ class Reported:
     """An option on the test rows.
 
     Args:
-        option: Which.
-        logits: On test rows.
+        option: Which; one model, or a cascade of several.
+        probabilities: Calibrated, of the test rows; of a cascade those of the model that answers.
         evidence: On test rows.
         forecast: From test rows.
         actions: What was decided on each test row, ``(n_test,)``.
@@ -32,8 +34,8 @@ class Reported:
         argmax_value: The same if the most probable label were always acted on.
     """
 
-    option: Option
-    logits: Logits
+    option: Option | CascadeOption
+    probabilities: NDArray[np.float64]
     evidence: Evidence
     forecast: Forecast
     actions: NDArray[np.int64]
@@ -48,7 +50,7 @@ class Comparison:
 
     Args:
         chosen: The chosen option on the test rows, trained on all other rows if time allowed.
-        reported: All options on the test rows, the chosen one first.
+        reported: All options on the test rows, the chosen one first; the best cascade among them.
         tried: All candidates.
         baselines: What it is compared with.
         parts: The rows.
@@ -57,6 +59,9 @@ class Comparison:
         seconds: The whole search took.
         mean_requests: Requests of the mean month.
         learnt_fingerprint: SHA-256 of training and validation rows.
+        answered: Which of its models answers each test row in the best cascade; None where there
+            is no cascade.
+        no_cascade: Why there is none.
     """
 
     chosen: Reported
@@ -69,3 +74,16 @@ class Comparison:
     seconds: float
     mean_requests: float
     learnt_fingerprint: str
+    answered: Answered | None = None
+    no_cascade: str = ""
+
+    @property
+    def models(self) -> tuple[Option, ...]:
+        """The options that are one model each, in the order in which they are reported."""
+        return tuple(r.option for r in self.reported if isinstance(r.option, Option))
+
+    @property
+    def cascade(self) -> Reported | None:
+        """The best cascade on the test rows."""
+        found = (r for r in self.reported if isinstance(r.option, CascadeOption))
+        return next(found, None)

@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from payoff.artifact.tier import TierSpec
-from payoff.artifact.write import write_artifact
 from payoff.core.errors import AdaptError, EconomicsError
 from payoff.core.files import write_json, write_text
 from payoff.core.findings import Finding
 from payoff.data.splits import Split
-from payoff.economics.desk import policy_document
 from payoff.economics.held_floors import confirm_floors
 from payoff.economics.worlds import Worlds
-from payoff.evidence.evidence import Evidence
 from payoff.plan.card import artifact_documents
+from payoff.plan.cascade_option import CascadeOption
 from payoff.plan.choice import expected_recipe
 from payoff.plan.clock import Clock
 from payoff.plan.comparison import Comparison, Reported
-from payoff.plan.judging import Judge
 from payoff.plan.keeping import Keeper
 from payoff.plan.kept import Kept, KeptOption
 from payoff.plan.ladder import Tried
-from payoff.plan.options import Logits, Option, Workshop, tier_logits
+from payoff.plan.options import Option, Workshop
 from payoff.plan.parts import Parts
 from payoff.plan.plan import Plan
+from payoff.plan.shipped import ShippedModel, timed_together, write_plan
 from payoff.plan.summary import summarise
+from payoff.plan.tested import Tested
 
 _SPARE_SECONDS = 5.0
 
 
 def conclude(
     workshop: Workshop,
-    chosen: Option,
+    chosen: Option | CascadeOption,
     options: Sequence[Option],
     tried: Sequence[Tried],
     *,
@@ -49,13 +46,15 @@ def conclude(
     findings: tuple[Finding, ...],
     name: str,
     project: str,
+    cascade: CascadeOption | None = None,
+    no_cascade: str = "",
 ) -> Plan:
     """Finish a search whose choice is made.
 
     Args:
         workshop: Made the options.
-        chosen: The choice, made on validation rows.
-        options: All options, the choice among them.
+        chosen: The choice, made on validation rows: one of the options, or their cascade.
+        options: All options.
         tried: All candidates.
         parts: The rows.
         cut: How they were cut.
@@ -64,33 +63,31 @@ def conclude(
         findings: What the report tells of data, payoff and prices.
         name: Name of the artifact.
         project: Text of ``payoff.toml``, or empty.
+        cascade: The best cascade of the options; None where there is none.
+        no_cascade: Why there is none.
     """
     say = workshop.bench.progress.say
     say(f"chosen on validation: {chosen.name}")
-    spec, folder, n_rows = _trained_on_all(workshop, chosen, clock)
-    first = _report(
-        workshop,
-        chosen,
-        tier_logits(spec, folder, parts.test_texts),
-        parts.test_targets,
-        worlds=worlds,
-        n_rows=n_rows,
-    )
-    others = [
-        _report(
-            workshop,
-            option,
-            option.logits(parts.test_texts),
-            parts.test_targets,
-            worlds=worlds,
-            n_rows=parts.n_train,
-        )
-        for option in options
-        if option is not chosen
-    ]
+    served = {one.name: _trained_on_all(workshop, one, clock) for one in chosen.tiers}
+    tiers = [served[one.name] for one in chosen.tiers]
+    tested = {one.name: Tested.of(one, served.get(one.name), parts) for one in options}
+    told: dict[str, Any] = {"truth": parts.test_targets, "worlds": worlds}
+    reported = [tested[one.name].reported(workshop, one, **told) for one in options]
+    answered = None
+    if cascade is not None:
+        said = [tested[one.name] for one in cascade.tiers]
+        answered = cascade.plan.answered([one.probabilities for one in said])
+        evidence = cascade.evidence
+        if cascade is chosen:
+            evidence, finding = timed_together(workshop, cascade, tiers)
+            findings = (*findings, finding)
+        done = Tested.together(answered, said)
+        reported.append(done.reported(workshop, cascade, measured=evidence, **told))
+    reported.sort(key=lambda one: one.option is not chosen)
+    first = reported[0]
     comparison = Comparison(
         chosen=first,
-        reported=(first, *others),
+        reported=tuple(reported),
         tried=tuple(tried),
         baselines=workshop.reckoning.baselines(worlds),
         parts=parts,
@@ -99,22 +96,21 @@ def conclude(
         seconds=clock.spent(),
         mean_requests=float(worlds.requests.mean()),
         learnt_fingerprint=cut.train.concat(cut.validation).fingerprint,
+        answered=answered,
+        no_cascade=no_cascade,
     )
     summary = summarise(comparison, workshop, name=name, worlds=worlds)
-    artifact = write_artifact(
+    documents = artifact_documents(comparison, workshop, summary, project=project)
+    artifact = write_plan(
         workshop.run.folder / f"{name}.payoff",
+        workshop,
+        chosen,
+        tiers,
         name=name,
-        labels=parts.labels,
-        tiers=[(spec, folder)],
-        calibrations=[chosen.calibration],
-        documents={
-            "policy.json": policy_document(chosen.policy, workshop.terms.currency),
-            **artifact_documents(comparison, workshop, summary, project=project),
-        },
-        seed=workshop.bench.seed,
+        documents=documents,
         data_fingerprint=comparison.learnt_fingerprint,
     )
-    _keep(comparison, workshop)
+    _keep(comparison, options, tested, workshop)
     write_json(workshop.run.folder / "summary.json", summary)
     from payoff.plan.report.render import render
 
@@ -129,22 +125,28 @@ def conclude(
     )
 
 
-def _keep(comparison: Comparison, workshop: Workshop) -> None:
-    """Keep what a later what-if reckons with."""
-    options = [
+def _keep(
+    comparison: Comparison,
+    options: Sequence[Option],
+    tested: Mapping[str, Tested],
+    workshop: Workshop,
+) -> None:
+    """Keep what a later what-if reckons with, in the order in which it was chosen from."""
+    models = [
         KeptOption(
-            reported.option.name,
-            reported.option.candidate.recipe,
-            reported.option.evidence,
-            reported.option.tried.seconds,
-            reported.option.probabilities.astype(np.float32),
-            reported.option.calibration.apply(reported.logits).astype(np.float32),
+            measured.name,
+            measured.recipe,
+            measured.evidence,
+            measured.training_s,
+            measured.validation,
+            tested[measured.name].probabilities.astype(np.float32),
+            tokens=measured.tokens,
         )
-        for reported in comparison.reported
+        for measured in (option.measured for option in options)
     ]
     kept = Kept.of(
         workshop.reckoning,
-        options,
+        models,
         chosen=comparison.chosen.option.name,
         expected=expected_recipe(workshop.bench),
         seed=workshop.bench.seed,
@@ -154,7 +156,7 @@ def _keep(comparison: Comparison, workshop: Workshop) -> None:
     kept.write(workshop.run.folder)
 
 
-def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[TierSpec, Path, int]:
+def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> ShippedModel:
     """The choice trained on training and validation rows, where the time allows it.
 
     The calibration stays the one that was fitted on validation rows, which the model did not know
@@ -164,6 +166,7 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
     candidate = chosen.candidate
     key = f"{candidate.key}-all"
     all_rows = bench.on_all_rows()
+    kept = ShippedModel(chosen.spec, chosen.folder, len(bench.train))
     expected = chosen.tried.seconds * len(bench.texts) / len(bench.train)
     if workshop.run.recorded(key) is None:
         if clock.budget_s - clock.spent() < expected + _SPARE_SECONDS:
@@ -171,7 +174,7 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
                 f"kept as trained on {len(bench.train)} rows: training it on all "
                 f"{len(bench.texts)} would take about {expected:.0f} s more than is left"
             )
-            return chosen.spec, chosen.folder, len(bench.train)
+            return kept
         bench.progress.say(f"training {candidate.name} on all {len(bench.texts)} rows")
         meter = workshop.run.meter
         if meter is not None:
@@ -180,7 +183,7 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
                 meter.allow(f"{candidate.name} on all rows", expected)
             except EconomicsError as error:
                 bench.progress.say(f"kept as trained on {len(bench.train)} rows: {error}")
-                return chosen.spec, chosen.folder, len(bench.train)
+                return kept
         started = time.perf_counter()
         noted = None if meter is None else lambda: meter.tick(f"{candidate.name} on all rows")
         keeper = Keeper(workshop.run, key, bench.progress, noted=noted)
@@ -190,7 +193,7 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
             keeper.advance(attempt, 1.0)
         except AdaptError as error:
             bench.progress.say(f"kept as chosen: on all rows, {error}")
-            return chosen.spec, chosen.folder, len(bench.train)
+            return kept
         seconds = time.perf_counter() - started + keeper.earlier_s
         result = {"share": 1.0, "seconds": seconds, "started_s": 0.0}
         workshop.run.record(key, result, np.zeros((0, len(bench.labels))), attempt.save)
@@ -200,48 +203,11 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> tuple[T
     spec, folder = workshop.export(candidate, all_rows, "-all")
     if chosen.precision != "fp32":
         spec, folder = workshop.compress(chosen.precision, spec, folder)
-    return spec, folder, len(bench.texts)
+    return ShippedModel(spec, folder, len(bench.texts))
 
 
 def _floors_kept(workshop: Workshop, first: Reported, parts: Parts) -> tuple[Finding, ...]:
     """Whether the test rows prove what was promised of the model that will serve."""
-    option = first.option
-    probabilities = option.calibration.apply(first.logits)
-    return confirm_floors(option.policy, workshop.terms.floors, probabilities, parts.test_targets)
-
-
-def _report(
-    workshop: Workshop,
-    option: Option,
-    logits: Logits,
-    truth: NDArray[np.int64],
-    *,
-    worlds: Worlds,
-    n_rows: int,
-) -> Reported:
-    judge = Judge(workshop.terms.payoff, option.policy, truth)
-    probabilities = option.calibration.apply(logits)
-    reckoning = workshop.reckoning
-    costs = reckoning.costs(option.hosting, option.tried.seconds)
-    return Reported(
-        option,
-        logits,
-        Evidence.of(
-            "test",
-            logits,
-            judge.truth,
-            probabilities=probabilities,
-            calibration=option.evidence.calibration,
-            latency=option.evidence.latency,
-            footprint=option.evidence.footprint,
-            training_s=option.tried.seconds,
-            machine=option.evidence.machine,
-        ),
-        reckoning.forecast(
-            option.name, judge.outcome(probabilities), worlds, costs, option.reference
-        ),
-        judge.policy.decide(probabilities).actions,
-        n_rows,
-        float(judge.worths(probabilities).mean()),
-        judge.argmax_value(probabilities),
+    return confirm_floors(
+        first.option.policy, workshop.terms.floors, first.probabilities, parts.test_targets
     )

@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import ProjectError
 from payoff.core.files import write_bytes, write_json
+from payoff.economics.tokens import Tokens
 from payoff.evidence.evidence import Evidence
+from payoff.plan.measured import Measured, Probabilities
 from payoff.plan.reckoning import Reckoning
 from payoff.plan.stated_terms import sections_of
 
 _FORMAT = 1
 _FIGURES, _ARRAYS = "kept.json", "kept.npz"
 _DAYS = (("search", "prices_on"), ("currency", "as_of"))
-Probabilities = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class KeptOption:
+class KeptOption(Measured):
     """One option of a run: what was measured of it, without its model.
 
     Args:
@@ -37,13 +38,9 @@ class KeptOption:
         training_s: Seconds that its training took.
         validation: Cross-fitted probabilities of the validation rows, ``(n_validation, k)``.
         test: Calibrated probabilities of the test rows, ``(n_test, k)``.
+        tokens: What a text takes of somebody else's model; None for one's own.
     """
 
-    name: str
-    recipe: str
-    evidence: Evidence
-    training_s: float
-    validation: Probabilities
     test: Probabilities
 
 
@@ -57,7 +54,7 @@ class Kept:
         sections: The terms, as the sections of a project file.
         labels: The ``k`` labels.
         seed: Of the worlds.
-        chosen: Name of the option that the run chose.
+        chosen: Name of the plan that the run chose: an option, or a cascade of them.
         expected: Recipe that is preferred where rows are few (`choice.preferred`).
         n_labelled: Labelled rows.
         training_counts: Rows of each label that training saw, ``(k,)``.
@@ -65,7 +62,7 @@ class Kept:
         characters_per_text: Mean length of a text.
         validation_truth: Classes of the validation rows.
         test_truth: Classes of the test rows.
-        options: All options, the chosen one among them.
+        options: All options.
     """
 
     sections: Mapping[str, Mapping[str, Any]]
@@ -144,6 +141,7 @@ class Kept:
                         "recipe": option.recipe,
                         "evidence": option.evidence.as_dict(),
                         "training_s": option.training_s,
+                        "tokens": option.tokens and option.tokens.as_dict(),
                     }
                     for option in self.options
                 ],
@@ -171,6 +169,7 @@ class Kept:
                         one["training_s"],
                         arrays[f"validation{number}"],
                         arrays[f"test{number}"],
+                        tokens=Tokens(**one["tokens"]) if one.get("tokens") else None,
                     )
                     for number, one in enumerate(told["options"])
                 )

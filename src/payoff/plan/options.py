@@ -22,6 +22,7 @@ from payoff.economics.desk import policy_document
 from payoff.economics.forecast import Forecast
 from payoff.economics.hosting import Hosting
 from payoff.economics.policy import Policy
+from payoff.economics.tokens import Tokens
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import Footprint, measure_footprint
@@ -29,6 +30,7 @@ from payoff.evidence.latency import measure_latency
 from payoff.evidence.machine import this_machine
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Tried, best_tried
+from payoff.plan.measured import Measured, hosting_of
 from payoff.plan.reckoning import Reckoning
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
@@ -75,6 +77,38 @@ class Option:
     def candidate(self) -> Candidate:
         """The candidate."""
         return self.tried.candidate
+
+    @property
+    def recipe(self) -> str:
+        """Of its candidate."""
+        return self.tried.candidate.recipe
+
+    @property
+    def backbone(self) -> str:
+        """Of its candidate; empty where it has none."""
+        return self.tried.candidate.backbone
+
+    @property
+    def training_s(self) -> float:
+        """Seconds that its training took."""
+        return self.tried.seconds
+
+    @property
+    def tiers(self) -> tuple[Option, ...]:
+        """The models that it asks: itself."""
+        return (self,)
+
+    @property
+    def measured(self) -> Measured:
+        """What is reckoned from, as a run keeps it."""
+        return Measured(
+            self.name,
+            self.recipe,
+            self.evidence,
+            self.training_s,
+            self.probabilities.astype(np.float32),
+            tokens=tokens_of(self.spec),
+        )
 
     def logits(self, texts: Sequence[str]) -> Logits:
         """Scores as served, ``(n_texts, n_labels)``."""
@@ -174,7 +208,8 @@ class Workshop:
             machine=this_machine(),
         )
         reckoning = self.reckoning
-        hosting, reference = reckoning.hosting(evidence)
+        name = f"{tried.candidate.name} {precision}"
+        hosting, reference = hosting_of(evidence, tokens_of(spec), reckoning)
         return Option(
             tried,
             precision,
@@ -185,7 +220,7 @@ class Workshop:
             hosting,
             reference,
             reckoning.forecast(
-                f"{tried.candidate.name} {precision}",
+                name,
                 judge.outcome(probabilities),
                 self.worlds,
                 reckoning.costs(hosting, tried.seconds),
@@ -211,6 +246,11 @@ class Workshop:
         footprint = measure_footprint(trial)
         trial.unlink()
         return footprint
+
+
+def tokens_of(spec: TierSpec) -> Tokens | None:
+    """What a text takes of somebody else's model; None for one's own."""
+    return Tokens.of_settings(spec.settings) if spec.kind == "endpoint" else None
 
 
 def tier_logits(spec: TierSpec, folder: Path, texts: Sequence[str]) -> Logits:

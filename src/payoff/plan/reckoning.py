@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
 from payoff.economics.baselines import Baseline, do_nothing, llm_api, llm_hosting, people_only
-from payoff.economics.charge import PerInstance
+from payoff.economics.case import Case
+from payoff.economics.charge import Charge, PerInstance
 from payoff.economics.costs import CostLine, PlanCosts, labels_line, training_line
-from payoff.economics.forecast import Forecast, forecast
+from payoff.economics.forecast import Forecast, forecasts
 from payoff.economics.hosting import Hosting, cheapest, hosting_options
 from payoff.economics.offer import exchange
 from payoff.economics.outcome import Outcome
 from payoff.economics.policy import Policy
 from payoff.economics.requirement import Requirement
+from payoff.economics.tokens import Tokens
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.terms import Terms
@@ -76,8 +78,12 @@ class Reckoning:
             expected_mix=mix,
         )
 
-    def hosting(self, evidence: Evidence) -> tuple[Hosting, Hosting]:
+    def hosting(self, evidence: Evidence, *, service_scv: float = 1.0) -> tuple[Hosting, Hosting]:
         """The cheapest host that holds the limits, and the cheapest rented machine beside it.
+
+        Args:
+            evidence: Its latency and footprint.
+            service_scv: Squared coefficient of variation of the time that a request takes.
 
         Raises:
             EconomicsError: PF616 where no host holds them, with the reasons.
@@ -97,6 +103,7 @@ class Reckoning:
             latency_limit_ms=self.terms.latency_limit_ms,
             request_bytes=self.request_bytes,
             threads=latency.threads,
+            service_scv=service_scv,
             at_once=self.terms.traffic.at_once,
             by_hour=self.terms.traffic.by_hour,
         )
@@ -115,6 +122,15 @@ class Reckoning:
         rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
         return chosen, cheapest(rented, requests) if rented else chosen
 
+    def token_charges(self, tokens: Tokens, share: float) -> tuple[Charge, ...]:
+        """What is paid for somebody else's model that this share of the requests reaches.
+
+        Raises:
+            EconomicsError: PF607 or PF605 where its tokens have no price in the currency.
+        """
+        terms = self.terms
+        return tokens.charges(share, currency=terms.currency, on=terms.on, rates=terms.rates)
+
     def costs(self, hosting: Hosting, training_s: float) -> PlanCosts:
         """All that a plan with this host and training costs."""
         once: list[CostLine] = [_training(self.terms, training_s)]
@@ -132,17 +148,13 @@ class Reckoning:
         self, name: str, outcome: Outcome, worlds: Worlds, costs: PlanCosts, reference: Hosting
     ) -> Forecast:
         """What an outcome earns in some worlds."""
-        return forecast(
-            name,
-            gross_values=outcome.gross_values,
-            handed_over=outcome.handed_over,
-            right_values=outcome.right_values,
-            costs=costs,
-            worlds=worlds,
-            currency=self.terms.currency,
-            nothing=self.terms.payoff.nothing,
-            reference=reference,
-        )
+        return self.forecast_of(Case(name, outcome, costs, reference), worlds)
+
+    def forecast_of(self, case: Case, worlds: Worlds) -> Forecast:
+        """What a plan earns in some worlds."""
+        terms = self.terms
+        found = forecasts([case], worlds, currency=terms.currency, nothing=terms.payoff.nothing)
+        return found[0]
 
     def baselines(self, worlds: Worlds, *, cost_alone: bool = True) -> tuple[Baseline, ...]:
         """Doing nothing, people only, and an API: what a model of one's own is compared with.

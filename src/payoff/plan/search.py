@@ -3,7 +3,8 @@
 1. Cut the rows into training, validation and test.
 2. Try candidates by successive halving on validated profit (`ladder`).
 3. Export the best of each recipe in every precision and measure it as served (`options`).
-4. Choose by validated profit; train the choice again on all rows that are not test rows.
+4. Solve the best cascade of them, and choose among them and it by validated profit; train the
+   choice again on all rows that are not test rows.
 5. Report on the test rows, which took no part in any of this.
 """
 
@@ -21,7 +22,7 @@ from payoff.adapt.backbones.find import find
 from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
-from payoff.core.errors import AdaptError, ProjectError, did_you_mean, raise_all
+from payoff.core.errors import AdaptError, EconomicsError, ProjectError, did_you_mean, raise_all
 from payoff.core.extras import require
 from payoff.core.findings import Finding
 from payoff.core.progress import Progress, Silent
@@ -30,6 +31,7 @@ from payoff.data.inspection import inspect
 from payoff.data.splits import split
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
+from payoff.plan.cascade_option import CascadeOption, cascade_among
 from payoff.plan.choice import expected_recipe, preferred
 from payoff.plan.clock import Clock
 from payoff.plan.conclusion import conclude
@@ -137,9 +139,13 @@ def search(
     tried = _climb(workshop, clock)
     options = _options(workshop, tried, minutes)
     tell_options(listener, tried, options, run)
+    cascade, no_cascade = _cascade(workshop, options)
+    compared: list[Option | CascadeOption] = [*options]
+    if cascade is not None:
+        compared.append(cascade)
     plan = conclude(
         workshop,
-        best(options, terms, expected_recipe(bench)),
+        best(compared, terms, expected_recipe(bench)),
         options,
         tried,
         parts=parts,
@@ -149,6 +155,8 @@ def search(
         findings=_findings(dataset, test, parts, terms),
         name=name,
         project=project,
+        cascade=cascade,
+        no_cascade=no_cascade,
     )
     run.tidy()
     if meter is not None:
@@ -247,11 +255,23 @@ def _findings(
     )
 
 
-def best(options: Sequence[Option], terms: Terms, expected: str) -> Option:
+def _cascade(workshop: Workshop, options: Sequence[Option]) -> tuple[CascadeOption | None, str]:
+    """The best cascade of the options, or why there is none."""
+    try:
+        return cascade_among(workshop, options), ""
+    except EconomicsError as error:
+        if error.code != "PF621":
+            raise
+        return None, error.found
+
+
+def best(
+    options: Sequence[Option | CascadeOption], terms: Terms, expected: str
+) -> Option | CascadeOption:
     """The option to take; ``expected`` as `choice.preferred` says."""
     place = preferred(
         [option.forecast.profit for option in options],
-        [option.candidate.recipe for option in options],
+        [option.recipe for option in options],
         aversion=terms.risk_aversion,
         expected=expected,
     )

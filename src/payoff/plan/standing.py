@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from payoff.core.errors import EconomicsError
 from payoff.core.findings import Finding
 from payoff.economics.baselines import Baseline
 from payoff.economics.case import Case
-from payoff.economics.costs import PlanCosts
 from payoff.economics.forecast import Forecast, forecasts, profits
-from payoff.economics.hosting import Hosting
-from payoff.economics.outcome import Outcome
 from payoff.economics.scenarios import Scenarios, checks, scenarios
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 from payoff.plan.choice import preferred
-from payoff.plan.judging import Judge
+from payoff.plan.entrants import Entrants
 from payoff.plan.kept import Kept
 from payoff.plan.reckoning import Reckoning
 from payoff.plan.terms import Terms
@@ -67,11 +63,12 @@ class Standing:
     Args:
         terms: The terms.
         contenders: All plans, the highest expected profit first.
-        chosen: Name of the model that the validation rows choose.
-        forecast: Of that model, from test rows.
+        chosen: Name of the model, or cascade of models, that the validation rows choose.
+        forecast: Of that plan, from test rows.
         case: What that forecast was made from.
         worlds: Over the test rows.
         baselines: What it is compared with.
+        cascade: What is told of the best cascade, as in ``summary.json`` without its frontier.
 
     Example:
         >>> Standing.of(Kept.read(folder), terms).recommended  # doctest: +SKIP
@@ -85,13 +82,15 @@ class Standing:
     case: Case
     worlds: Worlds
     baselines: tuple[Baseline, ...]
+    cascade: Mapping[str, Any]
 
     @classmethod
     def of(cls, kept: Kept, terms: Terms) -> Standing:
         """Reckon what was measured under these terms.
 
         Raises:
-            EconomicsError: PF616 where no host holds the limits of any model; PF605 or PF607 where
+            EconomicsError: PF616 where no host holds the limits of any model, PF640 where the rows
+                prove the floors of none; PF605 or PF607 where
                 the LLM API that the terms name has no price; PF612 or PF613 for a wrong mix.
             ProjectError: PF203 where the payoff does not fit the labels.
         """
@@ -103,59 +102,45 @@ class Standing:
             request_bytes=kept.request_bytes,
             characters_per_text=kept.characters_per_text,
         )
-        costs, refused = _costs(kept, reckoning)
-        hosted = [option for option in kept.options if option.name in costs]
         told: Any = {"currency": terms.currency, "nothing": terms.payoff.nothing}
-        judge = Judge(terms.payoff, reckoning.policy(), kept.validation_truth, kept.seed)
-        limits: Any = {"floors": terms.floors, "most_handed": terms.most_handed}
-        policies = [judge.held(option.validation, **limits).policy for option in hosted]
-
-        def cases(truth: Any, probabilities: list[Any]) -> list[Case]:
-            return [
-                Case(
-                    option.name,
-                    Outcome.of_actions(
-                        terms.payoff, kept.labels, truth, policy.decide(given).actions
-                    ),
-                    *costs[option.name],
-                )
-                for option, given, policy in zip(hosted, probabilities, policies, strict=True)
-            ]
-
+        entrants = Entrants.of(kept, reckoning)
+        plans = entrants.plans
         worlds = reckoning.worlds(kept.validation_truth, kept.seed)
-        by = profits(cases(kept.validation_truth, [o.validation for o in hosted]), worlds, **told)
+        by = profits([plan.validated for plan in plans], worlds, **told)
         best = preferred(
             by,
-            [option.recipe for option in hosted],
+            [plan.recipe for plan in plans],
             aversion=terms.risk_aversion,
             expected=kept.expected,
         )
         worlds = reckoning.worlds(kept.test_truth, kept.seed)
-        reported = cases(kept.test_truth, [option.test for option in hosted])
+        earned = profits([plan.tested for plan in plans], worlds, **told)
         models = [
             Contender(
-                case.name,
+                plan.name,
                 "model",
                 profit,
                 chosen_by,
-                float(1.0 - case.outcome.handed_over.mean()),
-                case.costs.hosting.name if case.costs.hosting else "",
+                float(1.0 - plan.tested.outcome.handed_over.mean()),
+                plan.tested.costs.hosting.name if plan.tested.costs.hosting else "",
             )
-            for case, profit, chosen_by in zip(
-                reported, profits(reported, worlds, **told), by, strict=True
-            )
+            for plan, profit, chosen_by in zip(plans, earned, by, strict=True)
         ]
         baselines = reckoning.baselines(worlds, cost_alone=False)
         others = [Contender(b.name, "baseline", b.profit, why_not=b.reason) for b in baselines]
-        others += [Contender(name, "model", None, why_not=why) for name, why in refused.items()]
+        others += [
+            Contender(name, "model", None, why_not=why) for name, why in entrants.refused.items()
+        ]
+        reported = plans[best].tested
         return cls(
             terms,
             tuple(sorted([*models, *others], key=_rank)),
-            hosted[best].name,
-            forecasts([reported[best]], worlds, **told)[0],
-            reported[best],
+            plans[best].name,
+            forecasts([reported], worlds, **told)[0],
+            reported,
             worlds,
             baselines,
+            entrants.section(best, by, earned),
         )
 
     @property
@@ -240,6 +225,7 @@ class Standing:
             "runner_up": rival and {"plan": rival[0], "gap": plain(rival[1])},
             "accounts": told.reconcile().as_dict(),
             "findings": [finding.as_dict() for finding in self.findings],
+            "cascade": dict(self.cascade),
             "plans": [contender.as_dict() for contender in self.contenders],
         }
 
@@ -254,30 +240,6 @@ def plain(amount: UncertainMoney) -> dict[str, float]:
     """
     low, high = amount.interval(0.9)
     return {"mean": float(amount.mean), "low": float(low), "high": float(high)}
-
-
-def _costs(
-    kept: Kept, reckoning: Reckoning
-) -> tuple[dict[str, tuple[PlanCosts, Hosting]], dict[str, str]]:
-    """Costs and reference hosting of each option by its name, and why others have none.
-
-    Raises:
-        EconomicsError: PF616 where no option has a host.
-    """
-    costs: dict[str, tuple[PlanCosts, Hosting]] = {}
-    refused: dict[str, EconomicsError] = {}
-    for option in kept.options:
-        try:
-            hosting, reference = reckoning.hosting(option.evidence)
-        except EconomicsError as error:
-            if error.code != "PF616":
-                raise
-            refused[option.name] = error
-        else:
-            costs[option.name] = reckoning.costs(hosting, option.training_s), reference
-    if not costs:
-        raise next(iter(refused.values()))
-    return costs, {name: str(error) for name, error in refused.items()}
 
 
 def _mean(contender: Contender) -> float:

@@ -13,6 +13,8 @@ from payoff.economics.baselines import Baseline
 from payoff.economics.forecast import Forecast, gap
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
+from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.cascade_section import cascade_section
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
@@ -41,6 +43,7 @@ def summarise(
         "horizon_months": terms.horizon_months,
         "decision": _decision(comparison, plans, worlds),
         "plans": plans,
+        "cascade": cascade_section(comparison),
         "waterfall": _waterfall(chosen.forecast),
         "months": [
             {"month": m.month, "cash_mean": m.mean, "cash_low": m.low, "cash_high": m.high}
@@ -167,7 +170,7 @@ def _runner_up(comparison: Comparison) -> tuple[str, UncertainMoney] | None:
 
 def _plans(comparison: Comparison, workshop: Workshop) -> list[dict[str, Any]]:
     rows = [_option_row(r, comparison) for r in comparison.reported]
-    exported = {r.option.candidate for r in comparison.reported}
+    exported = {model.candidate for model in comparison.models}
     rows += [_tried_row(t, comparison) for t in comparison.tried if t.candidate not in exported]
     rows += [
         _EMPTY | {"name": name, "kind": "model", "status": "not run", "why": str(error)}
@@ -219,9 +222,9 @@ def _option_row(reported: Reported, comparison: Comparison) -> dict[str, Any]:
     return _EMPTY | {
         "name": option.name,
         "kind": "model",
-        "recipe": option.candidate.recipe,
-        "backbone": option.candidate.backbone or None,
-        "precision": option.precision,
+        "recipe": option.recipe,
+        "backbone": option.backbone or None,
+        "precision": option.precision or None,
         "status": "chosen" if reported is comparison.chosen else "lost",
         "why": _why_lost(option, comparison.chosen.option),
         "split": "test",
@@ -247,11 +250,16 @@ def _option_row(reported: Reported, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _why_lost(option: Option, chosen: Option) -> str:
+def _why_lost(option: Option | CascadeOption, chosen: Option | CascadeOption) -> str:
     if option is chosen:
         return "the highest expected profit on validation"
     difference = gap(chosen.forecast, option.forecast)
     low, high = difference.interval(0.9)
+    if float(difference.mean) < 0:
+        return (
+            f"on validation it earned {-difference.mean} a month more than the chosen plan, which "
+            f"may be chance (5 to 95 %: {-high} to {-low})"
+        )
     return (
         f"on validation it earned {difference.mean} a month less than the chosen plan "
         f"(5 to 95 %: {low} to {high})"
@@ -260,11 +268,7 @@ def _why_lost(option: Option, chosen: Option) -> str:
 
 def _tried_row(tried: Tried, comparison: Comparison) -> dict[str, Any]:
     winner = next(
-        (
-            r.option
-            for r in comparison.reported
-            if r.option.candidate.recipe == tried.candidate.recipe
-        ),
+        (m for m in comparison.models if m.recipe == tried.candidate.recipe),
         None,
     )
     why = tried.why

@@ -11,6 +11,7 @@ from typing import Any
 
 from payoff.core.extras import require
 from payoff.core.files import write_bytes
+from payoff.plan.report.charts.cascade import draw_cascade
 from payoff.plan.report.charts.cash import draw_cash
 from payoff.plan.report.charts.confusions import draw_dearest
 from payoff.plan.report.charts.frontier import draw_frontier
@@ -28,6 +29,7 @@ PICTURES: Mapping[str, Draw] = MappingProxyType(
     {
         "waterfall": draw_waterfall,
         "frontier": draw_frontier,
+        "cascade": draw_cascade,
         "cash": draw_cash,
         "dearest": draw_dearest,
         "heat_map": draw_heat_map,

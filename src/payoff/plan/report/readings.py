@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from payoff.plan.report.charts.cascade import read_cascade
 from payoff.plan.report.charts.cash import months_of, turning_month
 from payoff.plan.report.charts.confusions import HANDOFF, Cell, cells_of, dearest
 from payoff.plan.report.charts.points import points_of
@@ -290,6 +291,7 @@ READINGS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
     {
         "waterfall": read_waterfall,
         "frontier": read_frontier,
+        "cascade": read_cascade,
         "cash": read_cash,
         "dearest": read_dearest,
         "heat_map": read_heat_map,

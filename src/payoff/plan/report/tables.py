@@ -37,6 +37,7 @@ def tables_of(summary: Summary) -> dict[str, Table]:
     unit = words(summary.get("currency"), missing="money")
     return {
         "waterfall": _waterfall(summary, unit),
+        "cascade": _cascade(summary, unit),
         "cash": _cash(summary, unit),
         "dearest": _dearest(summary, unit),
         "heat_map": _heat_map(summary),
@@ -49,6 +50,19 @@ def _waterfall(summary: Summary, unit: str) -> Table:
     steps = entries(summary, "waterfall")
     rows = [(words(step.get("step")), amount(step.get("amount"))) for step in steps]
     return Table(("Step", f"{unit} a month"), rows)
+
+
+def _cascade(summary: Summary, unit: str) -> Table:
+    rows = [
+        (
+            words(tier.get("name")),
+            percent(tier.get("reached")),
+            percent(tier.get("share")),
+            amount(tier.get("cost_month")),
+        )
+        for tier in entries(summary, "cascade", "tiers")
+    ]
+    return Table(("Model", "Asked about", "Answers", f"Asking it, {unit} a month"), rows)
 
 
 def _cash(summary: Summary, unit: str) -> Table:

@@ -68,6 +68,8 @@ def askings_of(summary: Mapping[str, Any]) -> list[Asking]:
 def read_cascade(summary: Mapping[str, Any]) -> str:
     """What to do: who is asked first, how often the next one, and what that saves.
 
+    Where no cascade was chosen, the section's own sentence says why not.
+
     Example:
         >>> points = [{"tiers": ["words", "encoder"], "cost": 0.002, "worth": 2.5,
         ...            "shares": [0.8, 0.2], "chosen": True},
@@ -77,6 +79,9 @@ def read_cascade(summary: Mapping[str, Any]) -> str:
     """
     points = askings_of(summary)
     chosen = next((point for point in points if point.chosen), None)
+    sentence = pick(summary, "cascade", "sentence")
+    if sentence and (chosen is None or chosen.alone):
+        return words(sentence)
     if chosen is None:
         return "No cascade of models was measured."
     first, last = chosen.tiers[0], chosen.tiers[-1]

@@ -1,0 +1,94 @@
+"""Tested: what a plan says of the test rows, and what is reported of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.economics.cascade_policy import Answered
+from payoff.economics.worlds import Worlds
+from payoff.evidence.evidence import Evidence
+from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.comparison import Reported
+from payoff.plan.judging import Judge
+from payoff.plan.options import Logits, Option, Workshop, tier_logits
+from payoff.plan.parts import Parts
+from payoff.plan.shipped import ShippedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """What a plan says of the test rows.
+
+    Args:
+        logits: Of the model that answers, ``(n_test, k)``.
+        probabilities: The same, calibrated.
+        n_rows: Rows that the model learnt from; of several the fewest.
+    """
+
+    logits: Logits
+    probabilities: NDArray[np.float64]
+    n_rows: int
+
+    @classmethod
+    def of(cls, option: Option, shipped: ShippedModel | None, parts: Parts) -> Tested:
+        """Of one model, as it is shipped, or as it was chosen by where it is not."""
+        model = shipped or ShippedModel(option.spec, option.folder, parts.n_train)
+        logits = tier_logits(model.spec, model.folder, parts.test_texts)
+        return cls(logits, option.calibration.apply(logits), model.n_rows)
+
+    @classmethod
+    def together(cls, answered: Answered, models: Sequence[Tested]) -> Tested:
+        """Of several models, each row as the one says that answers it."""
+        rows = np.arange(len(answered.tiers))
+        logits = np.stack([model.logits for model in models])[answered.tiers, rows]
+        return cls(logits, answered.probabilities, min(model.n_rows for model in models))
+
+    def reported(
+        self,
+        workshop: Workshop,
+        option: Option | CascadeOption,
+        *,
+        truth: NDArray[np.int64],
+        worlds: Worlds,
+        measured: Evidence | None = None,
+    ) -> Reported:
+        """What is told of the plan.
+
+        Args:
+            workshop: Made the options.
+            option: The plan.
+            truth: Classes of the test rows.
+            worlds: Drawn over them.
+            measured: Its latency and size; those on validation rows where not given.
+        """
+        probabilities, reckoning = self.probabilities, workshop.reckoning
+        judge = Judge(workshop.terms.payoff, option.policy, truth)
+        costs = reckoning.costs(option.hosting, option.training_s)
+        known = measured or option.evidence
+        evidence = Evidence.of(
+            "test",
+            self.logits,
+            truth,
+            probabilities=probabilities,
+            calibration=known.calibration,
+            latency=known.latency,
+            footprint=known.footprint,
+            training_s=option.training_s,
+            machine=known.machine,
+        )
+        return Reported(
+            option,
+            probabilities,
+            evidence,
+            reckoning.forecast(
+                option.name, judge.outcome(probabilities), worlds, costs, option.reference
+            ),
+            judge.policy.decide(probabilities).actions,
+            self.n_rows,
+            float(judge.worths(probabilities).mean()),
+            judge.argmax_value(probabilities),
+        )

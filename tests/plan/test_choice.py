@@ -1,0 +1,46 @@
+"""One model before several, unless several earn more in nearly all worlds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from payoff.economics.uncertain_money import UncertainMoney
+from payoff.plan.choice import CASCADE, preferred
+
+RNG = np.random.default_rng(0)
+BASE = RNG.normal(100.0, 30.0, 4000)
+
+
+def profit(lead: float, spread: float = 1.0) -> UncertainMoney:
+    return UncertainMoney(BASE + RNG.normal(lead, spread, 4000), "EUR")
+
+
+@pytest.mark.parametrize(
+    ("lead", "chosen"),
+    [(3.0, "cascade"), (0.5, "model"), (-3.0, "model")],
+)
+def test_a_cascade_must_be_clearly_better(lead: float, chosen: str) -> None:
+    profits = [profit(-1.0, 0.0), profit(0.0, 0.0), profit(lead)]
+    place = preferred(profits, ["a", "b", CASCADE], aversion=0.0, expected="")
+    assert place == {"cascade": 2, "model": 1}[chosen]
+
+
+def test_a_single_model_needs_no_clear_lead_over_another() -> None:
+    profits = [profit(0.0, 0.0), profit(0.5)]
+    assert preferred(profits, ["a", "b"], aversion=0.0, expected="") == 1
+
+
+def test_it_is_held_against_the_usual_one_where_that_is_taken() -> None:
+    usual, better, cascade = profit(0.0, 0.0), profit(0.2), profit(5.0)
+    recipes = ["named-head", "lora", CASCADE]
+    assert preferred([usual, better, cascade], recipes, aversion=0.0, expected="named-head") == 2
+    same = [usual, better, UncertainMoney(usual.samples, "EUR")]
+    assert preferred(same, recipes, aversion=0.0, expected="named-head") == 0
+
+
+def test_who_fears_loss_looks_at_the_worst_worlds_too() -> None:
+    risky = UncertainMoney(np.where(np.arange(4000) < 60, -5000.0, BASE + 90.0), "EUR")
+    both = [profit(0.0, 0.0), risky]
+    assert preferred(both, ["a", CASCADE], aversion=0.0, expected="") == 1
+    assert preferred(both, ["a", CASCADE], aversion=5.0, expected="") == 0
