@@ -54,13 +54,8 @@ def break_even_volume(
     mean = conditions.mean()
 
     def profit(volumes: Array) -> Array:
-        ledger = post(
-            replace(mean, requests=volumes[:, None]),
-            costs,
-            nothing=nothing,
-            horizon_months=horizon_months,
-        )
-        return np.broadcast_to(ledger.profit, (len(volumes), 1))[:, 0]
+        met = replace(mean, requests=volumes[:, None])
+        return post(met, costs, nothing=nothing, horizon_months=horizon_months).monthly
 
     expected = float(mean.requests.mean())
     volumes = _volumes(expected, costs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,19 +74,17 @@ class Hosting:
         """Whether its cost is known."""
         return bool(self.charges)
 
+    def use(self, requests: NDArray[np.float64]) -> Usage:
+        """What months with so many requests use of it, any shape."""
+        return Usage(self, tuple(charge.quantity(requests) for charge in self.charges))
+
     def cost_by_step(self, requests: NDArray[np.float64]) -> dict[Step, NDArray[np.float64]]:
         """Cost of months with so many requests, any shape, by step.
 
         Raises:
             EconomicsError: PF617 where it could not be priced.
         """
-        if not self.priced:
-            raise EconomicsError("PF617", self.name, f"it has no price: {self.why_not}")
-        costs: dict[Step, NDArray[np.float64]] = {}
-        for charge in self.charges:
-            cost = charge.cost(requests)
-            costs[charge.step] = costs[charge.step] + cost if charge.step in costs else cost
-        return costs
+        return self.use(requests).cost_by_step
 
     def cost_per_month(self, requests: NDArray[np.float64]) -> NDArray[np.float64]:
         """Cost of months with so many requests, any shape, the same shape back.
@@ -119,6 +118,50 @@ class Hosting:
             "why_not": self.why_not,
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Usage:
+    """What some months use of a hosting: reckoned once, for their cost and for their bill.
+
+    Args:
+        hosting: The hosting.
+        units: Units of each of its charges, in the shape of the requests.
+
+    Example:
+        >>> from payoff.core.money import Money
+        >>> each = Charge(Step.API, "calls", PerRequest(1.0), "request", Money.of("0.002", "USD"),
+        ...               as_of=None, source="stated", measured=True)
+        >>> api = Hosting("an API", "stated", "calls", "", currency="USD", charges=(each,))
+        >>> used = api.use(np.array([1000.0, 2000.0]))
+        >>> used.cost_by_step[Step.API], [line.quantity for line in used.lines]
+        (array([2., 4.]), [1500.0])
+    """
+
+    hosting: Hosting
+    units: tuple[NDArray[np.float64], ...]
+
+    @cached_property
+    def cost_by_step(self) -> dict[Step, NDArray[np.float64]]:
+        """Cost by step, each in the shape of the requests.
+
+        Raises:
+            EconomicsError: PF617 where it could not be priced.
+        """
+        hosting = self.hosting
+        if not hosting.priced:
+            raise EconomicsError("PF617", hosting.name, f"it has no price: {hosting.why_not}")
+        costs: dict[Step, NDArray[np.float64]] = {}
+        for charge, units in zip(hosting.charges, self.units, strict=True):
+            cost = float(charge.unit_price) * units
+            costs[charge.step] = costs[charge.step] + cost if charge.step in costs else cost
+        return costs
+
+    @property
+    def lines(self) -> tuple[CostLine, ...]:
+        """The bill of the mean month."""
+        pairs = zip(self.hosting.charges, self.units, strict=True)
+        return tuple(charge.line_of(float(units.mean())) for charge, units in pairs)
 
 
 def hosting_options(

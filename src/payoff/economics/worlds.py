@@ -200,9 +200,24 @@ class Worlds:
             )
         ordered = np.ascontiguousarray(values[:, self._order], dtype=np.float32)
         means = np.empty((len(values), self.n_worlds), dtype=np.float32)
+        means.fill(0.0)  # its memory is had in one go, not in strips below
         for where, block in self._blocks():
-            means[:, where] = ordered @ block.T
+            np.matmul(ordered, block.T, out=means[:, where])
         return means
+
+    def mix_effects(self, values: NDArray[np.floating[Any]]) -> Array:
+        """Mean of each plan's row values in each world as far as the mix alone decides it.
+
+        ``Σ_i mix_i · m̄_i``, with ``m̄_i`` the plain mean of class ``i``.
+
+        Args:
+            values: Value of each test row under each plan, shape ``(n_plans, n)``.
+
+        Returns:
+            Means, shape ``(n_plans, n_worlds)``.
+        """
+        effects: Array = self.class_means(values) @ self.mix.T
+        return effects
 
     def class_means(self, values: NDArray[np.floating[Any]]) -> Array:
         """Plain mean of row values within each class, shape ``(n_plans, k)``; 0 without rows."""
@@ -251,7 +266,7 @@ class Worlds:
         np.maximum(block, np.finfo(np.float32).tiny, out=block)
         sums = np.add.reduceat(block, starts, axis=1, dtype=np.float64)
         scale = (self.mix[where][:, classes] / sums).astype(np.float32)
-        block *= np.repeat(scale, counts, axis=1)
+        np.multiply(block, np.repeat(scale, counts, axis=1), out=block)
         return block
 
 
