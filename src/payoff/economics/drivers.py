@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from payoff.economics.hosting import Usage
 
 Array = NDArray[np.float64]
+Effects = NDArray[np.floating[Any]]
 
 _WRONG_SWING: Final = 0.2
 _ROW_VALUES: Final = ("right", "wrong", "handed_over", "handed_share")
@@ -63,7 +64,7 @@ def drivers_of(
     conditions: Conditions,
     costs: PlanCosts,
     *,
-    mix_effects: Array,
+    mix_effects: Effects,
     factor_ends: tuple[Array, Array],
     currency: str,
     nothing: float,
@@ -129,12 +130,11 @@ def drivers_of(
 
 
 def _quality_and_mix(
-    conditions: Conditions, costs: PlanCosts, mix_effects: Array, told: dict[str, Any]
+    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ends of the profit where only the quality varies, and where only the mix does."""
-    mean, centres = conditions.mean(), mix_effects.mean(axis=1)
-    person = costs.person
-    share = mix_effects[3] - centres[3]
+    mean, person = conditions.mean(), costs.person
+    share = _from_their_mean(mix_effects[3])
     if person is not None and person.capacity_per_month is not None:
         most = mean.requests.max() * max(
             (mean.handed_share + share).max(), (conditions.handed_share - share).max()
@@ -145,31 +145,36 @@ def _quality_and_mix(
     wage = 0.0 if person is None else person.cost_each * float(mean.minutes_factor[0])
     worth = conditions.right + conditions.wrong + conditions.handed_over
     worth -= wage * conditions.handed_share
-    by_mix = np.array([1.0, 1.0, 1.0, -wage]) @ mix_effects
+    by_mix = _from_their_mean(np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects)
+    by_quality = worth - by_mix - worth.mean()
     profit, requests = float(post(mean, costs, **told).monthly[0]), float(mean.requests.mean())
-    middles = worth.mean() - by_mix.mean(), by_mix.mean()
-    found = [
-        tuple(profit + requests * (end - middle) for end in ends(varied))
-        for varied, middle in zip((worth - by_mix, by_mix), middles, strict=True)
-    ]
-    return (found[0][0], found[0][1]), (found[1][0], found[1][1])
+    (low, high), (lower, upper) = ends(by_quality), ends(by_mix)
+    return (
+        (profit + requests * low, profit + requests * high),
+        (profit + requests * lower, profit + requests * upper),
+    )
 
 
 def _beyond_capacity(
-    conditions: Conditions, costs: PlanCosts, mix_effects: Array, told: dict[str, Any]
+    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """The same where people cannot take all that is handed over."""
     mean = conditions.mean()
     by_quality, by_mix = {}, {}
     for name, effect in zip(_ROW_VALUES, mix_effects, strict=True):
-        centre = effect.mean()
-        by_mix[name] = getattr(mean, name) + effect - centre
-        by_quality[name] = getattr(conditions, name) - effect + centre
+        off = _from_their_mean(effect)
+        by_mix[name] = getattr(mean, name) + off
+        by_quality[name] = getattr(conditions, name) - off
     quality, mix = (
         ends(post(replace(mean, **varied), costs, **told).monthly)
         for varied in (by_quality, by_mix)
     )
     return quality, mix
+
+
+def _from_their_mean(effects: Effects) -> Array:
+    """Distance of each from the mean, ``(n_worlds,)``, in float64."""
+    return effects - effects.mean(dtype=np.float64)
 
 
 def _span(amounts: Array) -> tuple[float, float]:

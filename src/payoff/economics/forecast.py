@@ -273,7 +273,7 @@ class _Posted:
     conditions: Conditions
     usage: Usage | None
     ledger: Ledger
-    mix_effects: Array
+    mix_effects: NDArray[np.float32]
 
 
 def _each(
@@ -296,7 +296,7 @@ def _each(
     means = worlds.mean_values(rows)
     months = worlds.months if horizon_months is None else horizon_months
 
-    def posted(number: int, effects: Array) -> _Posted:
+    def posted(number: int, effects: NDArray[np.float32]) -> _Posted:
         costs, mine = cases[number].costs, slice(4 * number, 4 * number + 4)
         conditions = _conditions_of(means[mine].astype(np.float64), worlds)
         usage = None if costs.hosting is None else costs.hosting.use(conditions.requests)
@@ -305,7 +305,7 @@ def _each(
 
     def some(start: int) -> list[T]:
         numbers = range(start, min(start + _TOGETHER, len(cases)))
-        effects = np.empty((4 * len(numbers), 0))
+        effects = np.empty((4 * len(numbers), 0), dtype=np.float32)
         if by_mix:
             effects = worlds.mix_effects(rows[4 * start : 4 * (start + _TOGETHER)])
         pairs = zip(numbers, effects.reshape(len(numbers), 4, -1), strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _GB = 1e9
 _Part = tuple[Step, str, Quantity, str, str, bool]
+_Beside = tuple[list[Charge], list[str], str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,29 +289,26 @@ def _rates_of(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """Adds to an offer what its provider charges for traffic and storage."""
+    """Adds to an offer what its provider charges for traffic and storage, once a region."""
 
     book: PriceBook
     need: Requirement
     currency: str
     rates: ExchangeRates | None
     on: date
+    known: dict[tuple[str, str], _Beside] = field(default_factory=dict)
 
     def hosting(self, provider: str, offer: Offer) -> Hosting:
         notes = list(offer.notes)
         charges: list[Charge] = list(offer.charges)
         why_not = offer.why_not
         if offer.charges:
-            for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):
-                price = self._dearest(kind, provider, offer.region)
-                if price is None:
-                    notes.append(f"{what} is not priced: the price book has none of {provider}")
-                    continue
-                try:
-                    charges += self._charges(kind, price, offer.region)
-                except EconomicsError as error:  # in a currency without a rate
-                    charges, why_not = [], f"{what} cannot be priced: {error.found}"
-                    break
+            place = provider, offer.region
+            if place not in self.known:
+                self.known[place] = self._beside(*place)
+            more, noted, refused = self.known[place]
+            charges = [] if refused else [*charges, *more]
+            notes, why_not = [*notes, *noted], refused or why_not
         return Hosting(
             offer.name,
             offer.provider,
@@ -321,6 +319,21 @@ class _Shared:
             why_not=why_not,
             notes=tuple(notes),
         )
+
+    def _beside(self, provider: str, region: str) -> _Beside:
+        """Charges and notes of a region, and why it cannot be priced."""
+        charges: list[Charge] = []
+        notes: list[str] = []
+        for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):
+            price = self._dearest(kind, provider, region)
+            if price is None:
+                notes.append(f"{what} is not priced: the price book has none of {provider}")
+                continue
+            try:
+                charges += self._charges(kind, price, region)
+            except EconomicsError as error:  # in a currency without a rate
+                return [], notes, f"{what} cannot be priced: {error.found}"
+        return charges, notes, ""
 
     def _dearest(self, kind: str, provider: str, region: str) -> Price | None:
         """The provider's dearest price of a kind: in the region and the currency, if it has one."""

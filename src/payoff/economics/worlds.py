@@ -205,7 +205,7 @@ class Worlds:
             np.matmul(ordered, block.T, out=means[:, where])
         return means
 
-    def mix_effects(self, values: NDArray[np.floating[Any]]) -> Array:
+    def mix_effects(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Mean of each plan's row values in each world as far as the mix alone decides it.
 
         ``Σ_i mix_i · m̄_i``, with ``m̄_i`` the plain mean of class ``i``.
@@ -214,9 +214,9 @@ class Worlds:
             values: Value of each test row under each plan, shape ``(n_plans, n)``.
 
         Returns:
-            Means, shape ``(n_plans, n_worlds)``.
+            Means, shape ``(n_plans, n_worlds)``, in float32 as those of `mean_values`.
         """
-        effects: Array = self.class_means(values) @ self.mix.T
+        effects: NDArray[np.float32] = self.class_means(values).astype(np.float32) @ self._mix_rows
         return effects
 
     def class_means(self, values: NDArray[np.floating[Any]]) -> Array:
@@ -241,6 +241,11 @@ class Worlds:
         """Classes that rows have, where each starts among the sorted rows, and its rows."""
         sorted_truth = self.truth[self._order]
         return np.unique(sorted_truth, return_index=True, return_counts=True)
+
+    @cached_property
+    def _mix_rows(self) -> NDArray[np.float32]:
+        """The mix by class, ``(k, n_worlds)``."""
+        return np.ascontiguousarray(self.mix.T, dtype=np.float32)
 
     @cached_property
     def _kept(self) -> dict[int, NDArray[np.float32]]:
