@@ -21,6 +21,7 @@ from economics_rows import ENCODER, TABLE, Rows, all_rows, static_vectors
 
 DAY = date(2026, 11, 22)
 SETS = ("banking77", "clinc150")
+KINDS = 12  # two data sets, three payoffs, a mix as in the rows or a stated one
 N_TRAIN, N_VALIDATION, N_TEST = 1500, 300, 500
 OF_A_CLASS = 0.6  # of a label's rows that a founder may have: the rest is reality
 SURE_OF_POOL = 1500.0  # concentration of the mix of a world around that of the pool
@@ -97,8 +98,8 @@ def traffic() -> Any:
 def draw(number: int, pools: dict[str, Rows]) -> World:
     """The world of that number.
 
-    The level of the traffic runs evenly through its distribution from world to world, so that the
-    mean over worlds is not that of a lucky draw.
+    The level of the traffic runs evenly through its distribution, for each data set, payoff and
+    kind of mix by itself, so that the mean over worlds is not that of a lucky draw.
     """
     rng = np.random.default_rng([7, number])
     name = SETS[number % 2]
@@ -116,7 +117,7 @@ def draw(number: int, pools: dict[str, Rows]) -> World:
         stated = None
     sizes = (N_TRAIN, N_VALIDATION, N_TEST)
     train, validation, test, reality = _cut(targets, founders_mix, sizes, rng)
-    level = traffic().quantile(_evenly(number // 12 * 12 + number % 12 * 5 % 12))
+    level = traffic().quantile((_evenly(number // KINDS) + number % KINDS / KINDS) % 1.0)
     z = rng.standard_normal(2)
     return World(
         number, name, worth, stated, true, train, validation, test, reality,
@@ -129,7 +130,7 @@ def draw(number: int, pools: dict[str, Rows]) -> World:
 def _evenly(number: int) -> float:
     """Van der Corput's sequence in base 2, moved off 0: evenly spread whatever its length."""
     bits = f"{number:b}"[::-1]
-    return sum(int(bit) / 2 ** (place + 1) for place, bit in enumerate(bits)) + 2.0**-14
+    return sum(int(bit) / 2 ** (place + 1) for place, bit in enumerate(bits)) + 2.0**-9
 
 
 def _cut(targets: Any, mix: Any, sizes: tuple[int, ...], rng: Any) -> list[Any]:
@@ -328,6 +329,76 @@ def _evidence(recipe: str) -> Any:
         latency=Latency(1000 / speed, 2000 / speed, speed, 64, 100, 2),
         footprint=Footprint(int(megabytes * 5e5), int(megabytes * 1e6), 0.5),
     )
+
+
+def key(world: World, tag: str) -> dict[str, Any]:
+    """What tells a world's result from others."""
+    return {
+        "question": "honest",
+        "world": world.number,
+        "set": world.name,
+        "payoff": world.worth,
+        "mix": "as in the rows" if world.stated_mix is None else "stated",
+        "rows": f"{N_TRAIN} + {N_VALIDATION} + {N_TEST}",
+        "tag": tag,
+    }
+
+
+def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Coverage of the intervals and the bias of the means, over worlds."""
+
+    def of(name: str) -> Any:
+        return np.array([result[name] for result in results])
+
+    def bias(told: str, came: str) -> tuple[float, float]:
+        """Relative to the mean that came, with its standard error (a ratio of means)."""
+        off, came_mean = of(told) - of(came), float(of(came).mean())
+        relative = float(off.mean()) / came_mean
+        error = float((off - relative * of(came)).std()) / np.sqrt(len(off)) / came_mean
+        return relative, error
+
+    levels = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    return {
+        "worlds": len(results),
+        "coverage": {f"{level:.2f}": coverage(of("rank"), level) for level in levels},
+        "coverage_each": {f"{level:.2f}": coverage(of("rank_each"), level) for level in levels},
+        "bias": bias("mean", "realised"),
+        "bias_each": bias("mean_each", "realised_each"),
+        "bias_of_validation": bias("validation_mean", "realised"),
+    }
+
+
+def plot(results: list[dict[str, Any]], picture: Path) -> None:
+    """Share of the worlds within the interval over the level that it is said to have."""
+    import altair as alt
+
+    levels = np.arange(0.5, 0.951, 0.05)
+    ranks = np.array([result["rank"] for result in results])
+    found = np.array([coverage(ranks, level) for level in levels])
+    error = np.sqrt(found * (1 - found) / len(ranks))
+    points = [
+        {
+            "stated": 100 * float(level),
+            "found": 100 * float(share),
+            "low": 100 * float(share - 1.96 * off),
+            "high": 100 * float(share + 1.96 * off),
+        }
+        for level, share, off in zip(levels, found, error, strict=True)
+    ]
+    base = alt.Chart(alt.Data(values=points))
+    across = alt.X("stated:Q", title="stated, %", scale=alt.Scale(domain=[45, 100]))
+    line = base.mark_line(color="#9aa0a6", strokeDash=[4, 4]).encode(across, y="stated:Q")
+    band = base.mark_rule(color="#1f6feb").encode(across, alt.Y("low:Q"), alt.Y2("high:Q"))
+    dots = base.mark_point(color="#1f6feb", filled=True, size=60).encode(
+        across,
+        alt.Y(
+            "found:Q",
+            title="worlds whose profit lay within, %",
+            scale=alt.Scale(domain=[45, 100]),
+        ),
+    )
+    title = f"Profit forecast and profit realised in {len(ranks)} worlds"
+    alt.layer(line, band, dots).properties(width=420, height=420, title=title).save(str(picture))
 
 
 def coverage(ranks: Any, level: float) -> float:
