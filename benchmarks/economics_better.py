@@ -217,23 +217,24 @@ def _best_threshold(terms: Terms, models: list[Measured]) -> dict[str, Any]:
 
     Its probabilities are calibrated and know the expected mix, as the policy's do.
     """
+    shifted = {
+        (one.model.recipe, part): one.judge.policy.shifted(said)
+        for one in models
+        for part, said in one.said.items()
+    }
 
-    def actions(one: Measured, part: str, threshold: float) -> Any:
-        said = one.judge.policy.shifted(one.said[part])
+    def profit(one: Measured, part: str, threshold: float) -> float:
+        said = shifted[one.model.recipe, part]
         sure = said.max(axis=1) >= threshold
-        return np.where(sure, said.argmax(axis=1), said.shape[1])
+        return terms.profit(part, np.where(sure, said.argmax(axis=1), said.shape[1]), one.costs)
 
     tried = [(one, float(threshold)) for one in models for threshold in THRESHOLDS]
-    one, threshold = max(
-        tried,
-        key=lambda pair: terms.profit("validation", actions(*_at(pair, "validation")), pair[0].costs),
-    )
-    profit = terms.profit("test", actions(one, "test", threshold), one.costs)
-    return {"model": one.model.recipe, "threshold": threshold, "profit": profit}
-
-
-def _at(pair: tuple[Measured, float], part: str) -> tuple[Measured, str, float]:
-    return pair[0], part, pair[1]
+    one, threshold = max(tried, key=lambda pair: profit(pair[0], "validation", pair[1]))
+    return {
+        "model": one.model.recipe,
+        "threshold": threshold,
+        "profit": profit(one, "test", threshold),
+    }
 
 
 def _most_accurate(terms: Terms, models: list[Measured]) -> dict[str, Any]:
@@ -264,17 +265,14 @@ def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
         CascadeTier(name, by_name[name].said["validation"], seconds[name] * cost_a_second)
         for name in TIERS
     ]
-    alone = Cascade.fit(tiers[-1:], policy, truth["validation"], row_weights=weights["validation"])
-    best = best_cascade(tiers, policy, truth["validation"], row_weights=weights["validation"])
-    found = [best]
-    for used in (tiers, tiers[:1] + tiers[2:], tiers[1:]):
-        for factor in price_factors(used, policy):
-            found.append(
-                Cascade.fit(
-                    used, policy, truth["validation"],
-                    price_factor=factor, row_weights=weights["validation"],
-                )
-            )  # fmt: skip
+    shared = {"row_weights": weights["validation"]}
+    alone = Cascade.fit(tiers[-1:], policy, truth["validation"], **shared)
+    best = best_cascade(tiers, policy, truth["validation"], **shared)
+    found = [best] + [
+        Cascade.fit(used, policy, truth["validation"], price_factor=factor, **shared)
+        for used in (tiers, tiers[:1] + tiers[2:], tiers[1:])
+        for factor in price_factors(used, policy)
+    ]
     reach = [one for one in found if one.judged.worth >= alone.judged.worth]
     cheapest = min(reach or [alone], key=lambda one: one.judged.cost)
 

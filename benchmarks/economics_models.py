@@ -135,9 +135,7 @@ def _pieces(rows: Any) -> Any:
     return np.array_split(rows, max(1, len(rows) // 512))
 
 
-def _evidence(
-    bench: Any, rows: Any, logits: Any, spec: Any, tier: Path, runtime: Any
-) -> Any:
+def _evidence(bench: Any, rows: Any, logits: Any, spec: Any, tier: Path, runtime: Any) -> Any:
     """Latency on one thread and the footprint of an artifact with this tier alone."""
     from payoff.artifact.write import write_artifact
     from payoff.evidence.calibration import fit_temperature

@@ -14,6 +14,7 @@ from payoff.core.money import Money, format_money
 QUANTILES: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 """The quantiles by which samples are summarised on disk."""
 
+
 def ends(samples: NDArray[np.float64]) -> tuple[float, float]:
     """5 % and 95 % quantile, as `numpy.quantile` gives them; several times as fast for many.
 

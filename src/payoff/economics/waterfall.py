@@ -10,7 +10,7 @@ import numpy as np
 
 from payoff.core.money import Money
 from payoff.economics.costs import PlanCosts, Step
-from payoff.economics.ledger import ENTRIES, Conditions, Earning, Ledger, post
+from payoff.economics.ledger import ENTRIES, Conditions, Earning, Ledger
 from payoff.economics.uncertain_money import ends
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def waterfall_of(ledger: Ledger, currency: str) -> tuple[WaterfallStep, ...]:
     Entries that are 0 are left out, except right and wrong answers.
 
     Example:
+        >>> from payoff.economics.ledger import post
         >>> one, no = np.ones(1), np.zeros(1)
         >>> met = Conditions(one, no, no, no, np.array([[5.0, 7.0]]), one, one)
         >>> books = post(met, PlanCosts(), horizon_months=2)
@@ -141,6 +142,7 @@ def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tupl
     """Cumulative cash: the running entries, and single payments in the month they are made in.
 
     Example:
+        >>> from payoff.economics.ledger import post
         >>> one, no = np.ones(1), np.zeros(1)
         >>> met = Conditions(one, no, no, no, np.array([[5.0, 7.0]]), one, one)
         >>> books = post(met, PlanCosts(), horizon_months=2)
@@ -192,6 +194,7 @@ def reconciled(
     Example:
         >>> one, no = np.ones(1), np.zeros(1)
         >>> met = Conditions(one, no, no, no, np.array([[10.0]]), one, one)
+        >>> from payoff.economics.ledger import post
         >>> books = post(met, PlanCosts(), horizon_months=1)
         >>> reconciled(books, met, None, currency="EUR").holds
         True
