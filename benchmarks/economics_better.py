@@ -24,6 +24,7 @@ from economics_rows import PARTS
 DAY = date(2026, 11, 22)
 PRICES = {"as listed": 1, "a hundred times as dear": 100}
 REQUESTS = 40_000
+STEPS = 28  # of how dear models are taken to be, for the cheapest cascade
 THRESHOLDS = np.linspace(0.0, 1.0, 201)
 TIERS = ("bag-of-words", "static-head", "fine-tune")
 ENCODER = "fine-tune"
@@ -162,7 +163,7 @@ def compare(known: Trained, worth: Any, factor: int) -> dict[str, Any]:
         "argmax": argmax,
         "over_argmax": _gain(earned, argmax["profit"]),
         "plans": plans,
-        "cascade": _cascade(terms, models),
+        "cascade": _cascade(terms, models) if factor == 1 else None,
     }
 
 
@@ -271,7 +272,7 @@ def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
     found = [best] + [
         Cascade.fit(used, policy, truth["validation"], price_factor=factor, **shared)
         for used in (tiers, tiers[:1] + tiers[2:], tiers[1:])
-        for factor in price_factors(used, policy)
+        for factor in np.geomspace(1.0, price_factors(used, policy)[-1], STEPS)
     ]
     reach = [one for one in found if one.judged.worth >= alone.judged.worth]
     cheapest = min(reach or [alone], key=lambda one: one.judged.cost)

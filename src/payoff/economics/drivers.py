@@ -136,10 +136,9 @@ def _quality_and_mix(
     mean, person = conditions.mean(), costs.person
     share = _from_their_mean(mix_effects[3])
     if person is not None and person.capacity_per_month is not None:
-        most = mean.requests.max() * max(
-            (mean.handed_share + share).max(), (conditions.handed_share - share).max()
-        )
-        if most > person.capacity_per_month:
+        # At most so many are handed over where the mix varies, and where the quality does.
+        most = max(mean.handed_share[0] + share.max(), conditions.handed_share.max() - share.min())
+        if most * mean.requests.max() > person.capacity_per_month:
             return _beyond_capacity(conditions, costs, mix_effects, told)
     # All handoffs are answered: the profit is affine in what a request is worth.
     wage = 0.0 if person is None else person.cost_each * float(mean.minutes_factor[0])

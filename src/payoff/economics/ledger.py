@@ -95,7 +95,6 @@ class Ledger:
         conditions: What the plan meets.
         served: Handoffs that people answer, shape ``(w, months)``.
         lost: Handoffs that nobody answers, the same shape; None where there are none.
-        handed_each: Money that a handoff which is answered earns before wages, shape ``(w,)``.
         wage: What people cost for each; 0 where nobody is paid.
         nothing: Worth of a request that nobody answers.
         cloud: Cost of hosting by step at the prices as they are, ``(w, months)``.
@@ -113,7 +112,6 @@ class Ledger:
     conditions: Conditions
     served: Array
     lost: Array | None
-    handed_each: Array
     wage: float
     nothing: float
     cloud: Mapping[Step, Array]
@@ -127,17 +125,27 @@ class Ledger:
         each = met.right + met.wrong
         if self.per_request:
             each = each - self.per_request * met.price_factor
-        handed = self.handed_each - self.wage * met.minutes_factor
-        total: Array
         if self.lost is None:
-            total = met.requests * (each + met.handed_share * handed)[:, None]
+            each = each + met.handed_over
+            if self.wage:
+                each = each - met.handed_share * (self.wage * met.minutes_factor)
+            total: Array = met.requests * each[:, None]
         else:
+            handed = self.handed_each - self.wage * met.minutes_factor
             total = met.requests * each[:, None] + self.served * handed[:, None]
             if self.nothing:
                 total += self.lost * self.nothing
-        if self.cloud:
-            total = total - sum(self.cloud.values()) * met.price_factor[:, None]
-        return total - sum(self.fixed.values())
+        for cost in self.cloud.values():
+            total = total - cost * met.price_factor[:, None]
+        total -= sum(self.fixed.values())
+        return total
+
+    @property
+    def handed_each(self) -> Array:
+        """Money that a handoff which is answered earns before wages, shape ``(w,)``."""
+        share, earned = self.conditions.handed_share, self.conditions.handed_over
+        each: Array = np.divide(earned, share, out=np.zeros(len(share)), where=share > 0)
+        return each
 
     @cached_property
     def monthly(self) -> Array:
@@ -146,14 +154,24 @@ class Ledger:
         mean: Array = profit[:, 0] if profit.shape[1] == 1 else profit.mean(axis=1)
         return mean
 
+    @cached_property
+    def means(self) -> Mapping[Earning | Step, float]:
+        """Mean of each entry over worlds and months, in the order of the waterfall."""
+        return {entry: self._mean(entry) for entry in ENTRIES}
+
     def mean(self, entry: Earning | Step) -> float:
         """Mean of an entry over worlds and months."""
+        return self.means[entry]
+
+    def _mean(self, entry: Earning | Step) -> float:
         met = self.conditions
         if entry is Earning.RIGHT:
             return _mean_product(met.requests, met.right)
         if entry is Earning.WRONG:
             return _mean_product(met.requests, met.wrong)
         if entry is Earning.HANDED_OVER:
+            if self.lost is None:
+                return _mean_product(met.requests, met.handed_over)
             return _mean_product(self.served, self.handed_each)
         if entry is Earning.UNANSWERED:
             return 0.0 if self.lost is None else float(self.lost.mean()) * self.nothing
@@ -214,9 +232,6 @@ def post(
         conditions=conditions,
         served=served,
         lost=lost,
-        handed_each=np.divide(
-            conditions.handed_over, share, out=np.zeros(len(share)), where=share > 0
-        ),
         wage=0.0 if costs.person is None else costs.person.cost_each,
         nothing=nothing,
         cloud={} if usage is None else usage.cost_by_step,
