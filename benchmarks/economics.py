@@ -193,8 +193,8 @@ def _tell(key: dict[str, Any], result: dict[str, Any], options: argparse.Namespa
     """Print a result, and keep it unless it is a trial."""
     print(json.dumps(key | result, indent=2))
     if not options.dry:
-        command = f"python benchmarks/economics.py {' '.join(sys.argv[1:])}"
-        record.append(RESULTS, key, result, command)
+        words = [word for word in sys.argv[1:] if word not in ("--data", str(options.data))]
+        record.append(RESULTS, key, result, f"python benchmarks/economics.py {' '.join(words)}")
 
 
 def main() -> None:
