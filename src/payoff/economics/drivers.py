@@ -173,7 +173,8 @@ def _beyond_capacity(
 
 def _from_their_mean(effects: Effects) -> Array:
     """Distance of each from the mean, ``(n_worlds,)``, in float64."""
-    return effects - effects.mean(dtype=np.float64)
+    off: Array = np.subtract(effects, effects.mean(dtype=np.float64), dtype=np.float64)
+    return off
 
 
 def _span(amounts: Array) -> tuple[float, float]:

@@ -220,7 +220,8 @@ def post(
         array([[95.]])
     """
     share = conditions.handed_share
-    served, lost = conditions.requests * share[:, None], None
+    served = conditions.requests * share[:, None]
+    lost: Array | None = None
     capacity = None if costs.person is None else costs.person.capacity_per_month
     if capacity is not None and served.max() > capacity:
         handoffs = served

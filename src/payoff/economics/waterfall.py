@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from payoff.core.money import Money
 from payoff.economics.costs import PlanCosts, Step
@@ -154,6 +155,7 @@ def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tupl
     ).fixed_per_month(horizon_months)
     months = np.arange(1, horizon_months + 1)
     profit = ledger.profit
+    cash: NDArray[Any]
     if profit.shape[1] == 1:  # months are alike: a world's cash is n times that of the first
         low, high = ends(profit[:, 0])
         cash = np.outer(months, [profit.mean(), low, high])

@@ -249,8 +249,10 @@ class Worlds:
     def key(self) -> str:
         """What tells these worlds from others, to keep unlike forecasts apart."""
         digest = hashlib.sha256(str(self.seed).encode())
-        parts = [self.truth, self.mix, self.requests, self.minutes_factor, self.price_factor]
-        parts += [] if self.likely is None else [self.likely]
+        factors = (self.minutes_factor, self.price_factor)
+        parts: tuple[NDArray[Any], ...] = (self.truth, self.mix, self.requests, *factors)
+        if self.likely is not None:
+            parts = (*parts, self.likely)
         for array in parts:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
