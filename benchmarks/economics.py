@@ -1,12 +1,18 @@
 """Is the money right, and is it reckoned quickly? One subcommand a question.
 
     python benchmarks/economics.py speed
+    python benchmarks/economics.py honest --number 500
+    python benchmarks/economics.py better
+    python benchmarks/economics.py plot              # docs/assets/honest_forecasts.svg
     python benchmarks/economics.py --show
 
 ``speed``: 200 plans × 100,000 worlds, and a what-if. The plans are simulated (so that they can be
 of any number), each with an outcome on 1,000 test rows of 20 classes, a machine rented by the step,
-transfer, people with wages, labels and training; the arithmetic is the product's. Every result is a
-line in results/economics.jsonl.
+transfer, people with wages, labels and training; the arithmetic is the product's. ``honest``: what
+was forecast and what came of it, in worlds drawn from real data (benchmarks/economics_honest.py).
+``better``: what the chosen plan earns on test rows beside others (benchmarks/economics_better.py).
+Every result is a line in results/economics.jsonl; what is there is not computed again, except for
+``speed``.
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ import record
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "economics.jsonl"
+PICTURE = HERE.parent / "docs" / "assets" / "honest_forecasts.svg"
 _DAY = date(2026, 11, 22)
 
 
@@ -139,15 +146,55 @@ def _what_if(repeat: int) -> dict[str, float]:
     return {"what_if_first_s": seconds[0], "what_if_median_s": statistics.median(seconds[1:])}
 
 
-QUESTIONS: dict[str, Callable[[argparse.Namespace], None]] = {"speed": speed}
+def honest(options: argparse.Namespace) -> None:
+    """Worlds that are not there yet, and what all of them say."""
+    import economics_honest as founder
+
+    found = founder.pools(options.data)
+    for number in range(options.first, options.first + options.number):
+        world = founder.draw(number, found)
+        key = founder.key(world, options.tag)
+        if not any(key.items() <= line.items() for line in record.lines(RESULTS)):
+            _tell(key, founder.lived(world, found[world.name]), options)
+    if _worlds(options):
+        print(json.dumps(founder.summary(_worlds(options)), indent=2))
+
+
+def _worlds(options: argparse.Namespace) -> list[dict[str, Any]]:
+    key = {"question": "honest", "tag": options.tag}
+    return [one["result"] for one in record.lines(RESULTS) if key.items() <= one.items()]
+
+
+def plot(options: argparse.Namespace) -> None:
+    """The worlds so far as a picture."""
+    import economics_honest as founder
+
+    founder.plot(_worlds(options), PICTURE)
+
+
+def better(options: argparse.Namespace) -> None:
+    """Every data set, payoff and price setting that is not there yet."""
+    import economics_better as beside
+
+    for key, compare in beside.comparisons(options.data):
+        if not any(key.items() <= line.items() for line in record.lines(RESULTS)):
+            _tell(key, compare(), options)
+
+
+QUESTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "speed": speed,
+    "honest": honest,
+    "better": better,
+    "plot": plot,
+}
 
 
 def _tell(key: dict[str, Any], result: dict[str, Any], options: argparse.Namespace) -> None:
     """Print a result, and keep it unless it is a trial."""
     print(json.dumps(key | result, indent=2))
     if not options.dry:
-        command = f"python benchmarks/economics.py {' '.join(sys.argv[1:])}"
-        record.append(RESULTS, key, result, command)
+        words = [word for word in sys.argv[1:] if word not in ("--data", str(options.data))]
+        record.append(RESULTS, key, result, f"python benchmarks/economics.py {' '.join(words)}")
 
 
 def main() -> None:
@@ -157,6 +204,10 @@ def main() -> None:
     parser.add_argument("--plans", type=int, default=200)
     parser.add_argument("--worlds", type=int, default=100_000)
     parser.add_argument("--growth", type=float, default=0.0, help="growth of traffic a month")
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--first", type=int, default=0, help="honest: first world")
+    parser.add_argument("--number", type=int, default=504, help="honest: how many worlds")
+    parser.add_argument("--tag", default="", help="honest: keeps results apart")
     parser.add_argument("--repeat", type=int, default=9, help="what-ifs after the first")
     parser.add_argument("--dry", action="store_true", help="print only, keep nothing")
     parser.add_argument("--show", action="store_true", help="all results so far")

@@ -84,13 +84,14 @@ def amounts(result: Forecast) -> dict[str, float]:
 
 
 def test_every_step_by_hand_where_nothing_is_uncertain_but_the_rows() -> None:
+    truth = np.repeat([0, 1], 5_000)  # so many that what one row more could show is nothing
     worlds = Worlds.draw(
-        np.array([0, 1]), 2, SURE, n_worlds=3000, seed=0, person_spread=0, price_spread=0,
+        truth, 2, SURE, n_worlds=300, seed=0, person_spread=0, price_spread=0,
         expected_mix=np.array([0.75, 0.25]), mix_concentration=1e9,
     )  # fmt: skip
     result = forecast(
-        "plan", gross_values=np.array([4.0, -1.0]), handed_over=np.array([False, True]),
-        right_values=np.array([4.0, 0.0]), costs=COSTS, worlds=worlds, currency="USD",
+        "plan", gross_values=np.array([4.0, -1.0])[truth], handed_over=truth == 1,
+        right_values=np.array([4.0, 0.0])[truth], costs=COSTS, worlds=worlds, currency="USD",
     )  # fmt: skip
     expected = {
         "right answers": 10_000 * 0.75 * 4,
@@ -351,6 +352,25 @@ def test_other_currencies_are_refused() -> None:
 
 
 # --- honesty ----------------------------------------------------------------------------------
+
+
+def test_the_interval_is_honest_where_a_stated_mix_weighs_labels_of_few_rows() -> None:
+    """100 labels of three rows each; the founder's mix is another than that of the rows."""
+    rng, held = np.random.default_rng(7), 0
+    k, trials = 100, 150
+    for trial in range(trials):
+        right = np.clip(rng.normal(0.88, 0.12, k), 0.3, 1.0)
+        truth = rng.choice(k, size=300, p=rng.dirichlet(np.full(k, 10.0)))
+        stated = np.maximum(rng.dirichlet(np.full(k, 2.0)), 1e-3)
+        stated /= stated.sum()
+        worlds = Worlds.draw(
+            truth, k, SURE, n_worlds=200, seed=trial, months=1, expected_mix=stated
+        )
+        values = np.where(rng.random(300) < right[truth], 3.0, -7.0)
+        told = np.sort(worlds.mean_values(values[None])[0])
+        low, high = np.quantile(told, (0.05, 0.95))
+        held += low <= rng.dirichlet(300 * stated) @ (10 * right - 7) <= high
+    assert 0.85 <= held / trials <= 0.95
 
 
 def test_the_90_percent_interval_holds_the_truth_about_nine_times_in_ten() -> None:

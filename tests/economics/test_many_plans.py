@@ -133,6 +133,31 @@ def test_factors_that_the_profit_is_affine_in_need_no_quantile_of_it() -> None:
         assert float(found[name].high) == pytest.approx(high, rel=1e-9)
 
 
+@pytest.mark.parametrize("capacity", [None, 300.0, 900.0, 1e9])
+def test_quality_and_mix_are_varied_one_at_a_time(capacity: float | None) -> None:
+    """The short way for people who can take all is that of posting every world."""
+    person = Person(4, 30, 0.02, capacity_per_month=capacity)
+    one = replace(CASES[0], costs=replace(CASES[0].costs, person=person))
+    (told,) = forecasts([one], STEADY, currency="USD", nothing=-0.5)
+    rows = one.row_values(150)
+    means = STEADY.mean_values(rows).astype(np.float64)
+    by_class = np.array([[row[label == TRUTH].mean() for label in range(3)] for row in rows])
+    effects = by_class @ STEADY.mix.T
+    off = effects - effects.mean(axis=1, keepdims=True)
+    middle = [np.array([mean]) for mean in means.mean(axis=1)]
+    rest = (
+        STEADY.requests.mean(axis=0, keepdims=True), np.array([STEADY.minutes_factor.mean()]),
+        np.array([STEADY.price_factor.mean()]),
+    )  # fmt: skip
+    varied = {"quality of the answers": means - off, "mix of labels": np.array(middle) + off}
+    found = {driver.name: driver for driver in told.drivers}
+    for name, values in varied.items():
+        ledger = post(Conditions(*values, *rest), one.costs, nothing=-0.5, horizon_months=12)
+        low, high = np.quantile(ledger.profit.mean(axis=1), (0.05, 0.95))
+        assert float(found[name].low) == pytest.approx(low, abs=0.05)
+        assert float(found[name].high) == pytest.approx(high, abs=0.05)
+
+
 @given(
     n=st.integers(1, 9000),
     seed=st.integers(0, 1000),

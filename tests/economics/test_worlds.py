@@ -36,12 +36,21 @@ def test_weights_are_the_bayesian_bootstrap() -> None:
 
 
 def test_each_class_weighs_what_the_mix_says() -> None:
-    worlds = draw(expected_mix=np.array([0.1, 0.2, 0.7]), mix_concentration=50)
-    weights = worlds.weights
+    plain = draw()
     for label in range(3):
-        share = weights[:, label == TRUTH].sum(axis=1)
-        np.testing.assert_allclose(share, worlds.mix[:, label], atol=1e-6)
-    np.testing.assert_allclose(worlds.mix.mean(axis=0), [0.1, 0.2, 0.7], atol=0.005)
+        share = plain.weights[:, label == TRUTH].sum(axis=1)
+        np.testing.assert_allclose(share, plain.mix[:, label], atol=1e-6)
+    mix = np.array([0.1, 0.2, 0.7])
+    worlds = draw(expected_mix=mix, mix_concentration=50, n_worlds=20_000)
+    weights = worlds.weights
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(worlds.mix.mean(axis=0), mix, atol=0.005)
+    # A label of n rows keeps n / (n + 1) of its share; the rest is spread as the mix is.
+    rows = np.array([3, 3, 4])
+    kept = mix * rows / (rows + 1)
+    for label in range(3):
+        share = weights[:, label == TRUTH].sum(axis=1).mean()
+        assert share == pytest.approx(kept[label] + (1 - kept.sum()) * mix[label], abs=0.005)
     # Dirichlet(50 m): variance m (1 - m) / 51
     assert worlds.mix[:, 2].var() == pytest.approx(0.7 * 0.3 / 51, rel=0.1)
 
@@ -93,14 +102,39 @@ def test_classes_without_test_rows_are_reported_and_spread_over_the_others() -> 
     assert worlds.absent == (3,)
     assert worlds.absent_share == pytest.approx(0.2)
     np.testing.assert_allclose(worlds.mix.sum(axis=1), 1.0)
-    np.testing.assert_allclose(worlds.mix.mean(axis=0)[:3], [0.375, 0.375, 0.25], atol=0.01)
-    np.testing.assert_array_equal(worlds.mix[:, 3:], 0.0)
+    np.testing.assert_allclose(worlds.mix.mean(axis=0), [0.3, 0.3, 0.2, 0.2, 0], atol=0.01)
+    np.testing.assert_allclose(worlds.weights.sum(axis=1), 1.0, atol=1e-6)
     assert draw().absent_share == 0.0
 
 
 def test_a_class_expected_never_weighs_nothing() -> None:
     worlds = draw(expected_mix=np.array([0.5, 0.5, 0.0]))
     np.testing.assert_array_equal(worlds.weights[:, TRUTH == 2], 0.0)
+
+
+def test_what_few_rows_of_a_label_do_not_show_is_not_taken_for_sure() -> None:
+    """One row a label, all mixes sure: without a borrowed row nothing would vary."""
+    truth, values = np.arange(4), np.array([[8.0, 0.0, 0.0, 0.0]])
+    sure = {"expected_mix": np.full(4, 0.25), "mix_concentration": 1e12}
+    worlds = draw(truth, 4, n_worlds=40_000, **sure)
+    found = worlds.mean_values(values)[0]
+    # Of each label's quarter a share u, uniform, is that of a row picked among the four. With q
+    # for "that row is the first": (8 / 4) · (1 − u_0 + Σ u_i q_i), q 1 in a quarter of the picks.
+    assert found.mean() == pytest.approx(2.0, abs=0.01)
+    # var(Σ u_i q_i − u_0): var(u (q − 1)) + 3 var(u q), with E u = 1/2, E u² = 1/3
+    first = 0.75 / 3 - (0.75 / 2) ** 2
+    others = 0.25 / 3 - (0.25 / 2) ** 2
+    assert found.var() == pytest.approx(4 * (first + 3 * others), rel=0.03)
+
+
+def test_effects_of_the_mix_count_the_borrowed_row() -> None:
+    mix = np.array([0.1, 0.2, 0.6, 0.1])
+    worlds = draw(k=4, expected_mix=mix, mix_concentration=20, n_worlds=5)
+    values = np.arange(10.0)[None]
+    means = np.array([(1 + 5 + 9) / 3, (0 + 3 + 4) / 3, (2 + 6 + 7 + 8) / 4])
+    borrowed = (means * mix[:3]).sum() / 0.9
+    counted = [*((means * [3, 3, 4] + borrowed) / [4, 4, 5]), borrowed]
+    np.testing.assert_allclose(worlds.mix_effects(values)[0], worlds.mix @ counted, rtol=1e-5)
 
 
 def test_class_means_by_hand() -> None:

@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 _REACH: Final = 1000.0
 _GRID: Final = 512
+_FACTORS: Final = np.geomspace(1.0 / _REACH, _REACH, _GRID)
 _MOST_STEPS: Final = 20_000
 _POINTS: Final = 258  # 257 parts: six times is finer than 2^-48 of a step of the grid
 _SECTIONS: Final = 6
@@ -54,13 +55,8 @@ def break_even_volume(
     mean = conditions.mean()
 
     def profit(volumes: Array) -> Array:
-        ledger = post(
-            replace(mean, requests=volumes[:, None]),
-            costs,
-            nothing=nothing,
-            horizon_months=horizon_months,
-        )
-        return np.broadcast_to(ledger.profit, (len(volumes), 1))[:, 0]
+        met = replace(mean, requests=volumes[:, None])
+        return post(met, costs, nothing=nothing, horizon_months=horizon_months).monthly
 
     expected = float(mean.requests.mean())
     volumes = _volumes(expected, costs)
@@ -80,7 +76,7 @@ def break_even_volume(
 def _volumes(expected: float, costs: PlanCosts) -> Array:
     """Volumes at which the profit is looked at: 0, a grid, and both sides of each jump of cost."""
     most = expected * _REACH
-    volumes = [np.zeros(1), np.geomspace(expected / _REACH, most, _GRID)]
+    volumes = [np.zeros(1), expected * _FACTORS]
     jumps = np.empty(0) if costs.hosting is None else costs.hosting.steps(most)
     if costs.person is not None and costs.person.capacity_per_month:
         jumps = np.append(jumps, costs.person.capacity_per_month)

@@ -124,10 +124,15 @@ class PerInstance:
 
     def count(self, requests: Array) -> Array:
         """Instances for so many requests a month, the same shape."""
-        few = np.searchsorted(self.limits, requests, side="left") + 1
-        beyond = np.maximum(requests - self.limits[-1], 0.0) / self.each
-        many = len(self.limits) + np.ceil(beyond * (1.0 - 1e-12))
-        return np.maximum(np.where(requests <= self.limits[-1], few, many), float(self.at_least))
+        many = np.asarray(requests - self.limits[-1], dtype=np.float64)
+        np.maximum(many, 0.0, out=many)
+        many *= (1.0 - 1e-12) / self.each
+        np.ceil(many, out=many)
+        many += len(self.limits)
+        if len(self.limits) > 1:
+            few = np.searchsorted(self.limits, requests, side="left") + 1.0
+            many = np.minimum(many, few, where=requests <= self.limits[-1], out=many)
+        return np.maximum(many, float(self.at_least), out=many)
 
     def __call__(self, requests: Array) -> Array:
         """``units × count``."""
@@ -216,7 +221,10 @@ class Charge:
 
     def line(self, requests: float | Array) -> CostLine:
         """The line of the bill for so many requests; for several months, of the mean month."""
-        units = float(np.mean(self.quantity(np.asarray(requests, dtype=np.float64))))
+        return self.line_of(float(np.mean(self.quantity(np.asarray(requests, dtype=np.float64)))))
+
+    def line_of(self, units: float) -> CostLine:
+        """The line of the bill for so many units."""
         return CostLine(
             self.step,
             self.what,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,14 @@ from payoff.economics.costs import PlanCosts
 from payoff.economics.ledger import Conditions, post
 from payoff.economics.uncertain_money import ends
 
+if TYPE_CHECKING:
+    from payoff.economics.hosting import Usage
+
 Array = NDArray[np.float64]
+Effects = NDArray[np.floating[Any]]
 
 _WRONG_SWING: Final = 0.2
+_ROW_VALUES: Final = ("right", "wrong", "handed_over", "handed_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,12 @@ def drivers_of(
     conditions: Conditions,
     costs: PlanCosts,
     *,
-    mix_effects: Array,
+    mix_effects: Effects,
     factor_ends: tuple[Array, Array],
     currency: str,
     nothing: float,
     horizon_months: int,
+    usage: Usage | None = None,
 ) -> tuple[Driver, ...]:
     """Vary one input at a time.
 
@@ -80,6 +86,7 @@ def drivers_of(
         currency: Currency of the amounts.
         nothing: Worth of a request that nobody answers.
         horizon_months: Months over which single payments are spread.
+        usage: What the conditions' requests use of the hosting, where that is reckoned already.
 
     Returns:
         Drivers, the largest swing first; inputs that change nothing are left out.
@@ -94,30 +101,81 @@ def drivers_of(
         [('traffic', '91.00 EUR', '109.00 EUR')]
     """
     mean = conditions.mean()
-    names = ("right", "wrong", "handed_over", "handed_share")
-    by_mix, by_quality = {}, {}
-    for column, name in enumerate(names):
-        effect = mix_effects[column]
-        centre = effect.mean()
-        by_mix[name] = getattr(mean, name) + effect - centre
-        by_quality[name] = getattr(conditions, name) - effect + centre
+    told: Any = {"nothing": nothing, "horizon_months": horizon_months}
     swing = np.array([1.0 - _WRONG_SWING, 1.0 + _WRONG_SWING])
-    varied = {
-        "traffic": replace(mean, requests=conditions.requests),
-        "quality of the answers": replace(mean, **by_quality),
-        "mix of labels": replace(mean, **by_mix),
-        "people's minutes": replace(mean, minutes_factor=factor_ends[0]),
-        "cloud prices": replace(mean, price_factor=factor_ends[1]),
-        "cost of wrong answers": replace(mean, wrong=mean.wrong * swing),
+    by_quality, by_mix = _quality_and_mix(conditions, costs, mix_effects, told)
+
+    def profit(usage: Usage | None = None, **varied: Array) -> Array:
+        return post(replace(mean, **varied), costs, usage=usage, **told).monthly
+
+    found = {
+        "traffic": ends(profit(usage, requests=conditions.requests)),
+        "quality of the answers": by_quality,
+        "mix of labels": by_mix,
+        "people's minutes": _span(profit(minutes_factor=factor_ends[0])),
+        "cloud prices": _span(profit(price_factor=factor_ends[1])),
+        "cost of wrong answers": _span(profit(wrong=mean.wrong * swing)),
     }
-    found = []
-    for name, case in varied.items():
-        ledger = post(case, costs, nothing=nothing, horizon_months=horizon_months)
-        profit = ledger.profit.mean(axis=1)
-        varies = name in ("traffic", "quality of the answers", "mix of labels")
-        found_ends = ends(profit) if varies else (profit.min(), profit.max())
-        low, high = (Money.of(float(end), currency) for end in found_ends)
-        how = "20 % less and more" if name == "cost of wrong answers" else "5 % and 95 %"
-        if high > low:
-            found.append(Driver(name, low, high, how))
-    return tuple(sorted(found, key=lambda driver: -float(driver.swing)))
+    drivers = [
+        Driver(
+            name,
+            Money.of(low, currency),
+            Money.of(high, currency),
+            "20 % less and more" if name == "cost of wrong answers" else "5 % and 95 %",
+        )
+        for name, (low, high) in found.items()
+        if high > low
+    ]
+    return tuple(sorted(drivers, key=lambda driver: -float(driver.swing)))
+
+
+def _quality_and_mix(
+    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Ends of the profit where only the quality varies, and where only the mix does."""
+    mean, person = conditions.mean(), costs.person
+    share = _from_their_mean(mix_effects[3])
+    if person is not None and person.capacity_per_month is not None:
+        # At most so many are handed over where the mix varies, and where the quality does.
+        most = max(mean.handed_share[0] + share.max(), conditions.handed_share.max() - share.min())
+        if most * mean.requests.max() > person.capacity_per_month:
+            return _beyond_capacity(conditions, costs, mix_effects, told)
+    # All handoffs are answered: the profit is affine in what a request is worth.
+    wage = 0.0 if person is None else person.cost_each * float(mean.minutes_factor[0])
+    worth = conditions.right + conditions.wrong + conditions.handed_over
+    worth -= wage * conditions.handed_share
+    by_mix = _from_their_mean(np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects)
+    by_quality = worth - by_mix - worth.mean()
+    profit, requests = float(post(mean, costs, **told).monthly[0]), float(mean.requests.mean())
+    (low, high), (lower, upper) = ends(by_quality), ends(by_mix)
+    return (
+        (profit + requests * low, profit + requests * high),
+        (profit + requests * lower, profit + requests * upper),
+    )
+
+
+def _beyond_capacity(
+    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The same where people cannot take all that is handed over."""
+    mean = conditions.mean()
+    by_quality, by_mix = {}, {}
+    for name, effect in zip(_ROW_VALUES, mix_effects, strict=True):
+        off = _from_their_mean(effect)
+        by_mix[name] = getattr(mean, name) + off
+        by_quality[name] = getattr(conditions, name) - off
+    quality, mix = (
+        ends(post(replace(mean, **varied), costs, **told).monthly)
+        for varied in (by_quality, by_mix)
+    )
+    return quality, mix
+
+
+def _from_their_mean(effects: Effects) -> Array:
+    """Distance of each from the mean, ``(n_worlds,)``, in float64."""
+    off: Array = np.subtract(effects, effects.mean(dtype=np.float64), dtype=np.float64)
+    return off
+
+
+def _span(amounts: Array) -> tuple[float, float]:
+    return float(amounts.min()), float(amounts.max())

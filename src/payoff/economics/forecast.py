@@ -31,12 +31,13 @@ from payoff.economics.waterfall import (
 from payoff.economics.worlds import Worlds
 
 if TYPE_CHECKING:
-    from payoff.economics.hosting import Hosting
+    from payoff.economics.hosting import Hosting, Usage
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
 
 _WORTH_THREADS: Final = 1_000_000  # worlds of all plans together
+_TOGETHER: Final = 8  # plans whose effects of the mix are one matrix product
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -195,10 +196,10 @@ def forecasts(
         ['2,000 USD', '3,000 USD']
     """
 
-    def told(case: Case, rows: Array, conditions: Conditions, ledger: Ledger) -> Forecast:
-        return _forecast(case, rows, conditions, ledger, worlds, currency=currency, nothing=nothing)
+    def told(posted: _Posted) -> Forecast:
+        return _forecast(posted, worlds, currency=currency, nothing=nothing)
 
-    return _each(cases, worlds, told, currency=currency, nothing=nothing)
+    return _each(cases, worlds, told, currency=currency, nothing=nothing, by_mix=True)
 
 
 def profits(
@@ -218,8 +219,8 @@ def profits(
         Money(1000.00 USD)
     """
 
-    def told(case: Case, rows: Array, conditions: Conditions, ledger: Ledger) -> UncertainMoney:
-        return _profit(ledger, worlds, currency)
+    def told(posted: _Posted) -> UncertainMoney:
+        return _profit(posted.ledger, worlds, currency)
 
     return _each(cases, worlds, told, currency=currency, nothing=nothing)
 
@@ -253,54 +254,72 @@ def profit_by_month(
         array([[10., 10.]])
     """
 
-    def told(case: Case, rows: Array, conditions: Conditions, ledger: Ledger) -> Array:
-        return np.broadcast_to(ledger.profit, worlds.requests.shape)
+    def told(posted: _Posted) -> Array:
+        return np.broadcast_to(posted.ledger.profit, worlds.requests.shape)
 
     months = worlds.months if horizon_months is None else horizon_months
     return _each([case], worlds, told, currency=currency, nothing=nothing, horizon_months=months)[0]
 
 
+@dataclass(frozen=True, eq=False)
+class _Posted:
+    """A plan with what it meets, what it uses of its hosting, and its ledger.
+
+    ``mix_effects`` are the means of its four row values where only the mix varies,
+    ``(4, n_worlds)``; empty where nobody asks for them.
+    """
+
+    case: Case
+    conditions: Conditions
+    usage: Usage | None
+    ledger: Ledger
+    mix_effects: NDArray[np.float32]
+
+
 def _each(
     cases: Sequence[Case],
     worlds: Worlds,
-    told: Callable[[Case, Array, Conditions, Ledger], T],
+    told: Callable[[_Posted], T],
     *,
     currency: str,
     nothing: float,
     horizon_months: int | None = None,
+    by_mix: bool = False,
 ) -> list[T]:
-    """What is told of each plan's row values, conditions and ledger; on all cores for many worlds.
+    """What is told of each plan once it is posted; on all cores for many worlds.
 
     A ledger lives only while it is told of, since hundreds of them would not fit in memory.
     """
     for case in cases:
         case.check_currency(currency)
-    rows = [case.row_values(worlds.n_rows) for case in cases]
-    means = worlds.mean_values(np.concatenate(rows)).reshape(len(cases), 4, -1)
+    rows = np.concatenate([case.row_values(worlds.n_rows) for case in cases])
+    means = worlds.mean_values(rows)
     months = worlds.months if horizon_months is None else horizon_months
 
-    def one(number: int) -> T:
-        conditions = _conditions_of(means[number].astype(np.float64), worlds)
-        ledger = post(conditions, cases[number].costs, nothing=nothing, horizon_months=months)
-        return told(cases[number], rows[number], conditions, ledger)
+    def posted(number: int, effects: NDArray[np.float32]) -> _Posted:
+        costs, mine = cases[number].costs, slice(4 * number, 4 * number + 4)
+        conditions = _conditions_of(means[mine].astype(np.float64), worlds)
+        usage = None if costs.hosting is None else costs.hosting.use(conditions.requests)
+        ledger = post(conditions, costs, nothing=nothing, horizon_months=months, usage=usage)
+        return _Posted(cases[number], conditions, usage, ledger, effects)
 
-    cores = physical_cores()
+    def some(start: int) -> list[T]:
+        numbers = range(start, min(start + _TOGETHER, len(cases)))
+        effects = np.empty((4 * len(numbers), 0), dtype=np.float32)
+        if by_mix:
+            effects = worlds.mix_effects(rows[4 * start : 4 * (start + _TOGETHER)])
+        pairs = zip(numbers, effects.reshape(len(numbers), 4, -1), strict=True)
+        return [told(posted(number, effect)) for number, effect in pairs]
+
+    starts, cores = range(0, len(cases), _TOGETHER), physical_cores()
     if cores == 1 or len(cases) * worlds.n_worlds < _WORTH_THREADS:
-        return [one(number) for number in range(len(cases))]
+        return [one for start in starts for one in some(start)]
     with ThreadPoolExecutor(cores) as pool:
-        return list(pool.map(one, range(len(cases))))
+        return [one for found in pool.map(some, starts) for one in found]
 
 
-def _forecast(
-    case: Case,
-    rows: Array,
-    conditions: Conditions,
-    ledger: Ledger,
-    worlds: Worlds,
-    *,
-    currency: str,
-    nothing: float,
-) -> Forecast:
+def _forecast(posted: _Posted, worlds: Worlds, *, currency: str, nothing: float) -> Forecast:
+    case, conditions, ledger = posted.case, posted.conditions, posted.ledger
     costs = case.costs
     profit = _profit(ledger, worlds, currency)
     months = cash_by_month(ledger, costs, worlds.months)
@@ -319,12 +338,13 @@ def _forecast(
             costs,
             currency=currency,
             nothing=nothing,
-            mix_effects=worlds.class_means(rows) @ worlds.mix.T,
+            mix_effects=posted.mix_effects,
             factor_ends=worlds.factor_ends,
             horizon_months=worlds.months,
+            usage=posted.usage,
         ),
         waterfall=waterfall_of(ledger, currency),
-        lines=bill_of(conditions, costs, currency),
+        lines=bill_of(ledger, costs, currency, posted.usage),
         reconciliation=reconciled(ledger, conditions, case.reference, currency=currency),
         handed_share=float(conditions.handed_share.mean()),
         absent_share=worlds.absent_share,
@@ -334,8 +354,8 @@ def _forecast(
 
 def _profit(ledger: Ledger, worlds: Worlds, currency: str) -> UncertainMoney:
     """The mean over the months, in each world."""
-    profit = ledger.profit.mean(axis=1)
-    return UncertainMoney(np.broadcast_to(profit, (worlds.n_worlds,)).copy(), currency)
+    profit = np.broadcast_to(ledger.monthly, (worlds.n_worlds,))
+    return UncertainMoney(profit.copy(), currency)
 
 
 def gap(first: Forecast, second: Forecast) -> UncertainMoney:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _GB = 1e9
 _Part = tuple[Step, str, Quantity, str, str, bool]
+_Beside = tuple[list[Charge], list[str], str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,19 +75,17 @@ class Hosting:
         """Whether its cost is known."""
         return bool(self.charges)
 
+    def use(self, requests: NDArray[np.float64]) -> Usage:
+        """What months with so many requests use of it, any shape."""
+        return Usage(self, tuple(charge.quantity(requests) for charge in self.charges))
+
     def cost_by_step(self, requests: NDArray[np.float64]) -> dict[Step, NDArray[np.float64]]:
         """Cost of months with so many requests, any shape, by step.
 
         Raises:
             EconomicsError: PF617 where it could not be priced.
         """
-        if not self.priced:
-            raise EconomicsError("PF617", self.name, f"it has no price: {self.why_not}")
-        costs: dict[Step, NDArray[np.float64]] = {}
-        for charge in self.charges:
-            cost = charge.cost(requests)
-            costs[charge.step] = costs[charge.step] + cost if charge.step in costs else cost
-        return costs
+        return self.use(requests).cost_by_step
 
     def cost_per_month(self, requests: NDArray[np.float64]) -> NDArray[np.float64]:
         """Cost of months with so many requests, any shape, the same shape back.
@@ -123,6 +123,50 @@ class Hosting:
             "why_not": self.why_not,
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Usage:
+    """What some months use of a hosting: reckoned once, for their cost and for their bill.
+
+    Args:
+        hosting: The hosting.
+        units: Units of each of its charges, in the shape of the requests.
+
+    Example:
+        >>> from payoff.core.money import Money
+        >>> each = Charge(Step.API, "calls", PerRequest(1.0), "request", Money.of("0.002", "USD"),
+        ...               as_of=None, source="stated", measured=True)
+        >>> api = Hosting("an API", "stated", "calls", "", currency="USD", charges=(each,))
+        >>> used = api.use(np.array([1000.0, 2000.0]))
+        >>> used.cost_by_step[Step.API], [line.quantity for line in used.lines]
+        (array([2., 4.]), [1500.0])
+    """
+
+    hosting: Hosting
+    units: tuple[NDArray[np.float64], ...]
+
+    @cached_property
+    def cost_by_step(self) -> dict[Step, NDArray[np.float64]]:
+        """Cost by step, each in the shape of the requests.
+
+        Raises:
+            EconomicsError: PF617 where it could not be priced.
+        """
+        hosting = self.hosting
+        if not hosting.priced:
+            raise EconomicsError("PF617", hosting.name, f"it has no price: {hosting.why_not}")
+        costs: dict[Step, NDArray[np.float64]] = {}
+        for charge, units in zip(hosting.charges, self.units, strict=True):
+            cost = float(charge.unit_price) * units
+            costs[charge.step] = costs[charge.step] + cost if charge.step in costs else cost
+        return costs
+
+    @property
+    def lines(self) -> tuple[CostLine, ...]:
+        """The bill of the mean month."""
+        pairs = zip(self.hosting.charges, self.units, strict=True)
+        return tuple(charge.line_of(float(units.mean())) for charge, units in pairs)
 
 
 def hosting_options(
@@ -249,29 +293,26 @@ def _rates_of(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """Adds to an offer what its provider charges for traffic and storage."""
+    """Adds to an offer what its provider charges for traffic and storage, once a region."""
 
     book: PriceBook
     need: Requirement
     currency: str
     rates: ExchangeRates | None
     on: date
+    known: dict[tuple[str, str], _Beside] = field(default_factory=dict)
 
     def hosting(self, provider: str, offer: Offer) -> Hosting:
         notes = list(offer.notes)
         charges: list[Charge] = list(offer.charges)
         why_not = offer.why_not
         if offer.charges:
-            for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):
-                price = self._dearest(kind, provider, offer.region)
-                if price is None:
-                    notes.append(f"{what} is not priced: the price book has none of {provider}")
-                    continue
-                try:
-                    charges += self._charges(kind, price, offer.region)
-                except EconomicsError as error:  # in a currency without a rate
-                    charges, why_not = [], f"{what} cannot be priced: {error.found}"
-                    break
+            place = provider, offer.region
+            if place not in self.known:
+                self.known[place] = self._beside(*place)
+            more, noted, refused = self.known[place]
+            charges = [] if refused else [*charges, *more]
+            notes, why_not = [*notes, *noted], refused or why_not
         return Hosting(
             offer.name,
             offer.provider,
@@ -282,6 +323,21 @@ class _Shared:
             why_not=why_not,
             notes=tuple(notes),
         )
+
+    def _beside(self, provider: str, region: str) -> _Beside:
+        """Charges and notes of a region, and why it cannot be priced."""
+        charges: list[Charge] = []
+        notes: list[str] = []
+        for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):
+            price = self._dearest(kind, provider, region)
+            if price is None:
+                notes.append(f"{what} is not priced: the price book has none of {provider}")
+                continue
+            try:
+                charges += self._charges(kind, price, region)
+            except EconomicsError as error:  # in a currency without a rate
+                return [], notes, f"{what} cannot be priced: {error.found}"
+        return charges, notes, ""
 
     def _dearest(self, kind: str, provider: str, region: str) -> Price | None:
         """The provider's dearest price of a kind: in the region and the currency, if it has one."""

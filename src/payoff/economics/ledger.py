@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, PlanCosts, Step
+
+if TYPE_CHECKING:
+    from payoff.economics.hosting import Usage
 
 Array = NDArray[np.float64]
 
@@ -60,6 +64,10 @@ class Conditions:
 
     def mean(self) -> Conditions:
         """The mean world."""
+        return self._mean
+
+    @cached_property
+    def _mean(self) -> Conditions:
         return Conditions(
             *(
                 array.mean(axis=0, keepdims=True)
@@ -76,34 +84,121 @@ class Conditions:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Ledger:
-    """Signed amounts by entry, each of shape ``(n_worlds, months)`` or one that broadcasts to it.
+    """Signed amounts of a plan: their sum in each world and month, and the mean of each entry.
+
+    Entries are kept as what they are products of, since a product of a hundred thousand worlds is
+    seldom asked for by itself. Make them with `post`.
 
     Args:
-        entries: What is earned (positive where it is worth something) and paid (negative).
+        conditions: What the plan meets.
+        served: Handoffs that people answer, shape ``(w, months)``.
+        lost: Handoffs that nobody answers, the same shape; None where there are none.
+        wage: What people cost for each; 0 where nobody is paid.
+        nothing: Worth of a request that nobody answers.
+        cloud: Cost of hosting by step at the prices as they are, ``(w, months)``.
+        per_request: Anything else that every request costs.
+        fixed: Cost a month that does not depend on the requests, by step.
 
     Example:
-        >>> books = Ledger({Earning.RIGHT: np.array([[9.0, 5.0]]), Step.API: np.array([[-1.0]])})
-        >>> books.profit, books.mean(Earning.RIGHT)
-        (array([[8., 4.]]), 7.0)
+        >>> one, no = np.ones(1), np.zeros(1)
+        >>> met = Conditions(2 * one, no, no, no, np.array([[5.0, 7.0]]), one, one)
+        >>> books = post(met, PlanCosts(), horizon_months=2)
+        >>> books.profit, books.mean(Earning.RIGHT), books.mean(Step.PEOPLE)
+        (array([[10., 14.]]), 12.0, 0.0)
     """
 
-    entries: dict[Earning | Step, Array]
+    conditions: Conditions
+    served: Array
+    lost: Array | None
+    wage: float
+    nothing: float
+    cloud: Mapping[Step, Array]
+    per_request: float
+    fixed: Mapping[Step, float]
 
     @cached_property
     def profit(self) -> Array:
-        """Sum of all entries, shape ``(n_worlds, months)``, or one that broadcasts to it."""
-        total: Array = sum(self.entries.values(), start=np.zeros((1, 1)))
+        """Sum of all entries, shape ``(w, months)``, or one that broadcasts to it."""
+        met = self.conditions
+        each = met.right + met.wrong
+        if self.per_request:
+            each = each - self.per_request * met.price_factor
+        if self.lost is None:
+            each = each + met.handed_over
+            if self.wage:
+                each = each - met.handed_share * (self.wage * met.minutes_factor)
+            total: Array = met.requests * each[:, None]
+        else:
+            handed = self.handed_each - self.wage * met.minutes_factor
+            total = met.requests * each[:, None] + self.served * handed[:, None]
+            if self.nothing:
+                total += self.lost * self.nothing
+        for cost in self.cloud.values():
+            total = total - cost * met.price_factor[:, None]
+        total -= sum(self.fixed.values())
         return total
+
+    @property
+    def handed_each(self) -> Array:
+        """Money that a handoff which is answered earns before wages, shape ``(w,)``."""
+        share, earned = self.conditions.handed_share, self.conditions.handed_over
+        each: Array = np.divide(earned, share, out=np.zeros(len(share)), where=share > 0)
+        return each
+
+    @cached_property
+    def monthly(self) -> Array:
+        """Profit of the mean month, shape ``(w,)`` or ``(1,)``."""
+        profit = self.profit
+        mean: Array = profit[:, 0] if profit.shape[1] == 1 else profit.mean(axis=1)
+        return mean
+
+    @cached_property
+    def means(self) -> Mapping[Earning | Step, float]:
+        """Mean of each entry over worlds and months, in the order of the waterfall."""
+        return {entry: self._mean(entry) for entry in ENTRIES}
 
     def mean(self, entry: Earning | Step) -> float:
         """Mean of an entry over worlds and months."""
-        return float(self.entries[entry].mean())
+        return self.means[entry]
+
+    def _mean(self, entry: Earning | Step) -> float:
+        met = self.conditions
+        if entry is Earning.RIGHT:
+            return _mean_product(met.requests, met.right)
+        if entry is Earning.WRONG:
+            return _mean_product(met.requests, met.wrong)
+        if entry is Earning.HANDED_OVER:
+            if self.lost is None:
+                return _mean_product(met.requests, met.handed_over)
+            return _mean_product(self.served, self.handed_each)
+        if entry is Earning.UNANSWERED:
+            return 0.0 if self.lost is None else float(self.lost.mean()) * self.nothing
+        cost = self.fixed.get(entry, 0.0)
+        if entry in self.cloud:
+            cost += _mean_product(self.cloud[entry], met.price_factor)
+        if entry is Step.API and self.per_request:
+            cost += self.per_request * _mean_product(met.requests, met.price_factor)
+        if entry is Step.PEOPLE and self.wage:
+            cost += self.wage * _mean_product(self.served, met.minutes_factor)
+        return -cost if cost else 0.0
+
+
+def _mean_product(by_month: Array, by_world: Array) -> float:
+    """Mean of ``by_month · by_world`` over worlds and months, ``(w, months)`` and ``(w,)``."""
+    if len(by_month) != len(by_world):  # one of them holds in all worlds
+        return float(by_month.mean() * by_world.mean())
+    return float((by_world @ by_month).sum()) / by_month.size
 
 
 def post(
-    conditions: Conditions, costs: PlanCosts, *, nothing: float = 0.0, horizon_months: int
+    conditions: Conditions,
+    costs: PlanCosts,
+    *,
+    nothing: float = 0.0,
+    horizon_months: int,
+    usage: Usage | None = None,
 ) -> Ledger:
     """Post every entry of a plan.
 
@@ -116,6 +211,7 @@ def post(
         costs: What it pays.
         nothing: Worth of a request that nobody answers.
         horizon_months: Months over which single payments are spread.
+        usage: What those requests use of the hosting, where that is reckoned already.
 
     Example:
         >>> half = np.array([0.5])
@@ -123,64 +219,58 @@ def post(
         >>> post(c, PlanCosts(per_request=0.1), horizon_months=12).profit
         array([[95.]])
     """
-    requests, price = conditions.requests, conditions.price_factor[:, None]
-    share = conditions.handed_share[:, None]
-    handoffs = requests * share
-    served, lost = handoffs, np.zeros((1, 1))
-    if costs.person is not None and costs.person.capacity_per_month is not None:
-        served = np.minimum(handoffs, costs.person.capacity_per_month)
+    share = conditions.handed_share
+    served = conditions.requests * share[:, None]
+    lost: Array | None = None
+    capacity = None if costs.person is None else costs.person.capacity_per_month
+    if capacity is not None and served.max() > capacity:
+        handoffs = served
+        served = np.minimum(handoffs, capacity)
         lost = handoffs - served
-    each = conditions.handed_over[:, None] / np.where(share > 0, share, 1.0)
-    entries: dict[Earning | Step, Array] = {entry: np.zeros((1, 1)) for entry in ENTRIES}
-    entries[Earning.RIGHT] = requests * conditions.right[:, None]
-    entries[Earning.WRONG] = requests * conditions.wrong[:, None]
-    entries[Earning.HANDED_OVER] = served * each
-    if nothing:
-        entries[Earning.UNANSWERED] = lost * nothing
-    if costs.person is not None:
-        wage = costs.person.cost_each * conditions.minutes_factor[:, None]
-        entries[Step.PEOPLE] = -served * wage
-    if costs.hosting is not None:
-        for step, cost in costs.hosting.cost_by_step(requests).items():
-            entries[step] = entries[step] - cost * price
-    if costs.per_request:
-        entries[Step.API] = entries[Step.API] - costs.per_request * requests * price
-    for step, amount in costs.fixed_per_month(horizon_months).items():
-        entries[step] = entries[step] - amount
-    return Ledger(entries)
+    if usage is None and costs.hosting is not None:
+        usage = costs.hosting.use(conditions.requests)
+    return Ledger(
+        conditions=conditions,
+        served=served,
+        lost=lost,
+        wage=0.0 if costs.person is None else costs.person.cost_each,
+        nothing=nothing,
+        cloud={} if usage is None else usage.cost_by_step,
+        per_request=costs.per_request,
+        fixed=costs.fixed_per_month(horizon_months),
+    )
 
 
-def bill_of(conditions: Conditions, costs: PlanCosts, currency: str) -> tuple[CostLine, ...]:
+def bill_of(
+    ledger: Ledger, costs: PlanCosts, currency: str, usage: Usage | None = None
+) -> tuple[CostLine, ...]:
     """The bill: the mean month's hosting and people, and the lines that do not depend on it.
+
+    Args:
+        ledger: What was posted.
+        costs: What the plan pays.
+        currency: Currency of the amounts.
+        usage: What was used of the hosting; None without one.
 
     Example:
         >>> from payoff.economics.person import Person
-        >>> half = np.array([0.5])
+        >>> half, costs = np.array([0.5]), PlanCosts(person=Person(4, 30))
         >>> met = Conditions(half, half, half, half, np.array([[100.0]]), half, half)
-        >>> [str(line.amount) for line in bill_of(met, PlanCosts(person=Person(4, 30)), "EUR")]
+        >>> bill = bill_of(post(met, costs, horizon_months=1), costs, "EUR")
+        >>> [str(line.amount) for line in bill]
         ['100.00 EUR']
     """
     lines = [*costs.monthly, *costs.once]
-    if costs.hosting is not None:
-        lines = [*costs.hosting.lines(conditions.requests), *lines]
-    requests = float(conditions.requests.mean())
+    if usage is not None:
+        lines = [*usage.lines, *lines]
     if costs.person is not None:
-        handoffs = conditions.requests * conditions.handed_share[:, None]
-        capacity = costs.person.capacity_per_month
-        served = handoffs if capacity is None else np.minimum(handoffs, capacity)
-        lines.insert(
-            0,
-            _line(
-                Step.PEOPLE,
-                "handed over",
-                float(served.mean()),
-                Money.of(costs.person.cost_each, currency),
-            ),
-        )
+        served = float(ledger.served.mean())
+        wage = Money.of(costs.person.cost_each, currency)
+        lines.insert(0, _line(Step.PEOPLE, "handed over", served, wage))
     if costs.per_request:
-        lines.append(
-            _line(Step.API, "stated per request", requests, Money.of(costs.per_request, currency))
-        )
+        requests = float(ledger.conditions.requests.mean())
+        price = Money.of(costs.per_request, currency)
+        lines.append(_line(Step.API, "stated per request", requests, price))
     return tuple(lines)
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from payoff.core.money import Money
 from payoff.economics.costs import PlanCosts, Step
@@ -120,9 +121,11 @@ def waterfall_of(ledger: Ledger, currency: str) -> tuple[WaterfallStep, ...]:
     Entries that are 0 are left out, except right and wrong answers.
 
     Example:
-        >>> one = {entry: np.zeros((1, 1)) for entry in ENTRIES}
-        >>> one[Earning.RIGHT] = np.array([[5.0, 7.0]])
-        >>> [(step.name, str(step.amount)) for step in waterfall_of(Ledger(one), "EUR")]
+        >>> from payoff.economics.ledger import post
+        >>> one, no = np.ones(1), np.zeros(1)
+        >>> met = Conditions(one, no, no, no, np.array([[5.0, 7.0]]), one, one)
+        >>> books = post(met, PlanCosts(), horizon_months=2)
+        >>> [(step.name, str(step.amount)) for step in waterfall_of(books, "EUR")]
         [('right answers', '6.00 EUR'), ('wrong answers', '0.00 EUR'), ('profit', '6.00 EUR')]
     """
     always = (Earning.RIGHT, Earning.WRONG)
@@ -140,27 +143,30 @@ def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tupl
     """Cumulative cash: the running entries, and single payments in the month they are made in.
 
     Example:
-        >>> books = Ledger({Earning.RIGHT: np.array([[5.0, 7.0]])})
+        >>> from payoff.economics.ledger import post
+        >>> one, no = np.ones(1), np.zeros(1)
+        >>> met = Conditions(one, no, no, no, np.array([[5.0, 7.0]]), one, one)
+        >>> books = post(met, PlanCosts(), horizon_months=2)
         >>> [cash.mean for cash in cash_by_month(books, PlanCosts(), 2)]
         [5.0, 12.0]
     """
     spread = PlanCosts(
         once=costs.once, months_until_retraining=costs.months_until_retraining
     ).fixed_per_month(horizon_months)
-    running, paid = ledger.profit + sum(spread.values()), costs.paid_once(horizon_months)
     months = np.arange(1, horizon_months + 1)
-    if running.shape[1] == 1:  # months are alike: a world's cash is n times that of the first
-        mean = running.mean() * months
-        low, high = (end * months for end in ends(running[:, 0]))
+    profit = ledger.profit
+    cash: NDArray[Any]
+    if profit.shape[1] == 1:  # months are alike: a world's cash is n times that of the first
+        low, high = ends(profit[:, 0])
+        cash = np.outer(months, [profit.mean(), low, high])
     else:
-        cumulative = running.cumsum(axis=1)
-        mean, (low, high) = cumulative.mean(axis=0), np.quantile(cumulative, (0.05, 0.95), axis=0)
-    gone = paid.cumsum()
+        cumulative = np.ascontiguousarray(profit.cumsum(axis=1).T)
+        cash = np.array([(month.mean(), *ends(month)) for month in cumulative])
+    # What is paid once was spread over the months; here it is paid when it is due.
+    paid = sum(spread.values()) * months - costs.paid_once(horizon_months).cumsum()
     return tuple(
-        MonthCash(
-            int(month), float(mean[i] - gone[i]), float(low[i] - gone[i]), float(high[i] - gone[i])
-        )
-        for i, month in enumerate(months)
+        MonthCash(int(month), *(float(amount) for amount in row))
+        for month, row in zip(months, cash + paid[:, None], strict=True)
     )
 
 
@@ -190,7 +196,8 @@ def reconciled(
     Example:
         >>> one, no = np.ones(1), np.zeros(1)
         >>> met = Conditions(one, no, no, no, np.array([[10.0]]), one, one)
-        >>> books = Ledger({entry: np.zeros((1, 1)) for entry in ENTRIES})
+        >>> from payoff.economics.ledger import post
+        >>> books = post(met, PlanCosts(), horizon_months=1)
         >>> reconciled(books, met, None, currency="EUR").holds
         True
     """

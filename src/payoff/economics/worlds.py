@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 _BLOCK: Final = 256
 _MOST_KEPT: Final = 50_000_000
-_WEIGHTS, _MIX, _TRAFFIC, _MINUTES, _PRICES = range(1, 6)
+_WEIGHTS, _MIX, _TRAFFIC, _MINUTES, _PRICES, _BORROWED = range(1, 7)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,6 +35,10 @@ class Worlds:
       Statistics 9(1)), drawn as exponentials over their sum.
     - **Label mix**: classes are weighted by ``Dirichlet(concentration · mix)``. With the mix of
       the test rows and ``concentration = n`` the two together are the plain Bayesian bootstrap.
+    - **One row more of each label**, where the expected mix is stated: then a label may weigh much
+      that has few test rows or none. What its few rows do not show is taken to be as any row of the
+      expected mix may be, drawn anew in each world. Without it a label of one row would be known
+      for sure, and intervals over many labels would be too narrow.
     - **Traffic**: `Traffic.draws`. **Minutes and prices**: lognormal factors of mean 1.
 
     Each part has its own random stream, so that another horizon or another spread leaves the
@@ -48,12 +52,14 @@ class Worlds:
         seed: Seed of all streams.
         truth: Indices of the true labels of the ``n`` test rows, shape ``(n,)``.
         mix: Share of each class, shape ``(n_worlds, k)``, rows summing to 1; 0 for classes that
-            no test row has.
+            no test row has, unless a row is borrowed for them.
         requests: Requests, shape ``(n_worlds, months)``.
         minutes_factor: What people's minutes are multiplied by, shape ``(n_worlds,)``.
         price_factor: What cloud prices are multiplied by, shape ``(n_worlds,)``.
         absent: Indices of classes that no test row has.
-        absent_share: Their share of the expected mix, spread over the others.
+        absent_share: Their share of the expected mix, valued like the others.
+        likely: How likely each row, sorted by class, is to be borrowed, shape ``(n,)``; None where
+            no row is.
 
     Example:
         >>> truth = np.array([0, 0, 1, 1])
@@ -72,6 +78,7 @@ class Worlds:
     price_factor: Array
     absent: tuple[int, ...] = ()
     absent_share: float = 0.0
+    likely: Array | None = None
     _order: NDArray[np.intp] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +129,11 @@ class Worlds:
         drawn = present & (shares > 0)
         if not drawn.any():
             raise EconomicsError("PF618", "worlds", "no test row has a label of the expected mix")
+        likely = None
+        if expected_mix is not None:
+            likely = (shares / np.maximum(counts, 1))[np.sort(rows)]
+            likely /= likely.sum()
+            drawn = shares > 0
         alpha = concentration * shares[drawn] / shares[drawn].sum()
         mix[:, drawn] = _stream(seed, _MIX).dirichlet(alpha, size=n_worlds)
         return cls(
@@ -133,6 +145,7 @@ class Worlds:
             price_factor=_factors(_stream(seed, _PRICES), price_spread, n_worlds),
             absent=tuple(int(i) for i in np.flatnonzero(~present & (shares > 0))),
             absent_share=absent_share,
+            likely=likely,
         )
 
     @property
@@ -200,9 +213,29 @@ class Worlds:
             )
         ordered = np.ascontiguousarray(values[:, self._order], dtype=np.float32)
         means = np.empty((len(values), self.n_worlds), dtype=np.float32)
+        means.fill(0.0)  # its memory is had in one go, not in strips below
         for where, block in self._blocks():
-            means[:, where] = ordered @ block.T
+            np.matmul(ordered, block.T, out=means[:, where])
         return means
+
+    def mix_effects(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Mean of each plan's row values in each world as far as the mix alone decides it.
+
+        ``Σ_i mix_i · m̄_i``, with ``m̄_i`` the plain mean of class ``i``, a borrowed row counted.
+
+        Args:
+            values: Value of each test row under each plan, shape ``(n_plans, n)``.
+
+        Returns:
+            Means, shape ``(n_plans, n_worlds)``, in float32 as those of `mean_values`.
+        """
+        means = self.class_means(values)
+        if self.likely is not None:
+            counts = np.bincount(self.truth, minlength=self.mix.shape[1])
+            borrowed = values[:, self._order] @ self.likely
+            means = (counts * means + borrowed[:, None]) / (counts + 1)
+        effects: NDArray[np.float32] = means.astype(np.float32) @ self._mix_rows
+        return effects
 
     def class_means(self, values: NDArray[np.floating[Any]]) -> Array:
         """Plain mean of row values within each class, shape ``(n_plans, k)``; 0 without rows."""
@@ -216,7 +249,10 @@ class Worlds:
     def key(self) -> str:
         """What tells these worlds from others, to keep unlike forecasts apart."""
         digest = hashlib.sha256(str(self.seed).encode())
-        parts = (self.truth, self.mix, self.requests, self.minutes_factor, self.price_factor)
+        factors = (self.minutes_factor, self.price_factor)
+        parts: tuple[NDArray[Any], ...] = (self.truth, self.mix, self.requests, *factors)
+        if self.likely is not None:
+            parts = (*parts, self.likely)
         for array in parts:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
@@ -226,6 +262,11 @@ class Worlds:
         """Classes that rows have, where each starts among the sorted rows, and its rows."""
         sorted_truth = self.truth[self._order]
         return np.unique(sorted_truth, return_index=True, return_counts=True)
+
+    @cached_property
+    def _mix_rows(self) -> NDArray[np.float32]:
+        """The mix by class, ``(k, n_worlds)``."""
+        return np.ascontiguousarray(self.mix.T, dtype=np.float32)
 
     @cached_property
     def _kept(self) -> dict[int, NDArray[np.float32]]:
@@ -244,14 +285,31 @@ class Worlds:
             yield where, self._kept[number]
 
     def _draw_block(self, number: int, where: slice) -> NDArray[np.float32]:
-        """Exponentials, scaled so that each class sums to its share of the mix."""
+        """Exponentials, scaled so that each class sums to its share of the mix.
+
+        Where a row is borrowed for each class, it takes part in the class's sum as one more row,
+        and its weight is added to that of the row that it is.
+        """
         classes, starts, counts = self._runs
         size = (where.stop - where.start, self.n_rows)
         block = _stream(self.seed, _WEIGHTS, number).standard_exponential(size, dtype=np.float32)
         np.maximum(block, np.finfo(np.float32).tiny, out=block)
         sums = np.add.reduceat(block, starts, axis=1, dtype=np.float64)
-        scale = (self.mix[where][:, classes] / sums).astype(np.float32)
-        block *= np.repeat(scale, counts, axis=1)
+        mix = self.mix[where]
+        if self.likely is None:
+            scale = (mix[:, classes] / sums).astype(np.float32)
+            np.multiply(block, np.repeat(scale, counts, axis=1), out=block)
+            return block
+        rng = _stream(self.seed, _BORROWED, number)
+        more = rng.standard_exponential(mix.shape) + np.finfo(np.float32).tiny
+        totals = more.copy()
+        totals[:, classes] += sums
+        weights = mix / totals
+        scale = weights[:, classes].astype(np.float32)
+        np.multiply(block, np.repeat(scale, counts, axis=1), out=block)
+        borrowed = rng.choice(self.n_rows, size=mix.shape, p=self.likely)
+        places = np.arange(len(block))[:, None], borrowed
+        np.add.at(block, places, (weights * more).astype(np.float32))
         return block
 
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from payoff.artifact.artifact import Artifact
 from payoff.artifact.texts import check_text
 from payoff.core.errors import MachineError
 
@@ -75,6 +74,8 @@ def measure_footprint(
         >>> measure_footprint("support.payoff").peak_rss_bytes  # doctest: +SKIP
         98566144
     """
+    from payoff.artifact.artifact import Artifact  # a what-if reads figures and opens none
+
     with Artifact.open(path, threads=threads) as artifact:
         artifact_bytes = artifact.size_bytes
     check_text(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from payoff.economics.tokens import Tokens
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.terms import Terms
+
+_Machine = tuple[str, Money, date, str]  # name, rent an hour, its day and source
 
 UNSTATED_LLM = "gpt-5-mini"
 """The API that is priced where the terms name none; its accuracy is then unknown."""
@@ -119,6 +122,8 @@ class Reckoning:
         near = [o for o in options if self.terms.region in ("", o.region)]
         requests = self.terms.traffic.per_month
         chosen = cheapest(near, requests)
+        if _is_rented(chosen):
+            return chosen, chosen
         rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
         return chosen, cheapest(rented, requests) if rented else chosen
 
@@ -133,7 +138,7 @@ class Reckoning:
 
     def costs(self, hosting: Hosting, training_s: float) -> PlanCosts:
         """All that a plan with this host and training costs."""
-        once: list[CostLine] = [_training(self.terms, training_s)]
+        once: list[CostLine] = [_training(self.terms, self._machine, training_s)]
         if self.terms.label_price is not None:
             price = Money.of(self.terms.label_price, self.terms.currency)
             once.append(labels_line(self.n_labelled, price, source="payoff.toml [labels]"))
@@ -143,6 +148,11 @@ class Reckoning:
             person=self.terms.payoff.person,
             months_until_retraining=self.terms.months_until_retraining,
         )
+
+    @cached_property
+    def _machine(self) -> _Machine | None:
+        """Where training is priced; the same for all plans."""
+        return _training_machine(self.terms)
 
     def forecast(
         self, name: str, outcome: Outcome, worlds: Worlds, costs: PlanCosts, reference: Hosting
@@ -204,8 +214,7 @@ def _is_rented(hosting: Hosting) -> bool:
     return any(isinstance(charge.quantity, PerInstance) for charge in hosting.charges)
 
 
-def _training(terms: Terms, seconds: float) -> CostLine:
-    machine = _training_machine(terms)
+def _training(terms: Terms, machine: _Machine | None, seconds: float) -> CostLine:
     if machine is None:
         return training_line(
             seconds,
@@ -219,7 +228,7 @@ def _training(terms: Terms, seconds: float) -> CostLine:
     return training_line(seconds, 1, machine=name, price_per_hour=price, as_of=as_of, source=source)
 
 
-def _training_machine(terms: Terms) -> tuple[str, Money, date, str] | None:
+def _training_machine(terms: Terms) -> _Machine | None:
     """The cheapest rented machine of at least two processors, in the terms' currency."""
     found = []
     for price in terms.prices.find(kind="instance", on=terms.on):

@@ -1,0 +1,306 @@
+"""Better money: what the chosen plan earns on test rows, beside what else could have been done.
+
+Models are trained once a data set (benchmarks/economics_models.py). Under each payoff and price the
+product's code calibrates them, makes a policy, finds a host and chooses on validation rows. All
+else is the reckoning of test rows, which took no part, at the mix and the traffic that are
+expected: the founder is taken to know the mix of the test rows, as those of the published parts
+differ from the training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from economics_models import Model, Trained, trained
+from economics_rows import PARTS
+
+DAY = date(2026, 11, 22)
+PRICES = {"as listed": 1, "a hundred times as dear": 100}
+REQUESTS = 40_000
+STEPS = 28  # of how dear models are taken to be, for the cheapest cascade
+THRESHOLDS = np.linspace(0.0, 1.0, 201)
+TIERS = ("bag-of-words", "static-head", "fine-tune")
+ENCODER = "fine-tune"
+
+
+def payoffs(labels: tuple[str, ...]) -> dict[str, Any]:
+    """Six businesses; the name says what an error costs for what a right answer earns."""
+    from payoff.economics.class_value import ClassValue
+    from payoff.economics.payoff import Payoff
+    from payoff.economics.person import Person
+
+    dear = {label: ClassValue(wrong=-40.0) for label in labels[::10]}
+    return {
+        "errors cost a third": Payoff(3.0, -1.0, -2.0, currency="USD"),
+        "errors cost twice": Payoff(3.0, -6.0, -2.0, currency="USD"),
+        "errors cost eight times": Payoff(3.0, -25.0, -2.0, currency="USD"),
+        "errors cost twelve times, people err too": Payoff(
+            2.0, -24.0, currency="USD", person=Person(4, 24, 0.02)
+        ),
+        "every tenth label is dear": Payoff(2.0, -4.0, -1.5, currency="USD", classes=dear),
+        "people are few": Payoff(
+            2.0, -8.0, currency="USD", nothing=-3.0,
+            person=Person(4, 24, 0.02, capacity_per_month=4_000),
+        ),
+    }  # fmt: skip
+
+
+def comparisons(data: Path) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
+    """Every data set, payoff and price, with how to compare there."""
+    for name in PARTS:
+        known = trained(data, name)
+        for title, worth in payoffs(known.labels).items():
+            for price, factor in PRICES.items():
+                key = {"question": "better", "set": name, "payoff": title, "prices": price}
+                yield key, partial(compare, known, worth, factor)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model under one payoff and price.
+
+    Args:
+        model: The model.
+        said: Calibrated probabilities, by part; cross-fitted on validation rows.
+        judge: Of the validation rows, by its policy.
+        costs: All that it costs.
+        reference: What its host is compared with.
+    """
+
+    model: Model
+    said: dict[str, Any]
+    judge: Any
+    costs: Any
+    reference: Any
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A payoff and a price over the rows of a data set."""
+
+    known: Trained
+    reckoning: Any
+    judge: Any
+
+    @classmethod
+    def of(cls, known: Trained, worth: Any, factor: int) -> Terms:
+        """As a search would begin with them."""
+        from payoff.economics.prices.book import PriceBook
+        from payoff.economics.traffic import Traffic
+        from payoff.plan.judging import Judge
+        from payoff.plan.reckoning import Reckoning
+        from payoff.plan.terms import Terms as Stated
+
+        book = PriceBook.builtin()
+        dear = PriceBook(tuple(replace(p, price=p.price * factor) for p in book.prices))
+        mix = np.bincount(known.truth["test"], minlength=len(known.labels))
+        shares = dict(zip(known.labels, (mix / mix.sum()).tolist(), strict=True))
+        stated = Stated(worth, Traffic(REQUESTS), prices=dear, on=DAY, expected_mix=shares)
+        reckoning = Reckoning(
+            stated, known.labels, n_labelled=int(known.train_counts.sum()),
+            training_counts=known.train_counts, request_bytes=300.0, characters_per_text=60.0,
+        )  # fmt: skip
+        return cls(known, reckoning, Judge(worth, reckoning.policy(), known.truth["validation"]))
+
+    def measured(self, model: Model) -> Measured:
+        """A model with its policy and its host."""
+        terms, logits = self.reckoning.terms, model.logits
+        found = self.judge.calibrated(logits["validation"])
+        said = {"validation": found.probabilities, "test": found.calibration.apply(logits["test"])}
+        judge = self.judge.held(found.probabilities, terms.floors, most_handed=terms.most_handed)
+        hosting, reference = self.reckoning.hosting(model.evidence)
+        return Measured(
+            model, said, judge, self.reckoning.costs(hosting, model.training_s), reference
+        )
+
+    def profit(self, part: str, actions: Any, costs: Any) -> float:
+        """Profit a month of some actions at the expected mix and traffic."""
+        from payoff.economics.case import Case
+        from payoff.economics.ledger import Conditions, post
+        from payoff.economics.outcome import Outcome
+
+        terms, truth = self.reckoning.terms, self.known.truth[part]
+        done = Outcome.of_actions(terms.payoff, self.known.labels, truth, actions)
+        shares = np.array([terms.expected_mix[label] for label in self.known.labels])
+        weights = (shares / np.maximum(np.bincount(truth, minlength=len(shares)), 1))[truth]
+        means = Case("", done, costs).row_values(len(truth)) @ (weights / weights.sum())
+        one = np.ones(1)
+        met = Conditions(*(one * mean for mean in means), np.full((1, 1), REQUESTS), one, one)
+        return float(
+            post(
+                met, costs, nothing=terms.payoff.nothing, horizon_months=terms.horizon_months
+            ).profit.mean()
+        )
+
+
+def compare(known: Trained, worth: Any, factor: int) -> dict[str, Any]:
+    """What the choice earns on test rows, and what the others do."""
+    terms = Terms.of(known, worth, factor)
+    models = [terms.measured(model) for model in known.models]
+    plans = _plans(terms, models)
+    chosen = _chosen(terms, models)
+    recommended = max([chosen, "people only", "do nothing"], key=lambda name: plans[name])
+    best = max(plans, key=lambda name: plans[name])
+    threshold = _best_threshold(terms, models)
+    argmax = _most_accurate(terms, models)
+    earned = plans[recommended]
+    return {
+        "chosen": chosen,
+        "recommended": recommended,
+        "profit": earned,
+        "profit_of_choice": plans[chosen],
+        "best_in_hindsight": best,
+        "share_of_best": _share(earned, plans[best]),
+        "one_threshold": threshold,
+        "over_one_threshold": _gain(earned, threshold["profit"]),
+        "argmax": argmax,
+        "over_argmax": _gain(earned, argmax["profit"]),
+        "plans": plans,
+        "cascade": _cascade(terms, models) if factor == 1 else None,
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    """How much of the best profit is reached; below 0 losses are compared the other way round."""
+    return part / whole if whole > 0 else whole / part
+
+
+def _gain(profit: float, other: float) -> float:
+    """By how much of the other's amount it is better."""
+    return (profit - other) / abs(other)
+
+
+def _plans(terms: Terms, models: list[Measured]) -> dict[str, float]:
+    """Profit of every plan on test rows."""
+    from payoff.economics.costs import PlanCosts
+
+    truth, k = terms.known.truth["test"], len(terms.known.labels)
+    worth = terms.reckoning.terms.payoff
+    everybody = np.full(len(truth), k)
+    found = {
+        one.model.recipe: terms.profit(
+            "test", one.judge.policy.decide(one.said["test"]).actions, one.costs
+        )
+        for one in models
+    }
+    return found | {
+        "people only": terms.profit("test", everybody, PlanCosts(person=worth.person)),
+        "do nothing": REQUESTS * worth.nothing,
+    }
+
+
+def _chosen(terms: Terms, models: list[Measured]) -> str:
+    """By the rule of the search: forecasts from validation rows."""
+    from payoff.economics.case import Case
+    from payoff.economics.forecast import profits
+    from payoff.plan.choice import preferred
+
+    stated = terms.reckoning.terms
+    cases = [
+        Case(one.model.recipe, one.judge.outcome(one.said["validation"]), one.costs, one.reference)
+        for one in models
+    ]
+    worlds = terms.reckoning.worlds(terms.known.truth["validation"], 0)
+    told = profits(cases, worlds, currency=stated.currency, nothing=stated.payoff.nothing)
+    recipes = [one.model.recipe for one in models]
+    return recipes[preferred(told, recipes, aversion=0.0, expected="")]
+
+
+def _best_threshold(terms: Terms, models: list[Measured]) -> dict[str, Any]:
+    """The model and the one threshold that earn most on validation rows, on test rows.
+
+    Its probabilities are calibrated and know the expected mix, as the policy's do.
+    """
+    shifted = {
+        (one.model.recipe, part): one.judge.policy.shifted(said)
+        for one in models
+        for part, said in one.said.items()
+    }
+
+    def profit(one: Measured, part: str, threshold: float) -> float:
+        said = shifted[one.model.recipe, part]
+        sure = said.max(axis=1) >= threshold
+        return terms.profit(part, np.where(sure, said.argmax(axis=1), said.shape[1]), one.costs)
+
+    tried = [(one, float(threshold)) for one in models for threshold in THRESHOLDS]
+    one, threshold = max(tried, key=lambda pair: profit(pair[0], "validation", pair[1]))
+    return {
+        "model": one.model.recipe,
+        "threshold": threshold,
+        "profit": profit(one, "test", threshold),
+    }
+
+
+def _most_accurate(terms: Terms, models: list[Measured]) -> dict[str, Any]:
+    """The model that is right most often on validation rows, acting on its likeliest label."""
+    truth = terms.known.truth["validation"]
+    one = max(models, key=lambda m: (m.said["validation"].argmax(axis=1) == truth).mean())
+    profit = terms.profit("test", one.said["test"].argmax(axis=1), one.costs)
+    return {"model": one.model.recipe, "profit": profit}
+
+
+def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
+    """The cheapest cascade that is worth what the encoder alone is on validation rows, on test.
+
+    Compute is measured seconds: those of all tiers that a request reaches.
+    """
+    from payoff.economics.cascade import Cascade, CascadeTier
+    from payoff.economics.cascade_frontier import price_factors
+    from payoff.economics.cascade_outcome import CascadeOutcome
+    from payoff.economics.cascade_search import best_cascade
+
+    by_name = {one.model.recipe: one for one in models}
+    policy, truth = terms.judge.policy, terms.known.truth
+    shift = policy.prior_shift
+    weights = {part: shift[truth[part]] for part in truth}
+    seconds = {name: 1.0 / by_name[name].model.evidence.latency.texts_per_s for name in TIERS}
+    cost_a_second = _rent_a_second(by_name[ENCODER])
+    tiers = [
+        CascadeTier(name, by_name[name].said["validation"], seconds[name] * cost_a_second)
+        for name in TIERS
+    ]
+    shared = {"row_weights": weights["validation"]}
+    alone = Cascade.fit(tiers[-1:], policy, truth["validation"], **shared)
+    best = best_cascade(tiers, policy, truth["validation"], **shared)
+    found = [best] + [
+        Cascade.fit(used, policy, truth["validation"], price_factor=factor, **shared)
+        for used in (tiers, tiers[:1] + tiers[2:], tiers[1:])
+        for factor in np.geomspace(1.0, price_factors(used, policy)[-1], STEPS)
+    ]
+    reach = [one for one in found if one.judged.worth >= alone.judged.worth]
+    cheapest = min(reach or [alone], key=lambda one: one.judged.cost)
+
+    def on_test(one: Cascade) -> tuple[float, float, list[float]]:
+        said = [by_name[name].said["test"] for name in one.policy.tiers]
+        answered = one.policy.answer(policy, len(truth["test"]), lambda t, rows: said[t][rows])
+        done = CascadeOutcome.of(policy, answered, truth["test"], row_weights=weights["test"])
+        return done.worth, done.cost, list(done.shares(len(said)))
+
+    base_worth, base_cost, _ = on_test(alone)
+    told = {}
+    for name, one in (("best", best), ("cheapest that reaches the encoder", cheapest)):
+        worth, cost, shares = on_test(one)
+        told[name] = {
+            "tiers": list(one.policy.tiers),
+            "shares": shares,
+            "worth_each": worth,
+            "of_the_encoders_worth": _share(worth, base_worth),
+            "of_the_encoders_compute": cost / base_cost,
+        }
+    return told
+
+
+def _rent_a_second(one: Measured) -> float:
+    """Price of a second of the model's time where whole machines no longer matter."""
+    from payoff.economics.costs import Step
+
+    requests = 1e9 * REQUESTS
+    paid = one.reference.cost_by_step(np.array(requests))[Step.INFERENCE]
+    return float(paid) / requests * one.model.evidence.latency.texts_per_s
