@@ -192,7 +192,7 @@ def test_what_would_not_pay_is_not_begun(
     assert (tried[1].status == "trained") is pays
     if not pays:
         assert tried[1].why == (
-            "half of what is left to gain (0.5000 a request) would not pay for its 100 s"
+            "what it is expected to gain (0.5000 a request) would not pay for its 100 s"
         )
 
 

@@ -27,6 +27,8 @@ from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.judging import Judge
 from payoff.plan.keeping import Keeper
 from payoff.plan.kept import Kept, KeptOption
+from payoff.plan.label_answer import LabelAnswer
+from payoff.plan.label_study import study_labels
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Logits, Option, Workshop, tier_logits
 from payoff.plan.parts import Parts
@@ -115,6 +117,11 @@ def conclude(
         data_fingerprint=comparison.learnt_fingerprint,
     )
     _keep(comparison, workshop)
+    evidence = study_labels(workshop, chosen, tried, clock, n_now=n_rows)
+    evidence.write(workshop.run.folder)
+    answer = LabelAnswer.of(evidence, workshop.terms, workshop.judge, worlds)
+    summary["labels"] = answer.as_dict()
+    summary["findings"] += [finding.as_dict() for finding in answer.findings]
     write_json(workshop.run.folder / "summary.json", summary)
     from payoff.plan.report.render import render
 

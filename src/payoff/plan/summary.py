@@ -16,6 +16,7 @@ from payoff.economics.worlds import Worlds
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
+from payoff.plan.stopping import why_stopped
 from payoff.plan.versions import versions
 
 
@@ -75,6 +76,12 @@ def summarise(
             "test": len(comparison.parts.test_texts),
             "how": comparison.cut.how,
         },
+        "search": why_stopped(
+            comparison.tried,
+            requests=terms.requests,
+            cost_per_hour=workshop.cost_per_hour,
+            currency=terms.currency,
+        ),
         "reproduce": _reproduce(comparison, workshop),
         "timeline": [
             {
