@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,12 +93,13 @@ def fit_power_laws(
         misfit = float(((target - design @ centre) ** 2).sum())
         logs.append(np.full(each, np.log(np.diag(root)).sum() - 0.5 * misfit))
     laws = np.concatenate(drawn)  # (n, n_series, 3)
-    kept = (laws[:, :, 1] >= 0).all(axis=1)
-    if ceiling is not None:
-        kept &= (laws[:, :, 0] <= ceiling).all(axis=1)
+    highest = np.inf if ceiling is None else ceiling
+    kept = np.logical_and(laws[:, :, 1] >= 0, laws[:, :, 0] <= highest).min(axis=1)
     chosen = _resampled(np.concatenate(logs), kept, rng)
     return tuple(
-        PowerLaws(*laws[chosen, series].T, misfit, rise)
+        PowerLaws(
+            laws[chosen, series, 0], laws[chosen, series, 1], laws[chosen, series, 2], misfit, rise
+        )
         for series, (misfit, rise) in enumerate(_apart(sizes, means, noise, grid))
     )
 
@@ -126,7 +127,7 @@ def _as_laws(tried: Array, sizes: Sequence[Array], exponents: Sequence[float]) -
     return laws
 
 
-def _resampled(logs: Array, kept: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
+def _resampled(logs: Array, kept: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
     """Places of equally probable laws, in random order; none where no law is kept."""
     if not kept.any():
         return np.zeros(0, np.intp)

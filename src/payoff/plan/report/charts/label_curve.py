@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from payoff.plan.report.charts.sheet import LABEL_EXPRESSION, Sheet, rows_data
 from payoff.plan.report.figures import entries, finite, pick
 
 _LETTER_PX = 14
+Up = Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +94,23 @@ def draw_label_curve(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
     if len(points) < 2:
         return None
     marks = marks_of(summary) if line else []
-    x, y = _axes(points, line, marks, sheet)
+    x = _across(points, line, marks, sheet)
+
+    def up(field: str) -> Any:
+        return _up(field, points, line, sheet)
+
     layers: list[Any] = []
     if line:
         band = alt.Chart(rows_data(line)).mark_area(color="var(--band)", line=False)
-        layers.append(band.encode(x=x, y=alt.Y("low:Q", scale=y.scale), y2=alt.Y2("high:Q")))
+        layers.append(band.encode(x=x, y=up("low:Q"), y2=alt.Y2("high:Q")))
         last = points[-1]["x"]
         inner = [place for place in line if place["x"] <= last * 1.0001]
         for part, dashes in ((inner, [1, 0]), (line[max(len(inner) - 1, 0) :], [5, 4])):
             drawn = alt.Chart(rows_data(part)).mark_line(
                 color="var(--gain)", strokeWidth=2.5, strokeDash=dashes
             )
-            layers.append(drawn.encode(x=x, y=y))
-    layers += _points(points, x, y) + _marks(marks, points, line, sheet, x, y)
+            layers.append(drawn.encode(x=x, y=up("y:Q")))
+    layers += _marks(marks, _ends(points, line), sheet, x, up) + _points(points, x, up)
     width, height = sheet.width - 66, 240 if sheet.narrow else 320
     return sheet.svg(alt.layer(*layers).properties(width=width, height=height))
 
@@ -116,9 +121,9 @@ def _ends(points: list[dict[str, float]], line: list[dict[str, float]]) -> tuple
     return low, high + 0.12 * (high - low)  # room for the words
 
 
-def _axes(
+def _across(
     points: list[dict[str, float]], line: list[dict[str, float]], marks: list[Mark], sheet: Sheet
-) -> tuple[Any, Any]:
+) -> Any:
     import altair as alt
 
     places = [place["x"] for place in [*points, *line]] + [mark.labels for mark in marks]
@@ -129,42 +134,42 @@ def _axes(
         ticks.append(ticks[-1] * every)
     axis = alt.Axis(values=ticks, grid=False, title="labels to learn from", format=",.0f")
     scale = alt.Scale(type="log", domain=[first, last], nice=False)
-    low, high = _ends(points, line)
-    y_axis = alt.Axis(title=None, tickCount=4 if sheet.narrow else 5, labelExpr=LABEL_EXPRESSION)
-    y_scale = alt.Scale(domain=[low, high], nice=False, zero=False)
-    return alt.X("x:Q", axis=axis, scale=scale), alt.Y("y:Q", axis=y_axis, scale=y_scale)
+    return alt.X("x:Q", axis=axis, scale=scale)
 
 
-def _points(points: list[dict[str, float]], x: Any, y: Any) -> list[Any]:
+def _up(
+    field: str, points: list[dict[str, float]], line: list[dict[str, float]], sheet: Sheet
+) -> Any:
+    import altair as alt
+
+    axis = alt.Axis(title=None, tickCount=4 if sheet.narrow else 5, labelExpr=LABEL_EXPRESSION)
+    scale = alt.Scale(domain=list(_ends(points, line)), nice=False, zero=False)
+    return alt.Y(field, axis=axis, scale=scale)
+
+
+def _points(points: list[dict[str, float]], x: Any, up: Up) -> list[Any]:
     import altair as alt
 
     base = alt.Chart(rows_data(points))
     bars = base.mark_rule(color="var(--ink)", strokeWidth=1.5)
     dots = base.mark_circle(size=60, color="var(--ink)", opacity=1)
     return [
-        bars.encode(x=x, y=alt.Y("low:Q", scale=y.scale), y2=alt.Y2("high:Q")),
-        dots.encode(x=x, y=y),
+        bars.encode(x=x, y=up("low:Q"), y2=alt.Y2("high:Q")),
+        dots.encode(x=x, y=up("y:Q")),
     ]
 
 
-def _marks(
-    marks: list[Mark],
-    points: list[dict[str, float]],
-    line: list[dict[str, float]],
-    sheet: Sheet,
-    x: Any,
-    y: Any,
-) -> list[Any]:
+def _marks(marks: list[Mark], ends: tuple[float, float], sheet: Sheet, x: Any, up: Up) -> list[Any]:
     """Upright lines at the numbers named, each with its words at the side where there is room."""
     import altair as alt
 
-    low, high = _ends(points, line)
+    low, high = ends
     layers: list[Any] = []
     for row, mark in enumerate(marks):
         colour = ("var(--quiet)", "var(--gain)")[row]
         text = sheet.put(mark.text)
-        values = [{"x": mark.labels, "y": low if row else high, "low": low, "high": high}]
-        base = alt.Chart(rows_data([value | {"text": text} for value in values]))
+        value = {"x": mark.labels, "y": low if row else high, "low": low, "high": high}
+        base = alt.Chart(rows_data([value | {"text": text}]))
         rule = base.mark_rule(color=colour, strokeWidth=1.5)
         words = base.mark_text(
             align="right",
@@ -172,7 +177,9 @@ def _marks(
             dy=-_LETTER_PX if row else _LETTER_PX,
             fontWeight="bold" if row else "normal",
             color=colour if row else "var(--soft)",
+            stroke="var(--paper)",
+            strokeWidth=4,
         )
-        layers.append(rule.encode(x=x, y=alt.Y("low:Q", scale=y.scale), y2=alt.Y2("high:Q")))
-        layers.append(words.encode(x=x, y=y, text=alt.Text("text:N")))
+        layers.append(rule.encode(x=x, y=up("low:Q"), y2=alt.Y2("high:Q")))
+        layers.append(words.encode(x=x, y=up("y:Q"), text=alt.Text("text:N")))
     return layers
