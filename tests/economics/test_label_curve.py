@@ -21,7 +21,7 @@ WORLDS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_intervals_hold_the_true_curve(world: dict[str, Any]) -> None:
-    """Of 120 worlds 90 % should be held; 3 standard errors of such a share are 8 points."""
+    """Of 100 worlds 90 % should be held; 3 standard errors of such a share are 9 points."""
     level, scale, exponent = (
         world.get(key, usual) for key, usual in (("level", 2.2), ("scale", 6.0), ("exponent", 0.5))
     )
@@ -30,7 +30,7 @@ def test_intervals_hold_the_true_curve(world: dict[str, Any]) -> None:
         return float(level - scale * n**-exponent)
 
     held = []
-    for seed in range(120):
+    for seed in range(100):
         curve = LabelCurve.fit(subsets(seed, **world), ceiling=level + 0.5, seed=seed)
         if curve.doubt:
             continue
@@ -41,17 +41,17 @@ def test_intervals_hold_the_true_curve(world: dict[str, Any]) -> None:
         ]
         ends = [(truth, *np.quantile(samples, (0.05, 0.95))) for truth, samples in pairs]
         held.append([low <= truth <= high for truth, low, high in ends])
-    assert len(held) >= 90
+    assert len(held) >= 75
     shares = np.mean(held, axis=0)
-    assert (shares >= 0.82).all(), shares
+    assert (shares >= 0.81).all(), shares
 
 
 def test_a_flat_curve_is_told_as_no_number() -> None:
     doubts = [
         LabelCurve.fit(subsets(seed, scale=0.0, level=1.0), ceiling=3.0, seed=seed).doubt
-        for seed in range(40)
+        for seed in range(25)
     ]
-    assert sum(bool(doubt) for doubt in doubts) >= 36
+    assert sum(bool(doubt) for doubt in doubts) >= 21
     assert any("within the noise" in doubt for doubt in doubts)
 
 
@@ -113,13 +113,15 @@ def test_scaling_the_currency_scales_the_curve() -> None:
 
 
 def test_curves_fitted_together_compare_row_by_row() -> None:
-    """Two models on the same rows: their gap is known far better than either."""
-    first = subsets(2, n_rows=400)
-    second = dataclasses.replace(first, worths=first.worths + 0.3)
+    """Two models on the same rows: their gap is known better than either."""
+    first = subsets(2, n_rows=400, training=0.5)
+    noise = np.random.default_rng(9).normal(0, 0.3, first.worths.shape)
+    noise[:, -1] = noise[0, -1]
+    second = dataclasses.replace(first, worths=first.worths + 0.3 + noise)
     one, other = fit_together([first, second], ceiling=4.0, seed=0)
     gap = other.at(1600) - one.at(1600)
     assert gap.mean() == pytest.approx(0.3, abs=0.05)
-    assert gap.std() < 0.5 * one.at(1600).std()
+    assert gap.std() < 0.8 * one.at(1600).std()
 
 
 def test_another_model_with_half_the_room() -> None:

@@ -19,8 +19,8 @@ def studied(
     name: str,
     kept: Kept,
     *,
-    worst: float = 0.5,
-    gain: float = 0.45,
+    worst: float = 0.55,
+    gain: float = 0.42,
     power: float = 0.5,
     seed: int = 0,
 ) -> Studied:

@@ -66,8 +66,8 @@ def command(
     compared with what can be done without it, and with starting later. With --labels it says what
     the next label is worth, how many to buy and, of texts without labels, which to label first.
     """
-    for name, given in (("--texts", texts), ("--count", count), ("--write", chosen)):
-        if given is not None and not labels:
+    for name, stated in (("--texts", texts), ("--count", count), ("--write", chosen)):
+        if stated is not None and not labels:
             raise ProjectError("PF290", name, "it goes with --labels", mend="Add: --labels")
     if delays and not beside:
         raise ProjectError("PF290", "--wait", "it goes with --scenarios", mend="Add: --scenarios")

@@ -10,7 +10,6 @@ curve, that is said, and there is no number.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -30,7 +29,7 @@ FURTHEST: Final = 4.0
 """How many times the largest measured size a curve may be read at."""
 
 _CLEAR: Final = 6.0  # by how much χ² must fall when a level becomes a curve: 95 %, two more figures
-_MISFIT: Final = 3.09  # standard normal: one in a thousand curves that are right is refused
+_MISFIT: Final = 4.0  # standard normal; wide, since the noise through draws is itself estimated
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -153,13 +152,25 @@ class LabelCurve:
         """
         return fit_together([subsets], ceiling=ceiling, seed=seed)[0]
 
+    @classmethod
+    def untold(cls, doubt: str) -> LabelCurve:
+        """No curve: nothing was measured.
+
+        Example:
+            >>> LabelCurve.untold("no time was left").doubt
+            'no time was left'
+        """
+        nothing = np.zeros(0)
+        sizes = np.zeros(0, np.int64)
+        return cls(sizes, nothing, nothing, nothing, nothing, nothing, doubt)
+
     def __len__(self) -> int:
         return len(self.level)
 
     @property
     def furthest(self) -> int:
         """The largest number of labels at which it may be read."""
-        return int(FURTHEST * self.sizes[-1])
+        return int(FURTHEST * self.sizes[-1]) if len(self.sizes) else 0
 
     def at(self, n: float) -> Array:
         """Worth of a request with ``n`` labels on each curve, ``(n_curves,)``."""
@@ -308,4 +319,4 @@ def _unclear(subsets: Subsets, law: PowerLaws) -> str:
             f"from {subsets.sizes[0]} to {subsets.sizes[-1]} labels the worth of a request changed "
             f"by {gain:.3g}, which is within the noise"
         )
-    return "" if math.isfinite(float(law.level.sum())) else "the curve is not finite"
+    return ""

@@ -236,9 +236,9 @@ class LabelWorth:
             "purchase": None,
             "more": [],
         }
-        line = np.geomspace(self.curve.sizes[0], self.furthest, _N_LINE)
         if self.doubt:
             return told | {"curve": self.curve.as_dict()}
+        line = np.geomspace(self.curve.sizes[0], self.furthest, _N_LINE)
         told["next_label"] = _plain(self.next_label)
         told["more"] = [
             {"labels": round(times * self.n_now) - self.n_now}

@@ -39,7 +39,7 @@ def value_of_truth(policy: Policy, probabilities: NDArray[np.floating[Any]]) -> 
     """
     expected = policy.expected_values(probabilities).max(axis=1)
     known = policy.shifted(probabilities) @ policy.values.max(axis=1)
-    return np.maximum(known - expected, 0.0)
+    return np.asarray(np.maximum(known - expected, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +91,9 @@ def choose_texts(
         EconomicsError: PF624 where the shapes do not fit, a value is negative or not finite, or
             ``count`` is below 1.
     """
-    values, vectors = np.asarray(values, np.float64), np.asarray(vectors, np.float32)
-    fits = values.ndim == 1 and vectors.ndim == 2 and len(values) == len(vectors) > 0
-    if not fits or count < 1 or not np.isfinite(values).all() or (values < 0).any():
+    worths = np.asarray(values, np.float64)
+    fits = worths.ndim == 1 and vectors.ndim == 2 and len(worths) == len(vectors) > 0
+    if not fits or count < 1 or not np.isfinite(worths).all() or (worths < 0).any():
         raise EconomicsError(
             "PF624",
             "texts to label",
@@ -101,12 +101,12 @@ def choose_texts(
             expected="a value of 0 or more and a vector a text, and at least one wanted",
         )
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = vectors / np.where(lengths > 0, lengths, 1.0)
+    unit = np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), np.float32)
     rng = np.random.default_rng([seed, _STREAM])
     stand = np.arange(len(values))
     if len(values) > _MOST_REFERENCES:
         stand = np.sort(rng.choice(len(values), _MOST_REFERENCES, replace=False))
-    return _greedy(values, unit, stand, min(count, len(values)))
+    return _greedy(worths, unit, stand, min(count, len(worths)))
 
 
 def _greedy(
@@ -120,7 +120,7 @@ def _greedy(
     covered = np.zeros(len(stand))
 
     def near(row: int) -> NDArray[np.float64]:
-        return np.clip((unit[row] @ reference.T - _ALIKE) / (1.0 - _ALIKE), 0.0, 1.0)
+        return np.asarray(np.clip((unit[row] @ reference.T - _ALIKE) / (1.0 - _ALIKE), 0.0, 1.0))
 
     adds = np.array([near(row) @ weights for row in range(len(values))]) / len(stand)
     mean_reach = float(adds.mean())

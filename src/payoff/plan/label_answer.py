@@ -130,9 +130,7 @@ def _own(evidence: LabelEvidence, curves: dict[str, LabelCurve], judge: Judge) -
     if evidence.chosen in curves:
         return curves[evidence.chosen]
     if not evidence.studied:
-        nothing = np.zeros(0)
-        sizes = np.ones(1, np.int64)
-        return LabelCurve(sizes, *[nothing] * 5, doubt=evidence.reason)
+        return LabelCurve.untold(evidence.reason)
     proxy = evidence.studied[0]
     curve = curves[proxy.name]
     if curve.doubt:
@@ -162,4 +160,4 @@ def _ratio(
     )
     if (means[:, 1] <= 0).any():
         return None
-    return np.maximum(means[:, 0] / means[:, 1], 0.0)
+    return np.asarray(np.maximum(means[:, 0] / means[:, 1], 0.0))
