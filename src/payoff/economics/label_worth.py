@@ -79,8 +79,8 @@ class LabelWorth:
         >>> worth = LabelWorth(curve, np.array([1000.0]), "USD", 400, Money.of(0.5, "USD"))
         >>> print(worth.next_label)  # 1000 · 20 · 0.5 · 400^-1.5
         1.25 USD (5–95 %: 1.25 to 1.25 USD)
-        >>> worth.purchase.labels  # until 1000 · 10 · n^-1.5 = 0.5, at n = 737
-        337
+        >>> worth.purchase.labels  # until 1000 · 10 · n^-1.5 = 0.5, at n = 736.8
+        336
     """
 
     curve: LabelCurve

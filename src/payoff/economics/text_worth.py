@@ -52,11 +52,6 @@ class TextChoice:
             mean request, and not nearer to one before it, in money per request, ``(n_chosen,)``.
         value: Value of the truth about the text itself, money per request, ``(n_chosen,)``.
         mean_reach: What one text drawn at random would add as the first.
-
-    Example:
-        >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-        >>> choose_texts(np.array([2.0, 2.0, 3.0]), vectors, 2).rows.tolist()
-        [0, 2]
     """
 
     rows: NDArray[np.int64]
@@ -90,6 +85,11 @@ def choose_texts(
     Raises:
         EconomicsError: PF624 where the shapes do not fit, a value is negative or not finite, or
             ``count`` is below 1.
+
+    Example:
+        >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> choose_texts(np.array([2.0, 2.0, 3.0]), vectors, 2).rows.tolist()
+        [0, 2]
     """
     worths = np.asarray(values, np.float64)
     fits = worths.ndim == 1 and vectors.ndim == 2 and len(worths) == len(vectors) > 0
