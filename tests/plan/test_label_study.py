@@ -26,7 +26,7 @@ class Killed(BaseException):
 
 
 def run(requests: Dataset, worth: Payoff, runs: Path, **changes: Any) -> Plan:
-    options = {"traffic": Traffic(40_000), "minutes": 2, "runs": runs} | changes
+    options = {"traffic": Traffic(40_000), "minutes": 600, "runs": runs} | changes
     return search(requests, worth, only=("bag-of-words",), **options)
 
 
