@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from datetime import date
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plan.label_run import write_label_run
 from tests.plan.simulated_run import write_run
 
 from payoff.economics.payoff import Payoff
@@ -84,3 +86,57 @@ def test_it_needs_neither_torch_nor_what_is_slow_to_import(
     )
     assert done.code == 0, done.err
     assert json.loads(done.out)["after"]["chosen"] == "model 2"
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, artifact: Path) -> Path:
+    """A run with its label curve and an artifact for the same labels."""
+    folder = tmp_path / "runs" / "desk-2"
+    folder.mkdir(parents=True)
+    write_label_run(folder, TERMS)
+    (folder / "desk.payoff").write_bytes(artifact.read_bytes())
+    return folder
+
+
+def test_labels_for_people_and_for_machines(cli: Callable[..., Any], labelled: Path) -> None:
+    words = ("--labels", "--set", "labels.price_each=5")
+    shown = cli("plan", labelled, *words)
+    assert shown.code == 0
+    told = cli("plan", labelled, *words, "--json").json
+    assert told["sentence"] in " ".join(shown.out.split())
+    assert told["changes"] == ["labels.price_each=5"]
+    assert told["first"] is None
+    assert "bring over the horizon" in shown.out
+
+
+def test_which_texts_to_label_first(
+    cli: Callable[..., Any], labelled: Path, tmp_path: Path
+) -> None:
+    lines = ["where is my money", "where is my money", "", "my card is lost", "zebra", "a fee"]
+    more = tmp_path / "more.csv"
+    more.write_text("message\n" + "\n".join(f'"{line}"' for line in lines) + "\n", "utf-8")
+    words = ("--labels", "--texts", more, "--text", "message", "--count", "3")
+    chosen = tmp_path / "chosen.csv"
+    shown = cli("plan", labelled, *words, "--write", chosen)
+    assert shown.code == 0, shown.err
+    told = cli("plan", labelled, *words, "--json").json
+    first = told["first"]
+    assert first["n_given"] == 4, "repetitions and empty texts are left out"
+    assert len(first["texts"]) == 3
+    with chosen.open(newline="", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [row["text"] for row in written] == [one["text"] for one in first["texts"]]
+    assert {row["label"] for row in written} == {""}
+    for one in first["texts"]:
+        assert lines[one["row"]] == one["text"]
+        assert one["value_of_truth"] >= 0
+        assert one["worth"] == pytest.approx(told["next_label"]["mean"] * one["reach"], rel=1e-3)
+
+
+def test_wrong_words_for_labels(cli: Callable[..., Any], labelled: Path, run: Path) -> None:
+    texts = cli("plan", run, "--texts", "more.csv")
+    assert "PF290 --texts: it goes with --labels" in texts.err
+    column = cli("plan", labelled, "--labels", "--texts", labelled / "more.csv")
+    assert "Add: --text COLUMN" in column.err
+    (labelled / "label_curve.json").unlink()
+    assert "PF292" in cli("plan", labelled, "--labels").err

@@ -14,7 +14,7 @@ import pytest
 from payoff.data.dataset import Dataset
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
-from payoff.plan import options
+from payoff.plan import label_study, options
 from payoff.plan.plan import Plan
 from payoff.plan.search import search
 
@@ -65,9 +65,13 @@ class Counting:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_precision() -> object:
-    """Two precisions may differ by less than a measurement does; one cannot."""
+    """Two precisions may differ by less than a measurement does; one cannot.
+
+    The label curve, which takes as many steps as the time allows, is tested on its own.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(options, "compressors", list)
+        patch.setattr(label_study, "SHARE", 0.0)
         yield
 
 

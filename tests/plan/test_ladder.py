@@ -20,6 +20,7 @@ from payoff.plan.clock import Clock
 from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.runs import Run
 from payoff.plan.score import Score
+from payoff.plan.stopping import HeldBack
 
 
 def score(worths: NDArray[Any]) -> Score:
@@ -158,6 +159,8 @@ def test_what_does_not_fit_is_not_begun_and_said(run: Run, tmp_path: Path) -> No
     assert recipe.trained == [(0, 1.0)]
     assert tried[1].status == "not run"
     assert tried[1].why == "it would take about 700 s and 590 s are left"
+    assert tried[1].held_back is not None
+    assert (tried[1].held_back.by, tried[1].held_back.seconds) == ("minutes", 700.0)
     assert np.isnan(tried[1].value)
     assert tried[1].logits is None
 
@@ -192,8 +195,9 @@ def test_what_would_not_pay_is_not_begun(
     assert (tried[1].status == "trained") is pays
     if not pays:
         assert tried[1].why == (
-            "half of what is left to gain (0.5000 a request) would not pay for its 100 s"
+            "what it is expected to gain (0.5000 a request) would not pay for its 100 s"
         )
+        assert tried[1].held_back == HeldBack("worth", 100.0, 0.5)
 
 
 @pytest.mark.parametrize("bad", [None, float("nan")])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from payoff.cli.labels import show_labels, texts_without_labels
 from payoff.cli.plans import show_plans, show_scenarios, show_what_if
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
@@ -30,6 +32,19 @@ from payoff.core.errors import ProjectError
     metavar="MONTHS",
     help="With --scenarios: start that much later; repeatable. Default: 3.",
 )
+@click.option("--labels", is_flag=True, help="What more labels are worth, and how many to buy.")
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path),
+    help="With --labels: texts without labels, to say which to label first.",
+)
+@click.option("--text", "column", metavar="COLUMN", help="With --texts: column of the texts.")
+@click.option(
+    "--count", type=click.IntRange(min=1), help="With --texts: how many; else as many as to buy."
+)
+@click.option(
+    "--write", "chosen", type=click.Path(path_type=Path), help="With --texts: where the CSV goes."
+)
 @with_terminal
 def command(
     terminal: Terminal,
@@ -38,16 +53,29 @@ def command(
     assignments: tuple[str, ...],
     beside: bool,
     delays: tuple[int, ...],
+    labels: bool,
+    texts: Path | None,
+    column: str | None,
+    count: int | None,
+    chosen: Path | None,
 ) -> None:
     """Show what the newest run in PATH (a project, or one run's folder) compared and chose.
 
     With --set traffic.per_month=100000 it is reckoned again from what the run measured, under the
     changed terms, beside what it was; nothing is trained. With --scenarios the chosen model is
-    compared with what can be done without it, and with starting later.
+    compared with what can be done without it, and with starting later. With --labels it says what
+    the next label is worth, how many to buy and, of texts without labels, which to label first.
     """
+    for name, stated in (("--texts", texts), ("--count", count), ("--write", chosen)):
+        if stated is not None and not labels:
+            raise ProjectError("PF290", name, "it goes with --labels", mend="Add: --labels")
     if delays and not beside:
         raise ProjectError("PF290", "--wait", "it goes with --scenarios", mend="Add: --scenarios")
     folder = _newest(path)
+    if labels:
+        given = texts_without_labels(path, texts, column)
+        _labels(terminal, folder, assignments, given, count=count, chosen=chosen)
+        return
     if beside:
         _scenarios(terminal, folder, assignments, delays or None)
         return
@@ -97,3 +125,24 @@ def _scenarios(
         "findings": [finding.as_dict() for finding in stands.findings],
     }
     terminal.show(content, lambda: show_scenarios(terminal, content))
+
+
+def _labels(
+    terminal: Terminal,
+    folder: Path,
+    assignments: tuple[str, ...],
+    given: Sequence[str] | None,
+    *,
+    count: int | None,
+    chosen: Path | None,
+) -> None:
+    from payoff.plan.label_question import LabelQuestion
+
+    question = LabelQuestion.of(folder, assignments)
+    content = question.answer.as_dict() | {"changes": list(assignments), "first": None}
+    if given is not None:
+        first = question.texts(given, count=count, progress=terminal)
+        content["first"] = first.as_dict()
+        if chosen is not None:
+            first.write(chosen)
+    terminal.show(content, lambda: show_labels(terminal, content, chosen))

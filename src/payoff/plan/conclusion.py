@@ -22,6 +22,8 @@ from payoff.plan.clock import Clock
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.keeping import Keeper
 from payoff.plan.kept import Kept, KeptOption
+from payoff.plan.label_answer import LabelAnswer
+from payoff.plan.label_study import study_labels
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
 from payoff.plan.parts import Parts
@@ -111,6 +113,12 @@ def conclude(
         data_fingerprint=comparison.learnt_fingerprint,
     )
     _keep(comparison, options, tested, workshop)
+    dearest = chosen.tiers[-1]  # of a cascade: what labels it learns from decides
+    studied = study_labels(workshop, dearest, tried, clock, n_now=tiers[-1].n_rows)
+    studied.write(workshop.run.folder)
+    answer = LabelAnswer.of(studied, workshop.terms, workshop.judge, worlds)
+    summary["labels"] = answer.as_dict()
+    summary["findings"] += [finding.as_dict() for finding in answer.findings]
     write_json(workshop.run.folder / "summary.json", summary)
     from payoff.plan.report.render import render
 

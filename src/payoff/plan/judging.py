@@ -43,7 +43,10 @@ class Judge:
         No row is judged by a calibration that has seen it. Where the requests to come have
         another mix, rows are weighted by it: means are those of a request to come.
         """
-        probabilities = self.cross_fitted(logits)
+        return self.scored(self.cross_fitted(logits))
+
+    def scored(self, probabilities: NDArray[np.floating[Any]]) -> Score:
+        """The same of probabilities that are cross-fitted already, ``(n, n_labels)``."""
         worths = self.worths(probabilities)
         losses = log_losses(probabilities, self.truth)
         shift = self.policy.prior_shift
@@ -52,7 +55,7 @@ class Judge:
         weights = shift[self.truth] / shift[self.truth].mean()
         return Score(worths * weights, losses * weights)
 
-    def worths(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    def worths(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Worth of the decision on each row, ``(n,)``."""
         actions = self.policy.decide(probabilities).actions
         return realised(self.policy.values, self.truth, actions)

@@ -3,8 +3,8 @@
 Cheap candidates first; those that can be paused are judged at each rung, and the best third goes
 on, with whatever the validation rows cannot tell from the best (as in a race, Maron & Moore 1994;
 `score` has what they can tell).
-A candidate is not begun when it does not fit into the time left, or when even half of what is left
-to gain would not pay for it; both are said.
+A candidate is not begun when it does not fit into the time left, or when what it is expected to
+gain (`stopping`) would not pay for it; both are said.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from payoff.plan.clock import Clock
 from payoff.plan.keeping import Keeper
 from payoff.plan.runs import Run
 from payoff.plan.score import Score, foremost
+from payoff.plan.stopping import HeldBack, expected_gain
 from payoff.plan.trackers.tracking import tell_rung, training_of
 
 _KEEP_ONE_OF = 3
@@ -43,6 +44,7 @@ class Tried:
         score: On the validation rows; None if unknown.
         logits: On validation, ``(n_validation, n_labels)``; None if unknown.
         started_s: When it began, in seconds since the search began; NaN if it did not.
+        held_back: What was not begun of it; None where nothing was left out for time or worth.
     """
 
     candidate: Candidate
@@ -53,6 +55,7 @@ class Tried:
     score: Score | None = None
     logits: NDArray[np.float32] | None = None
     started_s: float = math.nan
+    held_back: HeldBack | None = None
 
     @property
     def value(self) -> float:
@@ -148,7 +151,12 @@ class Ladder:
                     if loser in able
                     else f"at {share:.0%} of the work, {self._too_long(loser, latest[loser])}"
                 )
-                latest[loser] = replace(latest[loser], status="stopped", why=why)
+                latest[loser] = replace(
+                    latest[loser],
+                    status="stopped",
+                    why=why,
+                    held_back=None if loser in able else self._late(loser, latest[loser], before),
+                )
         return list(latest.values())
 
     def _try(
@@ -160,8 +168,11 @@ class Ladder:
             return kept
         refusal = self._refusal(candidate, share, others, sofar)
         if refusal:
-            self.bench.progress.say(f"{candidate.name}: not run, {refusal}")
-            return replace(sofar or Tried(candidate, ""), status="not run", why=refusal)
+            why, held_back = refusal
+            self.bench.progress.say(f"{candidate.name}: not run, {why}")
+            return replace(
+                sofar or Tried(candidate, ""), status="not run", why=why, held_back=held_back
+            )
         if self.run.meter is not None:
             seconds = self._seconds(candidate) * (share - (sofar.share if sofar else 0.0))
             self.run.meter.allow(candidate.name, seconds)
@@ -251,21 +262,32 @@ class Ladder:
 
     def _refusal(
         self, candidate: Candidate, share: float, others: list[Tried], sofar: Tried | None
-    ) -> str:
-        """Why it should not be begun; empty if it should."""
+    ) -> tuple[str, HeldBack] | None:
+        """Why it should not be begun; None if it should."""
         too_long = self._too_long(candidate, sofar)
         if too_long:
-            return too_long
+            return too_long, self._late(candidate, sofar, others)
         seconds = self._seconds(candidate) * (share - (sofar.share if sofar else 0.0))
-        values = [t.value for t in others if t.status == "trained"]
-        if values:
-            gain = (self.worth_of_perfection - max(values)) / 2
-            if gain <= seconds * self.worth_a_second:
-                return (
-                    f"half of what is left to gain ({gain:.4f} a request) would not pay for its "
-                    f"{seconds:.0f} s"
-                )
-        return ""
+        scores = _scores(others)
+        if not scores:
+            return None
+        cost = seconds * self.worth_a_second
+        gain = expected_gain(scores, self.worth_of_perfection)
+        free = cost == 0.0 and self.worth_of_perfection > max(score.value for score in scores)
+        if free or gain > cost:
+            return None
+        why = (
+            f"what it is expected to gain ({gain:.4f} a request) would not pay for its "
+            f"{seconds:.0f} s"
+        )
+        return why, HeldBack("worth", seconds, gain)
+
+    def _late(self, candidate: Candidate, sofar: Tried | None, others: list[Tried]) -> HeldBack:
+        """What does not fit the time left."""
+        scores = _scores(others)
+        gain = expected_gain(scores, self.worth_of_perfection) if scores else None
+        rest = self._seconds(candidate) * (1.0 - (sofar.share if sofar else 0.0))
+        return HeldBack("minutes", rest, gain)
 
     def _too_long(self, candidate: Candidate, sofar: Tried | None) -> str:
         """Why it cannot be finished in the time left; empty if it can."""
@@ -280,6 +302,10 @@ class Ladder:
 
     def _recipe(self, candidate: Candidate) -> Recipe:
         return self.recipes[candidate.recipe]
+
+
+def _scores(tried: list[Tried]) -> list[Score]:
+    return [t.score for t in tried if t.status == "trained" and t.score is not None]
 
 
 def rung(candidate: Candidate, share: float) -> str:

@@ -142,6 +142,14 @@ class Workshop:
         """Value, traffic, prices."""
         return self.reckoning.terms
 
+    @property
+    def cost_per_hour(self) -> float:
+        """What an hour of searching costs: waiting, and the machine as stated or as rented."""
+        meter = self.run.meter
+        stated = None if meter is None else meter.terms.machine_per_hour
+        machine = self.reckoning.machine_per_hour if stated is None else stated
+        return self.terms.hour_of_waiting + machine
+
     def options(self, tried: Sequence[Tried]) -> Iterator[Option]:
         """Every precision of the best trained candidate of each recipe."""
         for name in self.recipes:

@@ -180,6 +180,12 @@ class Reckoning:
             api = self._api(worlds)
         return do_nothing(payoff, worlds), people_only(payoff, self.labels, worlds), api
 
+    @property
+    def machine_per_hour(self) -> float:
+        """What an hour of training costs; 0 where no machine has a price in the currency."""
+        machine = _training_machine(self.terms)
+        return 0.0 if machine is None else float(machine[1])
+
     def price_api(self) -> Hosting:
         """What the API that the terms name would cost, or one that stands for it.
 

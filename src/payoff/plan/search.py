@@ -293,8 +293,6 @@ def suited_backbones(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _climb(workshop: Workshop, clock: Clock) -> list[Tried]:
-    terms = workshop.terms
-    requests = terms.traffic.per_month * terms.horizon_months
     ladder = Ladder(
         workshop.recipes,
         workshop.bench,
@@ -302,7 +300,7 @@ def _climb(workshop: Workshop, clock: Clock) -> list[Tried]:
         clock,
         workshop.judge.score,
         worth_of_perfection=workshop.judge.perfect_value(),
-        worth_a_second=terms.hour_of_waiting / 3600 / requests,
+        worth_a_second=workshop.cost_per_hour / 3600 / workshop.terms.requests,
     )
     return ladder.climb()
 

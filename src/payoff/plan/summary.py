@@ -18,6 +18,7 @@ from payoff.plan.cascade_section import cascade_section
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
+from payoff.plan.stopping import why_stopped
 from payoff.plan.versions import versions
 
 
@@ -78,6 +79,12 @@ def summarise(
             "test": len(comparison.parts.test_texts),
             "how": comparison.cut.how,
         },
+        "search": why_stopped(
+            comparison.tried,
+            requests=terms.requests,
+            cost_per_hour=workshop.cost_per_hour,
+            currency=terms.currency,
+        ),
         "reproduce": _reproduce(comparison, workshop),
         "timeline": [
             {

@@ -87,6 +87,11 @@ class Terms:
         return self.payoff.currency
 
     @property
+    def requests(self) -> float:
+        """Requests over the horizon, as many as are likely, without growth."""
+        return self.traffic.per_month * self.horizon_months
+
+    @property
     def most_handed(self) -> float | None:
         """Share of the requests that people can take; None where nothing limits them."""
         person = self.payoff.person

@@ -140,6 +140,29 @@ def _findings(labels: list[str]) -> list[Summary]:
     ]  # fmt: skip
 
 
+def _labels() -> Summary:
+    """Measured at five sizes, read on up to four times as many, and some to buy."""
+    sizes = [500 * 2**power for power in range(5)]
+    line = [
+        {
+            "labels": n,
+            "mean": 2.2 - 20 * n**-0.6,
+            "low": 2.1 - 22 * n**-0.6,
+            "high": 2.3 - 18 * n**-0.6,
+        }
+        for n in (*sizes, 16_000, 32_000)
+    ]
+    points = [{"labels": n, "mean": 2.2 - 20 * n**-0.6, "error": 0.05} for n in sizes]
+    return {
+        "sentence": "Buy 1,200 more labels at 0.50 USD each: over the horizon they bring "
+                    "3,400 USD beyond their cost (5 to 95 %: 900.00 to 6,100 USD).",
+        "crossing_sentence": "",
+        "labels_now": 8428,
+        "purchase": {"labels": 1200},
+        "curve": {"points": points, "line": line, "basis": ""},
+    }  # fmt: skip
+
+
 def _cost_lines() -> list[Summary]:
     def line(
         step: str, what: str, quantity: float, unit: str, price: float, source: str,
@@ -219,6 +242,8 @@ def make_summary(k: int = 6, *, seed: int = 0, language: str = "en") -> Summary:
             {"name": n, "low_input": a, "high_input": b, "low_profit": p, "high_profit": q}
             for n, a, b, p, q in drivers
         ],
+        "labels": _labels(),
+        "search": {"sentence": "The search stopped because nothing was left to try."},
         "accounts": {"e_model": e_model, "e_cloud": e_cloud, "e": e_model + e_cloud,
                      "costs": costs, "profit": profit["mean"]},
         "cost_lines": _cost_lines(),

@@ -255,3 +255,22 @@ def test_words_can_be_read_on_their_grounds(theme: str) -> None:
     for ground in ("gain", "loss", "gain-4", "loss-4"):
         assert _contrast(roles["on-strong"], roles[ground]) >= 4.5, ground
     assert _contrast(roles["gain-3"], roles["paper"]) >= 2.5
+
+
+def test_the_label_curve_names_what_is_at_hand_and_what_to_buy(summaries: Make) -> None:
+    summary = summaries(3)
+    drawn = picture("label_curve", summary)
+    assert drawn is not None
+    for svg in (drawn.wide, drawn.narrow):
+        assert {"now: 8,428", "buy up to 9,628"} <= set(words_in(svg))
+        assert svg.count('stroke-dasharray="5,4"') == 1
+
+
+def test_a_label_curve_that_tells_nothing_shows_its_points_alone(summaries: Make) -> None:
+    summary = summaries(3)
+    summary["labels"]["curve"]["line"] = []
+    drawn = picture("label_curve", summary)
+    assert drawn is not None
+    assert not any("now" in word for word in words_in(drawn.wide))
+    summary["labels"]["curve"]["points"] = []
+    assert picture("label_curve", summary) is None

@@ -16,6 +16,7 @@ from payoff.plan.report.charts.cash import draw_cash
 from payoff.plan.report.charts.confusions import draw_dearest
 from payoff.plan.report.charts.frontier import draw_frontier
 from payoff.plan.report.charts.heat_map import draw_heat_map
+from payoff.plan.report.charts.label_curve import draw_label_curve
 from payoff.plan.report.charts.reliability import draw_reliability
 from payoff.plan.report.charts.sheet import FONT, Sheet
 from payoff.plan.report.charts.timeline import draw_timeline
@@ -35,6 +36,7 @@ PICTURES: Mapping[str, Draw] = MappingProxyType(
         "heat_map": draw_heat_map,
         "reliability": draw_reliability,
         "tornado": draw_tornado,
+        "label_curve": draw_label_curve,
         "timeline": draw_timeline,
     }
 )

@@ -226,6 +226,32 @@ def read_tornado(summary: Summary) -> str:
     )
 
 
+def read_label_curve(summary: Summary) -> str:
+    """How many labels to buy, and where a cheap recipe gives way to a dear one.
+
+    Example:
+        >>> read_label_curve({"labels": {"sentence": "Buy no labels."}})
+        'Buy no labels.'
+    """
+    text = words(pick(summary, "labels", "sentence"), missing="")
+    if not text:
+        return "What more labels are worth was not measured."
+    crossing = words(pick(summary, "labels", "crossing_sentence"), missing="")
+    return f"{text} {crossing}".strip()
+
+
+def read_search(summary: Summary) -> str:
+    """Why the search stopped.
+
+    Example:
+        >>> read_search({})
+        'Why the search stopped is not stated.'
+    """
+    return words(
+        pick(summary, "search", "sentence"), missing="Why the search stopped is not stated."
+    )
+
+
 def read_cost_lines(summary: Summary) -> str:
     """How many lines were measured, and the largest.
 
@@ -297,6 +323,7 @@ READINGS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
         "heat_map": read_heat_map,
         "reliability": read_reliability,
         "tornado": read_tornado,
+        "label_curve": read_label_curve,
         "timeline": read_timeline,
     }
 )

@@ -92,6 +92,8 @@ def _context(summary: Mapping[str, Any], language: str) -> dict[str, Any]:
         "reads": {name: read(summary) for name, read in readings.READINGS.items()},
         "reads_runner_up": readings.read_runner_up(summary),
         "reads_costs": readings.read_cost_lines(summary),
+        "reads_search": readings.read_search(summary),
+        "basis_of_labels": words(pick(summary, "labels", "curve", "basis"), missing=""),
         "reads_findings": readings.read_findings(summary),
         "ece": {
             when: number(pick(summary, "calibration", f"ece_{when}"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from payoff.plan.report.charts.confusions import dearest
 from payoff.plan.report.charts.heat_map import folded
+from payoff.plan.report.charts.label_curve import line_of, points_of
 from payoff.plan.report.charts.tornado import drivers_of, input_text
 from payoff.plan.report.figures import amount, entries, percent, quantity, words
 
@@ -43,6 +44,7 @@ def tables_of(summary: Summary) -> dict[str, Table]:
         "heat_map": _heat_map(summary),
         "reliability": _reliability(summary),
         "tornado": _tornado(summary, unit),
+        "label_curve": _label_curve(summary, unit),
     }
 
 
@@ -110,3 +112,13 @@ def _tornado(summary: Summary, unit: str) -> Table:
         (d.name, *map(input_text, d.inputs), *map(amount, d.profits)) for d in drivers_of(summary)
     ]
     return Table(("Input", "From", "To", f"Profit from, {unit}", f"Profit to, {unit}"), rows)
+
+
+def _label_curve(summary: Summary, unit: str) -> Table:
+    rows = [
+        (kind, f"{p['x']:,.0f}", *(quantity(p[end]) for end in ("y", "low", "high")))
+        for kind, places in (("measured", points_of(summary)), ("curve", line_of(summary)))
+        for p in places
+    ]
+    columns = ("What", "Labels", f"Worth of a request, {unit}", "5\u202f% end", "95\u202f% end")
+    return Table(columns, rows)
