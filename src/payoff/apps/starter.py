@@ -110,8 +110,8 @@ $range
 # price_each = 0.08            # what it costs to have one more text labelled
 # descriptions = { refund = "The customer wants money back." }
 
-# [mix]                        # label shares to come, where they differ from those of the data
-# refund = 0.2
+# [mix]                        # share of every label to come, where it differs from the data
+# refund = 0.2                 # all of them sum to 1
 
 # [currency]                   # rates into the currency above, where prices come in others
 # as_of = 2026-01-31
@@ -126,6 +126,7 @@ $range
 # providers = ["hetzner", "aws"]
 # region = "eu-central-1"
 # latency_limit_ms = 200       # 95 of 100 answers must come sooner
+# prices = "prices.csv"        # prices of your own: payoff prices add
 
 # [machine]                    # what this machine costs, for the books (payoff costs)
 # price_per_hour = 0.10
