@@ -125,7 +125,9 @@ def findings_of(values: NDArray[np.float64], labels: Sequence[str]) -> list[Find
 
 def _never_best(values: NDArray[np.float64], labels: Sequence[str]) -> Finding:
     """PF627: whether each action is strictly the best at some probabilities of the labels."""
-    names = [*(f"'{label}'" for label in labels), "handing over"]
+    names = [f"'{label}'" for label in labels]
+    if len(labels) > 1:  # with one label there is nothing to be unsure of
+        names.append("handing over")
     never = [name for a, name in enumerate(names) if not _best_somewhere(values, a)]
     title = "Every action is the best one for some request"
     if not never:

@@ -112,25 +112,22 @@ def _prices(content: Mapping[str, Any], folder: Path) -> PriceBook:
     return book.with_prices([Price.from_row(row, f"{FILE} [hosting.prices]") for row in own])
 
 
+def _check_currency(currency: str) -> None:
+    """Refuse a currency that is none: no price and no rate would ever be in it."""
+    if currency in CURRENCIES:
+        return
+    raise EconomicsError(
+        "PF610",
+        f"{FILE} [value.currency]",
+        f"'{currency}' is no currency in use",
+        expected="three capital letters such as USD, EUR, CNY",
+        mend=did_you_mean(currency.upper(), sorted(CURRENCIES)) or "Correct the three letters.",
+    )
+
+
 def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
     value, person = content["value"], content.get("person")
-    currency = value.get("currency")
-    if isinstance(currency, str) and currency.upper() in CURRENCIES and currency not in CURRENCIES:
-        raise ProjectError(
-            "PF203",
-            f"{FILE} [value.currency]",
-            f"'{currency}' is no code of a currency",
-            expected=currency.upper(),
-            mend="Write it in capitals.",
-        )
-    if isinstance(currency, str) and currency not in CURRENCIES:
-        raise ProjectError(
-            "PF203",
-            f"{FILE} [value.currency]",
-            f"'{currency}' is no currency in use",
-            expected="three capital letters of ISO 4217, such as USD, EUR, CNY",
-            mend=did_you_mean(currency, sorted(CURRENCIES)) or "Correct the three letters.",
-        )
+    _check_currency(value["currency"])
     if "matrix" in value:
         beside = [key for key in value if key not in ("matrix", "currency", "nothing")]
         if beside:
