@@ -133,9 +133,7 @@ def test_rows_count_as_the_mix_to_come_says(opened: Open) -> None:
 
 def test_sizes_follow_the_mix_where_worth_is_stated() -> None:
     data = rows(*[("a", "bad", "north")] * 40, *[("b", "good", "south")] * 40)
-    told = studied(
-        data, value_each=1.0, currency="USD", expected_mix={"bad": 0.2, "good": 0.8}
-    )
+    told = studied(data, value_each=1.0, currency="USD", expected_mix={"bad": 0.2, "good": 0.8})
     assert told["north"]["requests_month"] == pytest.approx(200, rel=0.1)
     assert told["south"]["requests_month"] == pytest.approx(800, rel=0.1)
 

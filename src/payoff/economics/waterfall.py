@@ -123,9 +123,7 @@ class Reconciliation:
         cents = int((profit.amount - sums) / _CENT) if self.holds else 0
         step = _CENT if cents > 0 else -_CENT
         for _ in range(abs(cents)):
-            name = max(
-                signs, key=lambda n: signs[n] * (amounts[n].amount - told[n].amount) * step
-            )
+            name = max(signs, key=lambda n: signs[n] * (amounts[n].amount - told[n].amount) * step)
             told[name] += Money(signs[name] * step, profit.currency)
         return Reconciliation(**told, reference=self.reference.rounded(), profit=profit)
 

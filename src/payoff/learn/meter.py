@@ -131,7 +131,7 @@ class Meter:
         self._hold(what, cost, cost, seconds=seconds)
 
     def _hold(self, what: str, cost: Money, rest: Money, *, seconds: float) -> None:
-        """Refuse what the budget does not bear; hold ``rest`` where it bears that, else ``cost``."""
+        """Refuse what the budget does not bear; hold ``rest``, or ``cost`` where that is too much."""
         if self.terms.per_month is None:
             return
         until = now_utc(max(_LEAST_HOLD_S, 2.0 * seconds))
@@ -142,9 +142,7 @@ class Meter:
 
         self._held = self.journal.hold(asked, allowed)
 
-    def _allowed(
-        self, asked: Hold, rest: Money, booked: list[Booking], others: list[Hold]
-    ) -> Hold:
+    def _allowed(self, asked: Hold, rest: Money, booked: list[Booking], others: list[Hold]) -> Hold:
         """The hold, or the complaint that the budget does not bear it."""
         cap, currency = self._money(self.terms.per_month or 0.0), self.terms.currency
         gone = total(spent(booked, currency, rates=self.terms.rates), currency)
@@ -152,7 +150,9 @@ class Meter:
         if gone + kept + asked.amount <= cap:
             return replace(asked, amount=rest) if gone + kept + rest <= cap else asked
         left = max(cap - gone, self._money(0.0))
-        told = [f"{m.rounded(4).amount:f} {currency}" for m in (gone, cap, left, asked.amount, kept)]
+        told = [
+            f"{m.rounded(4).amount:f} {currency}" for m in (gone, cap, left, asked.amount, kept)
+        ]
         held = f", {told[4]} of them held for {others[0].what} under way" if others else ""
         raise EconomicsError(
             "PF620",

@@ -209,9 +209,7 @@ def _weights(
     return weights
 
 
-def _sizes(
-    segmentation: Segmentation, weights: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
+def _sizes(segmentation: Segmentation, weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Rows of each segment; weighted, as many in all as the weights are worth."""
     if weights is None:
         return np.array([float(len(segment.rows)) for segment in segmentation.segments])

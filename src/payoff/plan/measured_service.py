@@ -84,9 +84,7 @@ class MeasuredService:
         assert self.desk.cascade is not None
         return [
             cost if self.per_month is None or tier.kind == "endpoint" else 0.0
-            for cost, tier in zip(
-                self.desk.cascade.costs, self.desk.artifact.tiers, strict=True
-            )
+            for cost, tier in zip(self.desk.cascade.costs, self.desk.artifact.tiers, strict=True)
         ]
 
 

@@ -112,8 +112,15 @@ def _prices(content: Mapping[str, Any], folder: Path) -> PriceBook:
     return book.with_prices([Price.from_row(row, f"{FILE} [hosting.prices]") for row in own])
 
 
-def _check_currency(currency: str) -> None:
-    """Refuse a currency that is none: no price and no rate would ever be in it."""
+def check_currency(currency: str) -> None:
+    """Refuse a currency that is none: no price and no rate would ever be in it.
+
+    Raises:
+        EconomicsError: PF610.
+
+    Example:
+        >>> check_currency("EUR")
+    """
     if currency in CURRENCIES:
         return
     raise EconomicsError(
@@ -127,7 +134,7 @@ def _check_currency(currency: str) -> None:
 
 def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
     value, person = content["value"], content.get("person")
-    _check_currency(value["currency"])
+    check_currency(value["currency"])
     if "matrix" in value:
         beside = [key for key in value if key not in ("matrix", "currency", "nothing")]
         if beside:

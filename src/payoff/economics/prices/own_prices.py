@@ -56,7 +56,7 @@ def append_prices(path: Path, prices: Iterable[Price]) -> tuple[Price, ...]:
                 price.label,
                 "source is empty",
                 expected="where the price was read",
-                mend="Name the page, the invoice or the person: --source \"invoice 7\".",
+                mend='Name the page, the invoice or the person: --source "invoice 7".',
             )
     with folder_lock(path, Silent()):
         before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
@@ -65,7 +65,9 @@ def append_prices(path: Path, prices: Iterable[Price]) -> tuple[Price, ...]:
             known = known.with_prices(PriceBook.from_csv(path))
         known.with_prices(offered)  # what contradicts is told before anything is written
         facts = {(price.key, price.as_of) for price in known}
-        new = [price for price in PriceBook(tuple(offered)) if (price.key, price.as_of) not in facts]
+        new = [
+            price for price in PriceBook(tuple(offered)) if (price.key, price.as_of) not in facts
+        ]
         if new:
             write_text(path, _appended(before, new))
     return tuple(new)

@@ -105,7 +105,9 @@ class AzureRetailPrices:
         for (region, currency), sizes in _asked(known).items():
             names = sorted(sizes)
             for start in range(0, len(names), _ITEMS_A_QUESTION):
-                question = self._question(region, currency, names[start : start + _ITEMS_A_QUESTION])
+                question = self._question(
+                    region, currency, names[start : start + _ITEMS_A_QUESTION]
+                )
                 found += [
                     price
                     for row in self._rows(question)
