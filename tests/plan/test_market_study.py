@@ -141,10 +141,12 @@ def test_sizes_follow_the_mix_where_worth_is_stated() -> None:
 def test_a_service_brings_the_mix_it_was_made_for(opened: Open) -> None:
     shift = np.array([1 / 3, 3.0])
     told = studied(rows(*MIXED, *SOUTH), service=opened(None, prior_shift=shift))
-    assert told["north"]["value_each"] == pytest.approx((-1 * 10 + 3 * 30) / 40)
+    # What it does not know is then taken for "good" at once: wrong in the north, right in the south.
+    assert told["north"]["value_each"] == pytest.approx((-7 * 10 + 3 * 30) / 40)
+    assert told["south"]["value_each"] == pytest.approx(3.0)
 
 
 def test_a_mix_of_other_labels_is_told(opened: Open) -> None:
     with pytest.raises(EconomicsError, match="PF612") as caught:
-        studied(rows(*EASY), service=opened(None), expected_mix={"bad": 1.0})
+        studied(rows(*EASY, *HARD), service=opened(None), expected_mix={"bad": 1.0})
     assert "good" in caught.value.found

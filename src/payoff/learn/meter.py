@@ -131,7 +131,7 @@ class Meter:
         self._hold(what, cost, cost, seconds=seconds)
 
     def _hold(self, what: str, cost: Money, rest: Money, *, seconds: float) -> None:
-        """Refuse what the budget does not bear; hold ``rest``, or ``cost`` where that is too much."""
+        """Hold ``rest``, or ``cost`` where that is too much; refuse where that is too."""
         if self.terms.per_month is None:
             return
         until = now_utc(max(_LEAST_HOLD_S, 2.0 * seconds))

@@ -211,6 +211,9 @@ def _fetched(address: str) -> bytes:
     try:
         with urllib.request.urlopen(asked, timeout=_TIMEOUT_S) as answer:
             content: bytes = answer.read(_MOST_BYTES + 1)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _unreachable(address.partition("?")[0], f"it answers {error.code}") from error
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise _unreachable(address.partition("?")[0], str(reason)[:200]) from error
