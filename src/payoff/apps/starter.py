@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from string import Template
 
 from payoff.core.errors import PayoffError, ProjectError, raise_all
-from payoff.economics.person import Person
-from payoff.plan.stated_terms import check_currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,12 +235,17 @@ def _range(low: float | None, high: float | None) -> str:
     return f"low = {_number(low)}                    # {_NINE_OF_TEN}\nhigh = {_number(high)}"
 
 
-def _person_problems(starter: Starter) -> list[PayoffError]:
+def _money_problems(starter: Starter) -> list[PayoffError]:
+    """What is wrong with the currency and with what is said of a person."""
+    from payoff.economics.person import Person  # reckons with numbers, as does the next
+    from payoff.plan.stated_terms import check_currency
+
+    problems = _told_by(lambda: check_currency(starter.currency))
     if starter.minutes is None or starter.wage_per_hour is None:
-        return []
-    minutes, wage = starter.minutes, starter.wage_per_hour
-    more = {key: getattr(starter, key) for key in _EXTRAS if getattr(starter, key) is not None}
-    return _told_by(lambda: Person.from_dict({"minutes": minutes, "wage_per_hour": wage} | more))
+        return problems
+    said = {"minutes": starter.minutes, "wage_per_hour": starter.wage_per_hour}
+    said |= {key: getattr(starter, key) for key in _EXTRAS if getattr(starter, key) is not None}
+    return [*problems, *_told_by(lambda: Person.from_dict(said))]
 
 
 def _told_by(check: Callable[[], object]) -> list[PayoffError]:
@@ -270,7 +273,7 @@ def _problems(starter: Starter) -> list[PayoffError]:
     more = [key for key in _EXTRAS if getattr(starter, key) is not None]
     if more and starter.minutes is None:
         wrong("[person]", f"{more[0]} is given without minutes", "a person's minutes and wage")
-    problems += [*_told_by(lambda: check_currency(starter.currency)), *_person_problems(starter)]
+    problems += _money_problems(starter)
     if (starter.low is None) != (starter.high is None):
         wrong("[traffic]", "low or high is missing", "both, or neither")
     elif (

@@ -187,9 +187,9 @@ def drawn_means(
     """
     k = worlds.mix.shape[1]
     own = codes == np.arange(k)[:, None]
-    mix = worlds.mix.T
+    mix: Array = worlds.mix.T
     if weights is not None:
-        values, mix = values * weights, worlds.mean_values(own * weights)
+        values, mix = values * weights, worlds.mean_values(own * weights).astype(np.float64)
     summed = worlds.mean_values(values * own)
     means: Array = np.divide(summed, mix, out=np.zeros_like(summed), where=mix > 0)
     return means

@@ -28,7 +28,9 @@ _HOUR: Final = "1 Hour"
 class PriceSource(Protocol):
     """Somebody who states prices."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people call it."""
 
     def prices(self, known: PriceBook, on: date) -> list[Price]:
         """What it states on a day of the things that ``known`` has.
