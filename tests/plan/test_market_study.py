@@ -141,7 +141,7 @@ def test_sizes_follow_the_mix_where_worth_is_stated() -> None:
 def test_a_service_brings_the_mix_it_was_made_for(opened: Open) -> None:
     shift = np.array([1 / 3, 3.0])
     told = studied(rows(*MIXED, *SOUTH), service=opened(None, prior_shift=shift))
-    # What it does not know is then taken for "good" at once: wrong in the north, right in the south.
+    # What it does not know is then taken for "good": wrong in the north, right in the south.
     assert told["north"]["value_each"] == pytest.approx((-7 * 10 + 3 * 30) / 40)
     assert told["south"]["value_each"] == pytest.approx(3.0)
 

@@ -28,7 +28,7 @@ from payoff.plan.terms import Terms
 
 FILE = "payoff.toml"
 
-_RANGES: dict[str, dict[str, dict[str, float]]] = {
+_RANGES: dict[str, dict[str, dict[str, Any]]] = {
     "search": {
         "minutes": {"above": 0},
         "seed": {"at_least": 0},
