@@ -93,3 +93,33 @@ def test_wrong_answers_are_told(answers: dict[str, Any], where: str) -> None:
         Starter(**NEEDED | answers)
     assert told.value.code == "PF203"
     assert told.value.where.endswith(where)
+
+
+def test_what_more_is_said_of_a_person_is_written(tmp_path: Path) -> None:
+    said = {"error_rate": 0.02, "delay_cost": 0.5, "capacity_per_month": 6000}
+    person = read(tmp_path, minutes=4, wage_per_hour=30, **said).terms.payoff.person
+    assert person is not None
+    assert (person.error_rate, person.delay_cost, person.capacity_per_month) == (0.02, 0.5, 6000)
+    only = read(tmp_path, minutes=4, wage_per_hour=30, error_rate=0.1).terms.payoff.person
+    assert only is not None
+    assert (only.error_rate, only.delay_cost, only.capacity_per_month) == (0.1, 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "told"),
+    [
+        ({"handoff": -2, "currency": "usd"}, "PF610", "Did you mean 'USD'"),
+        ({"handoff": -2, "currency": "XYZ"}, "PF610", "no currency in use"),
+        ({"minutes": -4, "wage_per_hour": 30}, "PF203", "'minutes' is -4"),
+        ({"minutes": 4, "wage_per_hour": 30, "error_rate": 2}, "PF203", "from 0 to 1"),
+        ({"minutes": 4, "wage_per_hour": 30, "capacity_per_month": 0}, "PF203", "is 0"),
+        ({"handoff": -2, "error_rate": 0.1}, "PF203", "without minutes"),
+    ],
+)
+def test_wrong_answers_are_told_before_anything_is_written(
+    answers: dict[str, Any], code: str, told: str
+) -> None:
+    with pytest.raises(PayoffError) as caught:
+        Starter(**NEEDED | answers)
+    assert caught.value.code == code
+    assert told in str(caught.value)

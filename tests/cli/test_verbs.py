@@ -173,7 +173,8 @@ def test_init_tells_wrong_answers(
 
 def test_init_asks_in_plain_words(cli: Cli, tickets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    replies = iter(["tickets.csv", "message", "intent", "EUR", 3.0, -7.0, 4.0, 30.0, 900.0, 500.0])
+    replies = iter(["tickets.csv", "message", "intent", "EUR", 3.0, -7.0, 4.0, 30.0])
+    replies = iter([*replies, 0.02, 0.4, 900.0, 500.0])
 
     def prompt(question: str, *, default: object = None, **_: object) -> object:
         asked.append(question)
@@ -183,10 +184,13 @@ def test_init_asks_in_plain_words(cli: Cli, tickets: Path, monkeypatch: pytest.M
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     ran = cli("init")
     assert ran.code == 0, ran.err
-    assert len(asked) == 12
+    assert len(asked) == 14
     assert asked[1] == "Which column holds the texts?"
     written = tomllib.loads((tickets.parent / "payoff.toml").read_text("utf-8"))
     assert written["value"]["currency"] == "EUR"
+    assert written["person"] == {
+        "minutes": 4, "wage_per_hour": 30, "error_rate": 0.02, "delay_cost": 0.4,
+    }  # fmt: skip
     assert written["traffic"] == {"per_month": 900, "low": 500, "high": 1440}
 
 

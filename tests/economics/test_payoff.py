@@ -152,7 +152,7 @@ def statuses(worth: Payoff, labels: tuple[str, ...] = LABELS) -> dict[str, bool]
 
 
 def test_a_sound_payoff_passes_all_checks() -> None:
-    worth = Payoff(3, -7, -4, currency="USD")
+    worth = Payoff(3, -7, -1, currency="USD")
     assert all(finding.status is Status.PASSED for finding in worth.check(LABELS))
     assert not any(statuses(worth, ("only",)).values())
 
@@ -312,3 +312,24 @@ def test_unreadable_files_and_contradictions(tmp_path: Path) -> None:
         Payoff.from_csv(write(tmp_path, FULL), currency="USD", person=Person(1, 1))
     with pytest.raises(EconomicsError, match="PF610"):
         Payoff.from_csv(write(tmp_path, FULL), currency="dollars")
+
+
+def never_best(worth: Payoff, labels: tuple[str, ...] = LABELS) -> str:
+    return next(f.detail for f in worth.check(labels) if f.code == "PF627")
+
+
+def test_a_handoff_that_no_doubt_makes_worth_it_is_told() -> None:
+    # Of three labels the most likely one has a third at least: (3 − 2) / 3 is more than −0.9.
+    assert "handing over" in never_best(Payoff(3, -1, -0.9, currency="USD"))
+    assert never_best(Payoff(3, -7, -3, currency="USD")) == ""
+    # The same handoff is worth it once a fourth label makes room for more doubt.
+    four = (*LABELS, "fourth")
+    assert "handing over" in never_best(Payoff(3, -7, -4, currency="USD"))
+    assert never_best(Payoff(3, -7, -4, currency="USD"), four) == ""
+
+
+def test_a_class_that_can_never_be_acted_on_is_told() -> None:
+    worth = Payoff(3, -7, -2, currency="USD", classes={"refund": ClassValue(correct=-3)})
+    assert never_best(worth) == "at no probabilities is it worth most: 'refund'."
+    dominated = Payoff(3, -7, 4, currency="USD")
+    assert all(label in never_best(dominated) for label in LABELS)

@@ -130,7 +130,7 @@ def test_what_has_no_profit_comes_last_with_its_reason() -> None:
 
 def findings(case: Case, worlds: Worlds = SURE) -> dict[str, Any]:
     (forecast,) = forecasts([case], worlds, currency="EUR")
-    return {finding.code: finding for finding in checks(forecast, case, worlds)}
+    return {finding.code: finding for finding in checks(forecast, case.costs.person, worlds)}
 
 
 def test_a_payback_beyond_the_horizon() -> None:

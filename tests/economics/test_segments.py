@@ -294,3 +294,38 @@ def test_no_own_model_no_verdict() -> None:
     found = choose_models(codes, terms, worlds_of(codes, 3), "EUR", shared=shared, own={})
     assert {one.verdict for one in found} == {NOT_MEASURED}
     assert found[0].as_dict() == {"segment": "a", "verdict": NOT_MEASURED, "gain_month": None}
+
+
+# --- weights ------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(-9, 9), st.integers(1, 3)), min_size=4))
+@settings(deadline=None)
+def test_a_weight_of_three_is_three_rows(rows: list[tuple[int, float, int]]) -> None:
+    codes = np.array([code for code, _, _ in rows])
+    values = np.array([value for _, value, _ in rows])
+    weights = np.array([weight for _, _, weight in rows])
+    weighted = segment_means(values, codes, 4, weights.astype(float))
+    repeated = segment_means(np.repeat(values, weights), np.repeat(codes, weights), 4)
+    assert np.allclose(weighted, repeated)
+
+
+def test_weights_of_one_change_nothing_and_uneven_ones_are_worth_fewer_rows() -> None:
+    codes, decided, _ = three_segments()
+    plain = Shrinkage.between(decided.values, codes, 3)
+    same = Shrinkage.between(decided.values, codes, 3, np.full(len(codes), 2.5))
+    assert same.rows == pytest.approx(plain.rows)
+    assert same.prior_rows == pytest.approx(plain.prior_rows)
+    uneven = np.where(np.arange(len(codes)) % 2, 1.9, 0.1)
+    fewer = Shrinkage.between(decided.values, codes, 3, uneven)
+    assert (fewer.rows < plain.rows).all()
+
+
+def test_drawn_means_follow_the_weights() -> None:
+    codes = np.repeat([0, 1], 60)
+    values = np.tile([0.0, 1.0], 60)
+    weights = np.tile([1.0, 3.0], 60)
+    worlds = worlds_of(codes, 2, n=4000)
+    drawn = drawn_means(values, codes, worlds, weights)
+    assert drawn.mean(axis=1) == pytest.approx([0.75, 0.75], abs=0.01)
+    assert ((drawn >= 0) & (drawn <= 1 + 1e-6)).all()

@@ -207,6 +207,7 @@ def test_migrations_are_numbered_and_noted(path: Path) -> None:
         assert database.execute("SELECT number, name FROM migrations").fetchall() == [
             (1, "decisions"),
             (2, "costs"),
+            (3, "holds"),
         ]
         columns = [row[1] for row in database.execute("PRAGMA table_info(decisions)")]
     database.close()

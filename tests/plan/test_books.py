@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from tests.adapt import task_samples
 
 from payoff.core.errors import EconomicsError
 from payoff.core.progress import Silent
@@ -26,7 +28,9 @@ from payoff.learn.meter import Meter
 from payoff.learn.spending import SpendingTerms, spent, total
 from payoff.plan import keeping
 from payoff.plan.search import search
+from payoff.plan.sweep import sweep
 from payoff.plan.tune import tune
+from payoff.plan.tune_task import tune_task
 
 TERMS = SpendingTerms(currency="USD", per_month=100.0, machine_per_hour=3600.0)  # 1 USD a second
 
@@ -155,3 +159,33 @@ def test_a_killed_training_has_booked_what_it_used(
     assert lines
     assert {line.line.what for line in lines} == {lines[0].line.what}
     assert sum(line.line.quantity for line in lines) > 0
+
+
+def test_a_sweep_books_every_trial_and_stops_at_the_budget(
+    requests: Dataset, backbones: tuple[str, str], runs: Path, journal: Journal
+) -> None:
+    how: dict[str, Any] = {"backbone": backbones[0], "settings": {"epochs": 1.0}, "runs": runs}
+    poor = Meter(journal, "poor", replace(TERMS, per_month=0.0))
+    with pytest.raises(EconomicsError, match="PF620"):
+        sweep(requests, "fine-tune", trials=2, minutes=5, meter=poor, **how)
+    assert [b for b in journal.bookings() if b.line.what.startswith("fine-tune")] == []
+    begun = time.monotonic()
+    meter = Meter(journal, "desk", TERMS)
+    found = sweep(requests, "fine-tune", trials=2, minutes=5, meter=meter, **how)
+    took = time.monotonic() - begun
+    mine = [booking for booking in journal.bookings() if booking.project == "desk"]
+    assert {one.candidate.name for one in found.tried} <= {booking.line.what for booking in mine}
+    assert 0 < float(total(spent(mine, "USD"), "USD")) <= took
+
+
+def test_another_task_is_booked_too(runs: Path, journal: Journal) -> None:
+    texts, cells = task_samples.multi_label(160, seed=0)
+    rows = Dataset.from_frame(pl.DataFrame({"text": texts, "target": cells}), text="text")
+    how: dict[str, Any] = {"target": "target", "runs": runs}
+    poor = Meter(journal, "poor", replace(TERMS, per_month=0.0))
+    with pytest.raises(EconomicsError, match="PF620"):
+        tune_task(rows, "bag-of-words", "multi-label", meter=poor, **how)
+    meter = Meter(journal, "desk", TERMS)
+    done = tune_task(rows, "bag-of-words", "multi-label", meter=meter, **how)
+    booked = {booking.line.what for booking in journal.bookings() if booking.project == "desk"}
+    assert booked == {done.candidate.name, f"measuring {done.candidate.name}"}

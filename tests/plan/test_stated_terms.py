@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
+from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.exchange import ExchangeRates
 from payoff.economics.traffic import Traffic
 from payoff.plan.stated_terms import sections_of, terms_of
@@ -28,6 +30,9 @@ FULL: dict[str, Any] = {
     "region": "eu-central-1",
     "expected_mix": {"a": 0.7, "b": 0.3},
     "hour_of_waiting": 12.0,
+    "prices": PriceBook.builtin().with_prices(
+        [replace(PriceBook.builtin().prices[0], provider="cellar", source="invoice 7")]
+    ),
 }
 PAYOFFS = [
     Payoff(3.0, -7.0, -2.0, currency="USD", nothing=-0.5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from string import Template
 
@@ -25,12 +26,16 @@ class Starter:
             ``wage_per_hour`` say it.
         minutes: Minutes that a person spends on one request.
         wage_per_hour: What one hour of that person costs.
+        error_rate: Share of requests that the person gets wrong.
+        delay_cost: What waiting for a person costs, a request.
+        capacity_per_month: Requests that people can take in a month.
         per_month: Requests a month, as expected.
         search_minutes: How long a run may search for the best plan.
 
     Raises:
         ProjectError: PF203 where a person's cost is missing, half given or given twice, or where
-            a number is out of range.
+            a number is out of range; `EconomicsError` PF610 for the currency; `Problems` where
+            there are several.
 
     Example:
         >>> starter = Starter(path="tickets.csv", text="message", label="intent", correct=3.2,
@@ -50,6 +55,9 @@ class Starter:
     handoff: float | None = None
     minutes: float | None = None
     wage_per_hour: float | None = None
+    error_rate: float | None = None
+    delay_cost: float | None = None
+    capacity_per_month: float | None = None
     low: float | None = None
     high: float | None = None
     search_minutes: float = field(default=10.0)
@@ -110,8 +118,8 @@ $range
 # price_each = 0.08            # what it costs to have one more text labelled
 # descriptions = { refund = "The customer wants money back." }
 
-# [mix]                        # label shares to come, where they differ from those of the data
-# refund = 0.2
+# [mix]                        # share of every label to come, where it differs from the data
+# refund = 0.2                 # all of them sum to 1
 
 # [currency]                   # rates into the currency above, where prices come in others
 # as_of = 2026-01-31
@@ -126,6 +134,7 @@ $range
 # providers = ["hetzner", "aws"]
 # region = "eu-central-1"
 # latency_limit_ms = 200       # 95 of 100 answers must come sooner
+# prices = "prices.csv"        # prices of your own: payoff prices add
 
 # [machine]                    # what this machine costs, for the books (payoff costs)
 # price_per_hour = 0.10
@@ -162,7 +171,7 @@ def project_toml(starter: Starter) -> str:
         handoff="# handoff = -4.1              # follows from [person] where it is left out"
         if starter.handoff is None
         else f"handoff = {_number(starter.handoff)}",
-        person=_person(starter.minutes, starter.wage_per_hour) if person else _NO_PERSON,
+        person=_person(starter) if person else _NO_PERSON,
         per_month=_number(starter.per_month),
         range=_range(starter.low, starter.high),
         search_minutes=_number(starter.search_minutes),
@@ -185,28 +194,37 @@ def _number(value: float) -> str:
 
 _NINE_OF_TEN = "nine months of ten lie between low and high"
 
-_EXTRAS = """\
-# error_rate = 0.02            # people err too
-# delay_cost = 0.5             # what waiting for a person costs, a request
-# capacity_per_month = 6000    # requests that they can take"""
+_EXTRAS = {
+    "error_rate": ("0.02", "people err too"),
+    "delay_cost": ("0.5", "what waiting for a person costs, a request"),
+    "capacity_per_month": ("6000", "requests that they can take"),
+}
 
-_NO_PERSON = (
-    """\
+
+def _extras(starter: Starter | None = None) -> str:
+    """What more may be said of a person: as it was said, else as a comment."""
+    lines = []
+    for key, (example, meaning) in _EXTRAS.items():
+        value = getattr(starter, key) if starter is not None else None
+        told = f"# {key} = {example}" if value is None else f"{key} = {_number(value)}"
+        lines.append(f"{told:<30} # {meaning}")
+    return "\n".join(lines)
+
+
+_NO_PERSON = """\
 # [person]                     # who takes over, and what that costs
 # minutes = 4
 # wage_per_hour = 30
-"""
-    + _EXTRAS
-)
+""" + _extras()
 
 
-def _person(minutes: float | None, wage_per_hour: float | None) -> str:
+def _person(starter: Starter) -> str:
     return "\n".join(
         [
             "[person]                       # who takes over, and what that costs",
-            f"minutes = {_number(minutes or 0)}",
-            f"wage_per_hour = {_number(wage_per_hour or 0)}",
-            _EXTRAS,
+            f"minutes = {_number(starter.minutes or 0)}",
+            f"wage_per_hour = {_number(starter.wage_per_hour or 0)}",
+            _extras(starter),
         ]
     )
 
@@ -215,6 +233,28 @@ def _range(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return f"# low = 20000                  # {_NINE_OF_TEN}\n# high = 70000"
     return f"low = {_number(low)}                    # {_NINE_OF_TEN}\nhigh = {_number(high)}"
+
+
+def _money_problems(starter: Starter) -> list[PayoffError]:
+    """What is wrong with the currency and with what is said of a person."""
+    from payoff.economics.person import Person  # reckons with numbers, as does the next
+    from payoff.plan.stated_terms import check_currency
+
+    problems = _told_by(lambda: check_currency(starter.currency))
+    if starter.minutes is None or starter.wage_per_hour is None:
+        return problems
+    said = {"minutes": starter.minutes, "wage_per_hour": starter.wage_per_hour}
+    said |= {key: getattr(starter, key) for key in _EXTRAS if getattr(starter, key) is not None}
+    return [*problems, *_told_by(lambda: Person.from_dict(said))]
+
+
+def _told_by(check: Callable[[], object]) -> list[PayoffError]:
+    """What a check complains about."""
+    try:
+        check()
+    except PayoffError as error:
+        return list(getattr(error, "problems", (error,)))
+    return []
 
 
 def _problems(starter: Starter) -> list[PayoffError]:
@@ -230,6 +270,10 @@ def _problems(starter: Starter) -> list[PayoffError]:
         wrong("[value.handoff]", "it is missing", "a value, or a person's minutes and wage")
     if starter.handoff is not None and starter.minutes is not None:
         wrong("[value.handoff]", "it is given, and a person's minutes too", "one of the two")
+    more = [key for key in _EXTRAS if getattr(starter, key) is not None]
+    if more and starter.minutes is None:
+        wrong("[person]", f"{more[0]} is given without minutes", "a person's minutes and wage")
+    problems += _money_problems(starter)
     if (starter.low is None) != (starter.high is None):
         wrong("[traffic]", "low or high is missing", "both, or neither")
     elif (

@@ -34,7 +34,11 @@ def metered(folder: Path, name: str, terms: SpendingTerms) -> Iterator[Meter]:
     from payoff.learn.meter import Meter
 
     with Journal.open(journal_of(folder, name)) as journal:
-        yield Meter(journal, name, terms)
+        meter = Meter(journal, name, terms)
+        try:
+            yield meter
+        finally:
+            meter.release()
 
 
 @contextmanager

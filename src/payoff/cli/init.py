@@ -31,6 +31,9 @@ _NEEDED = ("data", "text", "label", "correct", "wrong", "per_month")
 @click.option("--handoff", type=float, help="Worth of one that a person takes over, all in.")
 @click.option("--minutes", type=float, help="Minutes a person spends on one, instead of --handoff.")
 @click.option("--wage", "wage_per_hour", type=float, help="What an hour of that person costs.")
+@click.option("--error-rate", type=float, help="Share that the person gets wrong, 0 to 1.")
+@click.option("--delay-cost", type=float, help="What waiting for a person costs, a request.")
+@click.option("--capacity", "capacity_per_month", type=float, help="Most that people can take.")
 @click.option("--per-month", type=float, help="Requests a month.")
 @click.option("--low", type=float, help="Requests of a slow month.")
 @click.option("--high", type=float, help="Requests of a busy month.")
@@ -128,6 +131,14 @@ def _ask(folder: Path, answers: dict[str, Any]) -> dict[str, Any]:
     if answers["handoff"] is None:
         ask("minutes", "When a person takes over, how many minutes does one request take?")
         ask("wage_per_hour", f"What does one hour of that person cost ({unit})?")
+        ask(
+            "error_rate",
+            "What share of requests does that person get wrong (0.02: two in 100)?",
+            default=0.0,
+        )
+        ask(
+            "delay_cost", f"What does the customer's waiting cost, a request ({unit})?", default=0.0
+        )
     likely = ask("per_month", "How many requests come in a month?")
     ask("low", "And in a slow month?", default=round(likely * 0.6))
     ask("high", "And in a busy one?", default=round(likely * 1.6))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from payoff.cli.labels import show_labels, texts_without_labels
-from payoff.cli.plans import show_plans, show_scenarios, show_what_if
+from payoff.cli.plans import show_accounts, show_plans, show_scenarios, show_what_if
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
 
@@ -88,6 +88,7 @@ def command(
         show_plans(terminal, summary)
         terminal.line()
         terminal.line(summary["decision"]["sentence"], style="bold")
+        show_accounts(terminal, summary["accounts"], summary["currency"])
         terminal.line(f"report    {folder / 'report.html'}")
 
     terminal.show(summary, people)

@@ -19,6 +19,8 @@ _COLUMNS = (
     "5 to 95 %",
     "",
 )
+_ACCOUNTS = ("e", "e_model", "e_cloud", "hosting", "other_costs", "reference", "profit")
+_DOUBTS = ("PF627", "PF651", "PF652", "PF653", "PF654", "PF655", "PF656", "PF680")
 _MARKS = {"chosen": "chosen", "failed": "failed", "not run": "not run", "lost": ""}
 
 
@@ -31,6 +33,7 @@ def show_plans(terminal: Terminal, summary: Mapping[str, Any]) -> None:
         if plan["why"]:
             terminal.line(f"  {plan['name']}: {plan['why']}")
     show_cascade(terminal, summary.get("cascade"))
+    show_doubts(terminal, summary["findings"])
 
 
 def show_cascade(terminal: Terminal, told: Mapping[str, Any] | None) -> None:
@@ -52,6 +55,37 @@ def show_cascade(terminal: Terminal, told: Mapping[str, Any] | None) -> None:
     for name, why in told.get("left_out", {}).items():
         terminal.line(f"  {name} is no tier of it: {why}")
     terminal.line(told["sentence"])
+
+
+def show_accounts(terminal: Terminal, accounts: Mapping[str, Any], unit: str) -> None:
+    """Print both readings of the mission's formula for the chosen model, to the cent."""
+    told = {name: f"{accounts[name]:,.2f}" for name in _ACCOUNTS if name in accounts}
+    if len(told) < len(_ACCOUNTS):  # of a run by an older payoff
+        return
+    terminal.line(
+        f"E         {told['e']} {unit} = E_model {told['e_model']} + E_cloud {told['e_cloud']} "
+        "(saved against the cheapest rented machine)"
+    )
+    terminal.line(
+        f"profit    {told['profit']} {unit} = E_model {told['e_model']} - hosting "
+        f"{told['hosting']} - people, training, labels and build {told['other_costs']}"
+    )
+    terminal.line(
+        f"          {told['profit']} {unit} = E {told['e']} - reference hosting "
+        f"{told['reference']} - people, training, labels and build {told['other_costs']}"
+    )
+
+
+def show_doubts(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> None:
+    """Print the failed checks of the payoff, the terms and the promises; count the others."""
+    failed = [one for one in findings if one["status"] == "failed"]
+    told = [one for one in failed if one["code"] in _DOUBTS or "exchange rate" in one["title"]]
+    _show_failed(terminal, told)
+    if len(failed) > len(told):
+        n = len(failed) - len(told)
+        terminal.line(
+            f"  {n} check{'s' if n > 1 else ''} of data and prices failed: the report says which."
+        )
 
 
 def show_what_if(terminal: Terminal, told: Mapping[str, Any]) -> None:
@@ -76,6 +110,7 @@ def show_what_if(terminal: Terminal, told: Mapping[str, Any]) -> None:
     show_cascade(terminal, after.get("cascade"))
     _show_failed(terminal, after["findings"])
     terminal.line(told["sentence"], style="bold")
+    show_accounts(terminal, after["accounts"], after["currency"])
     for note in told["notes"]:
         terminal.line(note)
 
@@ -102,7 +137,8 @@ def show_scenarios(terminal: Terminal, told: Mapping[str, Any]) -> None:
 def _show_failed(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> None:
     for finding in findings:
         if finding["status"] == "failed":
-            terminal.line(f"  {finding['code']} {finding['title']}: no, {finding['detail']}.")
+            detail = finding["detail"].removesuffix(".")
+            terminal.line(f"  {finding['code']} {finding['title']}: no, {detail}.")
             terminal.line(f"    {finding['mend']}")
 
 

@@ -10,6 +10,7 @@ import click
 
 from payoff.cli.findings import show_findings
 from payoff.cli.listing import Listing
+from payoff.cli.own_prices import add_price, refresh_prices
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.findings import count_by_status
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Listing)
 def command() -> None:
-    """List the prices of machines, storage and transfer, or check how old they are."""
+    """List the prices of machines, storage and transfer, check them, or add your own."""
 
 
 def _book(path: Path | None) -> PriceBook:
@@ -91,11 +92,18 @@ def list_prices(
 @click.option("--strict", is_flag=True, help="Exit with 1 where a check failed.")
 @with_terminal
 def check_prices(terminal: Terminal, *, path: Path | None, max_age_days: int, strict: bool) -> int:
-    """Check the prices: too old, without a source, of an unknown unit or currency."""
-    findings = _book(path).check(date.today(), max_age_days)
+    """Check the prices: too old, without a source, of an unknown unit or currency, missing."""
+    from payoff.economics.prices.coverage import missing_prices
+
+    book, today = _book(path), date.today()
+    findings = [*book.check(today, max_age_days), *missing_prices(book, today)]
     content = {
         "counts": count_by_status(findings),
         "findings": [finding.as_dict() for finding in findings],
     }
     terminal.show(content, lambda: show_findings(terminal, findings))
     return 1 if strict and any(finding.failed for finding in findings) else 0
+
+
+command.add_command(add_price, "add")
+command.add_command(refresh_prices, "refresh")

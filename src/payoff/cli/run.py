@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from payoff.cli.books import metered
-from payoff.cli.plans import show_plans
+from payoff.cli.plans import show_accounts, show_plans
 from payoff.cli.source import Source, source_options
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.cli.tracking import told, track_option, tracked
@@ -142,6 +142,7 @@ def _tell(terminal: Terminal, plan: Plan, artifact: Path, more: dict[str, Any]) 
         show_plans(terminal, plan.summary)
         terminal.line()
         terminal.line(plan.summary["decision"]["sentence"], style="bold")
+        show_accounts(terminal, plan.summary["accounts"], plan.summary["currency"])
         terminal.line(f"artifact  {artifact}")
         terminal.line(f"report    {plan.report}")
 

@@ -108,6 +108,7 @@ def command(
         value_each=value_each,
         currency=currency or (terms.currency if terms else ""),
         traffic=_traffic(per_month) or (terms.traffic if terms else None),
+        expected_mix=terms.expected_mix if terms else None,
         months=terms.horizon_months if terms else 12,
         seed=seed,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
     from payoff.evidence.evidence import Evidence
+    from payoff.learn.meter import Meter
     from payoff.plan.tune import Trial
 
 _USUAL = {"answers": "lora"}
@@ -150,10 +152,11 @@ def command(
         if not sought:
             before = source.beside(earlier).dataset() if earlier else None
             how |= {"earlier": before, "processes": processes}
-            with metered_project(source.project() if source.is_project else None) as meter:
+            with _metered(source) as meter:
                 trial = tune(dataset, recipe, progress=listener, meter=meter, **how)
         else:
-            found = sweep(dataset, recipe, progress=listener, **sought, **how)
+            with _metered(source) as meter:
+                found = sweep(dataset, recipe, progress=listener, meter=meter, **sought, **how)
     if not sought:
         terminal.show(trial.as_dict() | told(listener), lambda: _show(terminal, trial))
         return
@@ -178,7 +181,8 @@ def _tune_for(
         options |= {"task": task, "order": order}
     elif order:
         _refuse(f"--task {task}", ["--order"])
-    trial = train(terminal, source, recipe, **options)
+    with _metered(source) as meter:
+        trial = train(terminal, source, recipe, meter=meter, **options)
     terminal.show(trial.as_dict(), lambda: show(terminal, trial))
 
 
@@ -187,6 +191,11 @@ def _runs(source: Source) -> Path:
     if not source.is_project:
         return Path("runs")
     return (source.path if source.path.is_dir() else source.path.parent) / "runs"
+
+
+def _metered(source: Source) -> AbstractContextManager[Meter | None]:
+    """The project's books; none for a data file, since nothing is then said of money."""
+    return metered_project(source.project() if source.is_project else None)
 
 
 def _refuse(where: str, options: list[str]) -> None:

@@ -14,12 +14,14 @@ from payoff.economics.policy import Policy
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Decided:
-    """Worth and kind of each decision, net of wages.
+    """Worth and kind of each decision, net of wages and of what asking models cost.
 
     Args:
         values: Money per request, shape ``(n,)``.
         right: Acted on by itself, and rightly, shape ``(n,)``, bool.
         handed_over: Given to a person, shape ``(n,)``, bool.
+        asked: What asking models about each cost, taken off ``values`` already, shape ``(n,)``;
+            None where that is a cost of the month.
 
     Example:
         >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
@@ -31,6 +33,7 @@ class Decided:
     values: NDArray[np.float64]
     right: NDArray[np.bool_]
     handed_over: NDArray[np.bool_]
+    asked: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -38,12 +41,21 @@ class Decided:
         policy: Policy,
         probabilities: NDArray[np.floating[Any]],
         truth: NDArray[np.integer[Any]],
+        asked: NDArray[np.float64] | None = None,
     ) -> Decided:
         """Let a policy decide and look at the truth.
+
+        Args:
+            policy: What is worth what.
+            probabilities: Calibrated, ``(n, k)``.
+            truth: Classes of the rows, ``(n,)``.
+            asked: What asking models about each row cost, ``(n,)``.
 
         Raises:
             EconomicsError: PF611 or PF614 where probabilities or truth do not fit.
         """
         actions = policy.decide(probabilities).actions
         values = realised(policy.values, truth, actions)
-        return cls(values, actions == truth, actions == len(policy.labels))
+        if asked is not None:
+            values = values - asked
+        return cls(values, actions == truth, actions == len(policy.labels), asked)

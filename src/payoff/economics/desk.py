@@ -152,10 +152,14 @@ class Desk:
         Raises:
             DataError: PF105 where a text is unusable.
         """
-        return self._answered(texts).probabilities
+        return self.answered(texts).probabilities
 
-    def _answered(self, texts: Sequence[str]) -> Answered:
-        """Which model answers each text, and what it says."""
+    def answered(self, texts: Sequence[str]) -> Answered:
+        """Which model answers each text, what it says, and what asking cost.
+
+        Raises:
+            DataError: PF105 where a text is unusable.
+        """
         if self.cascade is None:
             said = self.artifact.probabilities(texts)
             last = np.full(len(said), len(self.artifact.tiers) - 1)
@@ -217,7 +221,7 @@ class Desk:
     def _decisions(self, texts: Sequence[str]) -> list[Decision]:
         if not texts:
             return []
-        answered = self._answered(texts)
+        answered = self.answered(texts)
         asked = self._asked(answered)
         shifted = self.policy.shifted(answered.probabilities)
         done = self.policy.decide(answered.probabilities)

@@ -25,7 +25,9 @@ _BLOCK_CELLS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a desk did on labelled rows. Money is net, per 1,000 requests.
+    """What a desk did on labelled rows. Money is per 1,000 requests, net of wages.
+
+    What asking the models of a cascade costs is taken off; machines and transfer are not.
 
     Args:
         quality: With calibrated probabilities, as the artifact gives them.
@@ -114,12 +116,14 @@ def evaluate(
         raise DataError("PF106", "repeat", f"it is {repeat}", expected="1 resample or more")
     truth = dataset.codes(desk.labels)
     texts = dataset.texts
-    probabilities = desk.probabilities(texts)
+    answered = desk.answered(texts)
+    probabilities = answered.probabilities
     quality = measure_quality(probabilities, truth)
     actions = desk.policy.decide(probabilities).actions
     automated = actions < len(desk.labels)
-    earned = realised(desk.policy.values, truth, actions)
-    plain = realised(desk.policy.values, truth, desk.policy.argmax(probabilities).actions)
+    earned = realised(desk.policy.values, truth, actions) - answered.costs
+    argmax = desk.policy.argmax(probabilities).actions
+    plain = realised(desk.policy.values, truth, argmax) - answered.costs
     interval, gain = _intervals(np.stack([earned, earned - plain]), repeat, seed)
     return Evaluation(
         quality=quality,

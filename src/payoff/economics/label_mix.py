@@ -42,7 +42,12 @@ def label_mix(mix: Mix, labels: Sequence[str], where: str) -> NDArray[np.float64
                 near = did_you_mean(label, labels)
                 problems.append(EconomicsError("PF612", where, found, mend=near))
         problems += [
-            EconomicsError("PF612", where, f"label '{label}' is missing")
+            EconomicsError(
+                "PF612",
+                where,
+                f"label '{label}' is missing",
+                mend="Give every label its share; a small one where it hardly ever comes.",
+            )
             for label in labels
             if label not in mix
         ]

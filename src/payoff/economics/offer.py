@@ -88,16 +88,21 @@ class Tariff:
     def of(cls, price: Price, currency: str, *, rates: ExchangeRates | None, on: date) -> Tariff:
         """Exchange a price by the founder's dated rates.
 
-        A price per accelerator and hour becomes the price of the whole machine.
+        A price per accelerator and hour becomes the price of the whole machine, one per GiB the
+        price per GB.
 
         Raises:
             EconomicsError: PF605 where the currencies differ and no rate is given.
         """
         own = price.per_hour if price.unit == "gpu_hour" else price.money
+        sold = ""
+        if price.unit in ("gib", "gib_month"):
+            own, sold = price.per_gb, f"sold at {price.price} {price.currency} per GiB"
         exchanged = exchange(own, currency, rates=rates, on=on)
         if exchanged is own:
-            return cls(price, own)
-        return cls(price, exchanged, f"exchanged from {own.amount} {own.currency} on {on}")
+            return cls(price, own, sold)
+        paid = f"exchanged from {own.amount} {own.currency} on {on}"
+        return cls(price, exchanged, "; ".join(note for note in (sold, paid) if note))
 
     @property
     def name(self) -> str:

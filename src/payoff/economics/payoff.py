@@ -229,7 +229,7 @@ class Payoff:
         stated.raise_all()
 
     def check(self, labels: Sequence[str], *, source: str = "the data") -> list[Finding]:
-        """Look for values that are possible but strange: PF651, PF652 and PF653.
+        """Look for values that are possible but strange: PF651, PF652, PF653 and PF627.
 
         Raises:
             ProjectError: PF203 as `matrix` does.
@@ -237,7 +237,7 @@ class Payoff:
         Example:
             >>> odd = Payoff(correct=1.0, wrong=2.0, handoff=1.5, currency="EUR")
             >>> [finding.code for finding in odd.check(("a", "b")) if finding.failed]
-            ['PF651', 'PF652', 'PF653']
+            ['PF651', 'PF652', 'PF653', 'PF627']
         """
         return findings_of(self.matrix(labels, source=source), labels)
 

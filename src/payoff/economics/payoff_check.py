@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from payoff.core.errors import did_you_mean
 from payoff.core.findings import Finding, Status
 from payoff.economics.actions import HANDOFF
+from payoff.economics.matrix_game import game_value
 from payoff.economics.stated import Stated
 
 if TYPE_CHECKING:
     from payoff.economics.payoff import Payoff
 
 _LABELS_SHOWN = 10
+_TIE = 1e-9
 
 
 def check_labels(payoff: Payoff, labels: Sequence[str], *, source: str = "the data") -> None:
@@ -90,12 +92,12 @@ def findings_of(values: NDArray[np.float64], labels: Sequence[str]) -> list[Find
 
     Returns:
         PF651 (acting wrongly pays more than acting rightly), PF652 (handing over is worth at
-        least as much as acting rightly) and PF653 (handing over is worth less than acting
-        wrongly), each passed or failed.
+        least as much as acting rightly), PF653 (handing over is worth less than acting wrongly)
+        and PF627 (an action is never the best), each passed or failed.
 
     Example:
         >>> [f.failed for f in findings_of(np.array([[3.0, -7, -1], [-7, 3, -1]]), ("a", "b"))]
-        [False, False, False]
+        [False, False, False, False]
     """
     k = len(labels)
     acting, handoff = values[:, :k], values[:, k]
@@ -117,7 +119,36 @@ def findings_of(values: NDArray[np.float64], labels: Sequence[str]) -> list[Find
         _finding("PF651", titles["PF651"], too_good, labels),
         _finding("PF652", titles["PF652"], too_dear, labels, so=handed),
         _finding("PF653", titles["PF653"], too_bad, labels, so=kept),
+        _never_best(values, labels),
     ]
+
+
+def _never_best(values: NDArray[np.float64], labels: Sequence[str]) -> Finding:
+    """PF627: whether each action is strictly the best at some probabilities of the labels."""
+    names = [f"'{label}'" for label in labels]
+    if len(labels) > 1:  # with one label there is nothing to be unsure of
+        names.append("handing over")
+    never = [name for a, name in enumerate(names) if not _best_somewhere(values, a)]
+    title = "Every action is the best one for some request"
+    if not never:
+        return Finding("PF627", title, Status.PASSED)
+    return Finding(
+        "PF627",
+        title,
+        Status.FAILED,
+        f"at no probabilities is it worth most: {_listed(never)}.",
+        "Check the signs and sizes in payoff.toml [value].",
+        n_affected=len(never),
+    )
+
+
+def _best_somewhere(values: NDArray[np.float64], action: int) -> bool:
+    """Whether an action is worth more than every other for some probabilities of the labels."""
+    gains = values[:, [action]] - np.delete(values, action, axis=1)
+    least = _TIE * float(np.abs(values).max())
+    if bool((gains.min(axis=1) > least).any()) or gains.mean(axis=0).min() > least:
+        return True  # for a label that is certain, or for all alike
+    return game_value(gains) > least
 
 
 def _finding(

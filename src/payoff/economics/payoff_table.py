@@ -12,6 +12,11 @@ from payoff.economics.stated import Stated
 
 _WHERE = "payoff.toml [value]"
 _SCALARS = ("correct", "wrong", "handoff", "nothing")
+_MENDS = {
+    "currency": 'Write currency = "USD", or the three letters of yours.',
+    "correct": "Write what one request that is answered rightly is worth: correct = 3.20.",
+    "wrong": "Write what one that is answered wrongly is worth: wrong = -7.50.",
+}
 _SECTIONS = ("currency", "classes", "pairs", "person", "matrix")
 
 
@@ -36,7 +41,7 @@ def read_table(table: Mapping[str, Any]) -> dict[str, Any]:
     required = ("currency",) if "matrix" in table else ("currency", "correct", "wrong")
     for key in required:
         if key not in table:
-            stated.wrong(f"'{key}' is missing")
+            stated.wrong(f"'{key}' is missing", mend=_MENDS[key])
     given = {key: table[key] for key in (*_SCALARS, "currency") if key in table}
     if "matrix" in table:
         given = {"correct": 0.0, "wrong": 0.0} | given

@@ -13,6 +13,7 @@ from payoff.core.money import format_money
 from payoff.economics.baselines import Baseline
 from payoff.economics.case import Case
 from payoff.economics.forecast import Forecast, profit_by_month, profits
+from payoff.economics.person import Person
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 
@@ -217,12 +218,12 @@ def _adjusted(told: Forecast | None, risk_aversion: float) -> float:
     return float(told.profit.risk_adjusted(risk_aversion))
 
 
-def checks(told: Forecast, case: Case, worlds: Worlds) -> list[Finding]:
+def checks(told: Forecast, person: Person | None, worlds: Worlds) -> list[Finding]:
     """Look for a payback beyond the horizon, people without capacity, and traffic of nothing.
 
     Args:
         told: The forecast of the plan.
-        case: What it was made from.
+        person: Who answers what it hands over.
         worlds: Where it was forecast.
 
     Returns:
@@ -237,10 +238,10 @@ def checks(told: Forecast, case: Case, worlds: Worlds) -> list[Finding]:
         >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(100, 100, 100), seed=0)
         >>> case = Case("model", Outcome(np.ones(2), np.zeros(2, bool), np.ones(2)), PlanCosts())
         >>> (told,) = forecasts([case], worlds, currency="EUR")
-        >>> [(one.code, str(one.status)) for one in checks(told, case, worlds)]
+        >>> [(one.code, str(one.status)) for one in checks(told, None, worlds)]
         [('PF654', 'passed'), ('PF655', 'not applicable'), ('PF656', 'passed')]
     """
-    return [_payback(told), _capacity(case, told, worlds), _requests(worlds)]
+    return [_payback(told), _capacity(person, told, worlds), _requests(worlds)]
 
 
 def _payback(told: Forecast) -> Finding:
@@ -249,23 +250,25 @@ def _payback(told: Forecast) -> Finding:
         return Finding("PF654", title, Status.PASSED, f"after {told.payback_months} months")
     cash = [month.mean for month in told.months]
     currency = told.profit.currency
-    short = f"after {len(cash)} months {format_money(-cash[-1], currency)} are still missing"
-    running = cash[-1] - (cash[-2] if len(cash) > 1 else 0.0)
-    if running > 0 and len(cash) > 1:
+    spent = "1 month" if len(cash) == 1 else f"{len(cash)} months"
+    short = f"after {spent} {format_money(-cash[-1], currency)} are still missing"
+    running = cash[-1] - sum(cash[-2:-1])
+    longer = "Set [search] horizon_months to the months it will serve, or lower what is paid once."
+    if len(cash) == 1:
+        detail = f"{short}; a horizon of one month does not tell how many more it takes"
+        return Finding("PF654", title, Status.FAILED, detail, longer)
+    if running > 0:
         more = math.ceil(-cash[-1] / running)
         detail = f"{short}; at the last month's rate it takes {more} more"
-        mend = (
-            "Set [search] horizon_months to the months it will serve, or lower what is paid once."
-        )
+        mend = longer
     else:
         detail = f"{short}, and the last month lost money too"
         mend = "Do not build it on these terms: see the drivers for what would have to change."
     return Finding("PF654", title, Status.FAILED, detail, mend)
 
 
-def _capacity(case: Case, told: Forecast, worlds: Worlds) -> Finding:
+def _capacity(person: Person | None, told: Forecast, worlds: Worlds) -> Finding:
     title = "People can take what is handed over"
-    person = case.costs.person
     if person is None or person.capacity_per_month is None:
         return Finding("PF655", title, Status.NOT_APPLICABLE, "no capacity is stated")
     handed = told.handed_share * float(worlds.mean_requests.mean())

@@ -52,8 +52,9 @@ def choose_models(
     *,
     shared: Decided,
     own: Mapping[str, Decided],
-    sizes: NDArray[np.int64] | None = None,
+    sizes: NDArray[Any] | None = None,
     model_per_month: float = 0.0,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[ModelChoice, ...]:
     """Compare the shared model with each segment's own, on the segment's rows, row by row.
 
@@ -67,6 +68,7 @@ def choose_models(
             that is missing here is not judged: ``"not measured"``.
         sizes: Rows of each segment where more than those are known, as for `Market.of`.
         model_per_month: What one more model costs a month.
+        weights: How much each row counts, as for `Market.of`.
 
     Example:
         >>> from payoff.economics.traffic import Traffic
@@ -87,11 +89,12 @@ def choose_models(
     for s in measured:
         rows = codes == s
         gains[rows] = own[terms[s].segment].values - shared.values[rows]
-    drawn = drawn_means(gains, codes, worlds)
+    drawn = drawn_means(gains, codes, worlds, weights)
     if measured:
         among = np.isin(codes, measured)
         place = np.searchsorted(measured, codes[among])
-        shrinkage = Shrinkage.between(gains[among], place, len(measured))
+        counted = None if weights is None else weights[among]
+        shrinkage = Shrinkage.between(gains[among], place, len(measured), counted)
         drawn[measured] = shrinkage.draws(drawn[measured], seed=worlds.seed)
     shares = segment_shares(worlds, sizes)
     requests = worlds.requests.mean(axis=1)

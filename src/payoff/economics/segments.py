@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from payoff.core.errors import EconomicsError, ProjectError
 from payoff.core.money import Money
 from payoff.economics.decided import Decided
+from payoff.economics.segment_quality import SegmentQuality, finite
 from payoff.economics.segment_terms import SegmentTerms
-from payoff.economics.shrinkage import Shrinkage, drawn_means, segment_means
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 
@@ -39,7 +39,8 @@ class SegmentProfit:
             where not measured.
         accuracy: Share of those that were right, shrunk; None where not measured.
         value_each: Worth of one decision before people's time and costs.
-        serve_each: What serving one request costs: people's time and the stated cost.
+        serve_each: What serving one request costs: people's time, asking models where that is
+            paid by the request, and the stated cost.
         fixed: Its costs that do not depend on requests.
         profit: ``requests × (value_each − serve_each) − fixed``, as a distribution.
         cumulative: The same with all segments before it, less what the service itself costs.
@@ -125,9 +126,10 @@ class Market:
         currency: str,
         *,
         decided: Decided | None = None,
-        sizes: NDArray[np.int64] | None = None,
+        sizes: NDArray[Any] | None = None,
         person_each: float = 0.0,
         service_per_month: float = 0.0,
+        weights: Array | None = None,
     ) -> Market:
         """Value segments from what the service did on their rows, or from what is stated.
 
@@ -147,6 +149,8 @@ class Market:
             person_each: What a person's time for one request costs, where ``decided`` has it
                 taken off already.
             service_per_month: What the service costs whatever it serves.
+            weights: How much each row counts, shape ``(n,)``, where the requests to come are
+                another mix than the rows; None counts all alike.
 
         Raises:
             EconomicsError: PF618 where lengths differ or the worlds are of other segments.
@@ -156,7 +160,9 @@ class Market:
         k = len(terms)
         _check(codes, k, worlds, decided)
         _check_values(terms, measured=decided is not None)
-        quality = _Quality.of(codes, terms, worlds, decided, person_each)
+        quality = SegmentQuality.of(
+            codes, terms, worlds, decided=decided, person_each=person_each, weights=weights
+        )
         won = np.array([one.won for one in terms])[:, None]
         requests = won * segment_shares(worlds, sizes) * worlds.requests.mean(axis=1)
         cost_each = np.array([one.cost_each for one in terms])
@@ -180,12 +186,12 @@ class Market:
                     own_share=quality.of_segment("own", s),
                     automated_share=quality.of_segment("automated", s),
                     accuracy=quality.of_segment("accuracy", s),
-                    value_each=float(quality.worth[s] + quality.people[s]),
-                    serve_each=float(quality.people[s] + cost_each[s]),
+                    value_each=float(quality.worth[s] + quality.serve[s]),
+                    serve_each=float(quality.serve[s] + cost_each[s]),
                     fixed=float(fixed[s]),
                     profit=UncertainMoney(profits[s], currency),
                     cumulative=UncertainMoney(cumulative[rank], currency),
-                    break_even_requests=_finite(_ratio(float(fixed[s]), margin)),
+                    break_even_requests=finite(_ratio(float(fixed[s]), margin)),
                     break_even_accuracy=quality.accuracy_for(s, needed),
                 )
             )
@@ -219,82 +225,9 @@ class Market:
         }
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Quality:
-    """Worth of a decision in each segment, and the quality behind it.
-
-    ``worth`` is net of people's time; ``drawn`` is the same in each world, ``(k, n_worlds)``.
-    """
-
-    worth: Array
-    drawn: Array
-    people: Array
-    prior_rows: float | None = None
-    parts: Mapping[str, Array] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        codes: NDArray[np.int64],
-        terms: Sequence[SegmentTerms],
-        worlds: Worlds,
-        decided: Decided | None,
-        person_each: float,
-    ) -> _Quality:
-        k = len(terms)
-        if decided is None:
-            worth = np.array([one.value_each for one in terms], dtype=np.float64)
-            return cls(worth, np.tile(worth[:, None], (1, worlds.n_worlds)), np.zeros(k))
-
-        def mean(rows: NDArray[Any]) -> Array:
-            return shrinkage.mean(segment_means(rows, codes, k))
-
-        values, right, handed = decided.values, decided.right, decided.handed_over
-        shrinkage = Shrinkage.between(values, codes, k)
-        handed_share = mean(handed)
-        automated = 1.0 - handed_share
-        right_share = mean(right)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            parts = {
-                "own": shrinkage.own,
-                "automated": automated,
-                "accuracy": right_share / automated,
-                "when_right": mean(values * right) / right_share,
-                "when_wrong": mean(values * ~(right | handed)) / mean(~(right | handed)),
-                "from_handed": mean(values * handed),
-            }
-        people = handed_share * person_each
-        drawn = shrinkage.draws(drawn_means(values, codes, worlds), seed=worlds.seed)
-        drawn = drawn - people[:, None] * (worlds.minutes_factor - 1.0)
-        return cls(mean(values), drawn, people, shrinkage.prior_rows, parts)
-
-    def of_segment(self, part: str, s: int) -> float | None:
-        """One figure of one segment; None where it was not measured or has nothing to go by."""
-        value = float(self.parts[part][s]) if self.parts is not None else np.nan
-        return _finite(value)
-
-    def accuracy_for(self, s: int, worth: float) -> float | None:
-        """Accuracy of what is acted on at which a decision is worth this, handoffs as they are."""
-        figures = [
-            self.of_segment(part, s)
-            for part in ("automated", "when_right", "when_wrong", "from_handed")
-        ]
-        if any(figure is None for figure in figures):
-            return None
-        automated, right, wrong, handed = (float(figure or 0.0) for figure in figures)
-        if automated <= 0 or right <= wrong:
-            return None
-        needed = ((worth - handed) / automated - wrong) / (right - wrong)
-        return max(needed, 0.0) if needed <= 1 else None
-
-
 def _ratio(amount: float, each: float) -> float:
     """How many times ``each`` makes the amount; infinite where it never does."""
     return amount / each if each > 0 else math.inf
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _interval(amount: UncertainMoney) -> dict[str, float]:
@@ -302,7 +235,7 @@ def _interval(amount: UncertainMoney) -> dict[str, float]:
     return {"mean": float(amount.samples.mean()), "low": float(low), "high": float(high)}
 
 
-def segment_shares(worlds: Worlds, sizes: NDArray[np.int64] | None = None) -> Array:
+def segment_shares(worlds: Worlds, sizes: NDArray[Any] | None = None) -> Array:
     """Share of the requests of each segment in each world, shape ``(k, n_worlds)``.
 
     Args:

@@ -46,7 +46,9 @@ class Shrinkage:
     between_sd: float
 
     @classmethod
-    def between(cls, values: Array, codes: NDArray[np.int64], k: int) -> Shrinkage:
+    def between(
+        cls, values: Array, codes: NDArray[np.int64], k: int, weights: Array | None = None
+    ) -> Shrinkage:
         """Estimate from the rows how much segments truly differ.
 
         Means are taken as ``y_s ~ N(θ_s, σ² / n_s)`` and ``θ_s ~ N(centre, τ²)``, ``σ²`` pooled
@@ -61,6 +63,8 @@ class Shrinkage:
             values: One value a row, shape ``(n,)``.
             codes: Segment of each row, 0 to ``k - 1``, shape ``(n,)``.
             k: Number of segments.
+            weights: How much each row counts, above 0, shape ``(n,)``; None counts all alike. A
+                segment then has as many rows as its weights are worth, ``(Σ w)² / Σ w²``.
 
         Raises:
             EconomicsError: PF618 where the lengths differ, or a segment has no row and there are
@@ -72,7 +76,7 @@ class Shrinkage:
             >>> bool((alike.own < 0.6).all())
             True
         """
-        counts = np.bincount(codes, minlength=k).astype(np.float64)
+        counts = _worth_rows(codes, k, weights)
         full = counts > 0
         known = int(full.sum()) >= _LEAST_GROUPS
         if values.shape != codes.shape or len(counts) != k or not (known or full.all()):
@@ -83,9 +87,10 @@ class Shrinkage:
                 f" {k} segments",
                 expected="one value per row, and rows in every segment or in three of them",
             )
-        means = segment_means(values, codes, k)
-        residuals = values - means[codes]
-        within = float((residuals**2).sum() / max(len(values) - int(full.sum()), 1))
+        means = segment_means(values, codes, k, weights)
+        squares = (values - means[codes]) ** 2
+        within = float(np.average(squares, weights=weights) * len(values))
+        within /= max(len(values) - int(full.sum()), 1)
         if not known or within <= _NO_SPREAD * max(float((values**2).max()), _NO_SPREAD):
             return cls(counts, 0.0, float(means[full].std()))
         between = _variance_between(means[full], within / counts[full])
@@ -135,25 +140,43 @@ class Shrinkage:
         return possible
 
 
-def segment_means(values: NDArray[Any], codes: NDArray[np.int64], k: int) -> Array:
-    """Plain mean of the rows of each segment, shape ``(k,)``; 0 where there is none.
+def _worth_rows(codes: NDArray[np.int64], k: int, weights: Array | None) -> Array:
+    """Rows of each segment, or as many as their weights are worth, shape ``(k,)``."""
+    if weights is None:
+        return np.bincount(codes, minlength=k).astype(np.float64)
+    sums = np.bincount(codes, weights=weights, minlength=k)
+    squares = np.bincount(codes, weights=weights**2, minlength=k)
+    worth: Array = sums**2 / np.maximum(squares, np.finfo(np.float64).tiny)
+    return worth
+
+
+def segment_means(
+    values: NDArray[Any], codes: NDArray[np.int64], k: int, weights: Array | None = None
+) -> Array:
+    """Mean of the rows of each segment, weighted or plain, shape ``(k,)``; 0 where there is none.
 
     Example:
         >>> segment_means(np.array([1.0, 3.0, 5.0]), np.array([0, 0, 2]), 3).tolist()
         [2.0, 0.0, 5.0]
     """
-    sums = np.bincount(codes, weights=np.asarray(values, dtype=np.float64), minlength=k)
-    means: Array = sums / np.maximum(np.bincount(codes, minlength=k), 1)
+    told = np.asarray(values, dtype=np.float64)
+    counted = np.ones(len(told)) if weights is None else weights
+    sums = np.bincount(codes, weights=told * counted, minlength=k)
+    whole = np.bincount(codes, weights=counted, minlength=k)
+    means: Array = np.divide(sums, whole, out=np.zeros(k), where=whole > 0)
     return means
 
 
-def drawn_means(values: NDArray[Any], codes: NDArray[np.int64], worlds: Worlds) -> Array:
+def drawn_means(
+    values: NDArray[Any], codes: NDArray[np.int64], worlds: Worlds, weights: Array | None = None
+) -> Array:
     """Mean of the rows of each segment in each world, shape ``(k, n_worlds)``; 0 without rows.
 
     Args:
         values: One value a row, shape ``(n,)``.
         codes: Segment of each row; the worlds must be drawn with ``truth=codes``.
         worlds: Resampled weights of the rows.
+        weights: How much each row counts beside that, shape ``(n,)``; None counts all alike.
 
     Example:
         >>> from payoff.economics.traffic import Traffic
@@ -163,8 +186,11 @@ def drawn_means(values: NDArray[Any], codes: NDArray[np.int64], worlds: Worlds) 
         [[2.0, 2.0, 2.0], [5.0, 5.0, 5.0]]
     """
     k = worlds.mix.shape[1]
-    summed = worlds.mean_values(values * (codes == np.arange(k)[:, None]))
-    mix = worlds.mix.T
+    own = codes == np.arange(k)[:, None]
+    mix: Array = worlds.mix.T
+    if weights is not None:
+        values, mix = values * weights, worlds.mean_values(own * weights).astype(np.float64)
+    summed = worlds.mean_values(values * own)
     means: Array = np.divide(summed, mix, out=np.zeros_like(summed), where=mix > 0)
     return means
 

@@ -24,7 +24,7 @@ class Stated:
         Traceback (most recent call last):
         ...
         payoff.core.errors.ProjectError: PF203 payoff.toml [traffic]: 'per_month' is -5\
- (expected a number above 0).
+ (expected a number above 0). Write it without the minus sign.
     """
 
     def __init__(self, where: str) -> None:
@@ -45,8 +45,17 @@ class Stated:
         above: float | None = None,
         at_least: float | None = None,
         at_most: float | None = None,
+        mend: str = "",
     ) -> float:
         """The value as a float; NaN, with a problem noted, where it is no number in the range.
+
+        Args:
+            key: Name of the figure.
+            value: What is stated.
+            above: It must be larger than this.
+            at_least: It must not be less than this.
+            at_most: It must not be more than this.
+            mend: What to do about a figure out of range; what can be told from it where empty.
 
         Example:
             >>> Stated("here").number("minutes", 4, at_least=0)
@@ -68,7 +77,11 @@ class Stated:
             wanted = f"a number from {at_least:g} to {at_most:g}"
         elif above is not None or at_least is not None:
             wanted = f"a number above {above:g}" if above is not None else f"{at_least:g} or more"
-        self.wrong(f"'{key}' is {value!r}", expected=wanted)
+        if not math.isfinite(figure):
+            mend = "Write it in digits, with a point: 4.5."
+        elif not mend and figure < 0 and 0 in (above, at_least):
+            mend = "Write it without the minus sign."
+        self.wrong(f"'{key}' is {value!r}", expected=wanted, mend=mend)
         return math.nan
 
     def optional(self, key: str, value: object, *, at_least: float | None = None) -> float | None:

@@ -21,6 +21,9 @@ _Z95: Final = 1.6448536269514722
 """95 % quantile of the standard normal distribution."""
 
 
+_NOBODY = "State how many requests you expect a month; where none come there is nothing to decide."
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """Requests a month: likely, and the range that holds it nine times in ten.
@@ -66,7 +69,7 @@ class Traffic:
 
     def __post_init__(self) -> None:
         stated = Stated("payoff.toml [traffic]")
-        likely = stated.number("per_month", self.per_month, above=0)
+        likely = stated.number("per_month", self.per_month, above=0, mend=_NOBODY)
         if self.low is not None:
             low = stated.number("low", self.low, above=0)
             if low > likely:

@@ -17,6 +17,7 @@ from payoff.economics.uncertain_money import ends
 if TYPE_CHECKING:
     from payoff.economics.hosting import Hosting
 
+_CENT: Final = Decimal("0.01")
 _HALF_A_CENT: Final = Decimal("0.005")
 _CLOUD: Final = (Step.INFERENCE, Step.API, Step.TRANSFER, Step.STORAGE)
 
@@ -101,16 +102,49 @@ class Reconciliation:
         """Whether both readings give the profit, to less than half a cent."""
         return self.difference.amount < _HALF_A_CENT
 
+    def to_the_cent(self) -> Reconciliation:
+        """The same in whole cents, so that both readings add up exactly as they are shown.
+
+        The profit is rounded. What rounding the others leaves over goes, a cent each, to those
+        whose rounding it undoes most, so that each is less than a cent from its exact amount.
+        Readings that do not hold are rounded and left apart.
+
+        Example:
+            >>> third = [Money.of(amount, "EUR") for amount in ("0.335", "0.115", 1, "0.115")]
+            >>> exact = Reconciliation(*third, profit=Money.of("0.105", "EUR"))
+            >>> told = exact.to_the_cent()
+            >>> told.e_model - told.hosting - told.other_costs == told.profit, told.profit
+            (True, Money(0.10 EUR))
+        """
+        signs = {"e_model": 1, "hosting": -1, "other_costs": -1}
+        amounts = {name: getattr(self, name) for name in signs}
+        told = {name: amount.rounded() for name, amount in amounts.items()}
+        profit = self.profit.rounded()
+        sums = sum(sign * told[name].amount for name, sign in signs.items())
+        cents = int((profit.amount - sums) / _CENT) if self.holds else 0
+        step = _CENT if cents > 0 else -_CENT
+        for _ in range(abs(cents)):
+            name = max(signs, key=lambda n: signs[n] * (amounts[n].amount - told[n].amount) * step)
+            told[name] += Money(signs[name] * step, profit.currency)
+        return Reconciliation(**told, reference=self.reference.rounded(), profit=profit)
+
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON, to the cent: their decimal texts add up exactly."""
+        told = self.to_the_cent()
         return {
-            "e_model": float(self.e_model),
-            "e_cloud": float(self.e_cloud),
-            "hosting": float(self.hosting),
-            "reference": float(self.reference),
-            "other_costs": float(self.other_costs),
-            "profit": float(self.profit),
-            "currency": self.profit.currency,
+            "e_model": float(told.e_model),
+            "e_cloud": float(told.e_cloud),
+            "e": float(told.e_model + told.e_cloud),
+            "costs": {
+                "hosting, transfer and storage": float(told.hosting),
+                "people, training, labels and build": float(told.other_costs),
+            },
+            "hosting": float(told.hosting),
+            "reference": float(told.reference),
+            "reference_hosting": float(told.reference),
+            "other_costs": float(told.other_costs),
+            "profit": float(told.profit),
+            "currency": told.profit.currency,
             "holds": self.holds,
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,17 @@ class Entry:
             object.__setattr__(self, "time_utc", now_utc())
 
 
-def now_utc() -> str:
+def now_utc(later_s: float = 0.0) -> str:
     """The time as the journal writes it: sortable as text.
+
+    Args:
+        later_s: Seconds from now.
 
     Example:
         >>> len(now_utc())
         27
     """
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (datetime.now(UTC) + timedelta(seconds=later_s)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def text_hash(text: str) -> str:

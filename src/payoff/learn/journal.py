@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     create_engine,
+    delete,
     event,
     func,
     insert,
@@ -25,9 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from payoff.core.errors import ServiceError
+from payoff.economics.costs import Step
 from payoff.learn.booking import Booking
 from payoff.learn.entry import Entry, now_utc
-from payoff.learn.migrations import MIGRATIONS, costs, decisions, migrate, migrations
+from payoff.learn.hold import Hold
+from payoff.learn.migrations import MIGRATIONS, costs, decisions, holds, migrate, migrations
 
 _BLOCK = 500
 _LOCK = 1885434470
@@ -147,12 +150,13 @@ class Journal:
             rows = connection.execute(newest).mappings().all()
         return [Entry(**row) for row in reversed(rows)]
 
-    def book(self, bookings: Sequence[Booking]) -> int:
+    def book(self, bookings: Sequence[Booking], *, left: Hold | None = None) -> int:
         """Write cost lines, all or none; they are on the disk when this returns.
 
         Args:
             bookings: Costs; one whose id is in the journal already, for the same money, is left
                 as it was first written, so that nothing is booked twice.
+            left: What their holder holds from now on, changed together with the booking.
 
         Returns:
             How many were new.
@@ -172,7 +176,47 @@ class Journal:
             new = [row for booking_id, row in rows.items() if booking_id not in known]
             if new:
                 connection.execute(insert(costs), new)
+            if left is not None:
+                _put(connection, left)
         return len(new)
+
+    def hold(self, hold: Hold, allowed: Callable[[list[Booking], list[Hold]], Hold]) -> Hold:
+        """Hold money of a budget: looked at and held in one transaction, whoever else asks.
+
+        Args:
+            hold: Who asks, for which project.
+            allowed: Called with what the project has booked this month without labels, and with
+                the holds of others on it; gives what is to be held, or raises.
+
+        Returns:
+            What is held now.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails; else what ``allowed`` raises.
+        """
+        now = now_utc()
+        with _told(self._where), self._writing() as connection:
+            booked = select(costs).where(
+                costs.c.time_utc.startswith(now[:7], autoescape=True),
+                costs.c.project == hold.project,
+                costs.c.step != Step.LABELS.value,
+            )
+            rows = connection.execute(booked).mappings().all()
+            of_project = select(holds).where(holds.c.project == hold.project)
+            found = map(Hold.from_row, connection.execute(of_project).mappings().all())
+            others = [one for one in found if one.holder != hold.holder and not one.is_over(now)]
+            held = allowed([Booking.from_row(row) for row in rows], others)
+            _put(connection, held)
+        return held
+
+    def release(self, holder: str) -> None:
+        """Hold nothing any more.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        with _told(self._where), self._writing() as connection:
+            connection.execute(delete(holds).where(holds.c.holder == holder))
 
     def bookings(self, month: str = "") -> list[Booking]:
         """Cost lines in the order in which they were booked.
@@ -254,6 +298,15 @@ class Journal:
             "it is in the journal with another text",
             mend="Send a new request_id.",
         )
+
+
+def _put(connection: Connection, hold: Hold) -> None:
+    """Write a holder's hold in place of the one before, and clear away those that are over."""
+    now = now_utc()
+    rows = connection.execute(select(holds)).mappings().all()
+    over = [row["holder"] for row in rows if Hold.from_row(row).is_over(now)]
+    connection.execute(delete(holds).where(holds.c.holder.in_([hold.holder, *over])))
+    connection.execute(insert(holds), [hold.as_row()])
 
 
 def _same_line(kept: Any, row: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,11 +17,14 @@ from payoff.economics.costs import CostLine, Step
 from payoff.economics.prices.llm import price_llm_call
 from payoff.learn.booking import Booking
 from payoff.learn.entry import now_utc
+from payoff.learn.hold import Hold, new_holder
 from payoff.learn.journal import Journal
 from payoff.learn.spending import BUDGET, MACHINE, UNPRICED, SpendingTerms, spent, total
 
 NEXT_S = 60.0
 """Seconds of work that must fit into the budget for a training under way to go on."""
+
+_LEAST_HOLD_S = 600.0
 
 
 class Meter:
@@ -56,11 +60,13 @@ class Meter:
         self.project = project
         self.terms = terms
         self.step = step
+        self._holder = new_holder()
+        self._held: Hold | None = None
         self._since = time.monotonic()
         self._cpu_since = _cpu_s()
 
     def book(self, what: str) -> None:
-        """Book the time since the last booking.
+        """Book the time since the last booking; it is held for this no more.
 
         Args:
             what: What it was used for.
@@ -71,7 +77,12 @@ class Meter:
         now, cpu = time.monotonic(), _cpu_s()
         line = self._hours(what, now - self._since)
         booking = Booking(uuid.uuid4().hex, self.project, line, cpu_s=cpu - self._cpu_since)
-        self.journal.book([booking])
+        left = self._held
+        if left is not None:
+            rest = max(left.amount - line.amount, self._money(0.0))
+            left = replace(left, amount=rest)
+        self.journal.book([booking], left=left)
+        self._held = left
         self._since, self._cpu_since = now, cpu
 
     def tick(self, what: str) -> None:
@@ -82,7 +93,10 @@ class Meter:
             ServiceError: PF703 to PF706 where the journal fails.
         """
         self.book(what)
-        self.allow(f"the next minute of {what}", NEXT_S)
+        hourly = self.terms.machine_per_hour or 0.0
+        minute = self._money(hourly * NEXT_S / 3600.0)
+        rest = minute if self._held is None else max(minute, self._held.amount)
+        self._hold(f"the next minute of {what}", minute, rest, seconds=NEXT_S)
 
     def allow(self, what: str, seconds: float) -> None:
         """Refuse what would exceed the month's budget, before it is begun.
@@ -97,36 +111,71 @@ class Meter:
         """
         hourly = self.terms.machine_per_hour or 0.0
         waiting = time.monotonic() - self._since
-        self.allow_cost(what, self._money(hourly * (waiting + seconds) / 3600.0))
+        self.allow_cost(what, self._money(hourly * (waiting + seconds) / 3600.0), seconds=seconds)
 
-    def allow_cost(self, what: str, cost: Money) -> None:
-        """The same for what costs so much.
+    def allow_cost(self, what: str, cost: Money, *, seconds: float = 0.0) -> None:
+        """The same for what costs so much; it is held for this until it is booked or released.
+
+        The look at the budget and the hold are one transaction of the journal: of two processes
+        that ask at the same time, the second one finds what the first one holds. Who has ended
+        without a word holds nothing any more once that is known or its time is over.
+
+        Args:
+            what: What would be begun.
+            cost: What it costs.
+            seconds: How long it is expected to take.
 
         Raises:
             EconomicsError: PF620, PF605.
         """
+        self._hold(what, cost, cost, seconds=seconds)
+
+    def _hold(self, what: str, cost: Money, rest: Money, *, seconds: float) -> None:
+        """Hold ``rest``, or ``cost`` where that is too much; refuse where that is too."""
         if self.terms.per_month is None:
             return
-        month = now_utc()[:7]
-        cap, currency = self._money(self.terms.per_month), self.terms.currency
-        # Labels at hand are booked when a run first sees them, but were paid for before.
-        mine = (
-            booking
-            for booking in self.journal.bookings(month)
-            if booking.project == self.project and booking.line.step is not Step.LABELS
-        )
-        gone = total(spent(mine, currency, rates=self.terms.rates), currency)
-        if gone + cost <= cap:
-            return
+        until = now_utc(max(_LEAST_HOLD_S, 2.0 * seconds))
+        asked = Hold(self._holder, self.project, what, cost, until)
+
+        def allowed(booked: list[Booking], others: list[Hold]) -> Hold:
+            return self._allowed(asked, rest, booked, others)
+
+        self._held = self.journal.hold(asked, allowed)
+
+    def _allowed(self, asked: Hold, rest: Money, booked: list[Booking], others: list[Hold]) -> Hold:
+        """The hold, or the complaint that the budget does not bear it."""
+        cap, currency = self._money(self.terms.per_month or 0.0), self.terms.currency
+        gone = total(spent(booked, currency, rates=self.terms.rates), currency)
+        kept = sum((self._exchanged(one.amount) for one in others), start=self._money(0.0))
+        if gone + kept + asked.amount <= cap:
+            return replace(asked, amount=rest) if gone + kept + rest <= cap else asked
         left = max(cap - gone, self._money(0.0))
-        told = [f"{money.rounded(4).amount:f} {currency}" for money in (gone, cap, left, cost)]
+        told = [
+            f"{m.rounded(4).amount:f} {currency}" for m in (gone, cap, left, asked.amount, kept)
+        ]
+        held = f", {told[4]} of them held for {others[0].what} under way" if others else ""
         raise EconomicsError(
             "PF620",
             f"{BUDGET} per_month",
-            f"{told[0]} of {told[1]} are spent in {month}, {told[2]} are left, and {what} would "
-            f"cost about {told[3]}",
+            f"{told[0]} of {told[1]} are spent in {now_utc()[:7]}, {told[2]} are left{held}, and "
+            f"{asked.what} would cost about {told[3]}",
             mend="What is done is kept: raise per_month, or run the same command again next month.",
         )
+
+    def release(self) -> None:
+        """Hold nothing of the budget any more: the work is done, or ends here.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the journal fails.
+        """
+        if self._held is not None:
+            self.journal.release(self._holder)
+            self._held = None
+
+    def _exchanged(self, amount: Money) -> Money:
+        if amount.currency == self.terms.currency or self.terms.rates is None:
+            return amount
+        return self.terms.rates.convert(amount, self.terms.currency, today_utc())
 
     def book_labels(self, labelled: Iterable[tuple[str, str]], price_each: Money) -> int:
         """Book labels that were bought, each once for ever, whatever run uses it again.

@@ -67,6 +67,18 @@ costs = Table(
     Column("cpu_s", Float(53), nullable=True),
 )
 
+# What work under way may still spend: the one table whose rows are changed and taken away.
+holds = Table(
+    "holds",
+    TABLES,
+    Column("holder", String(200), primary_key=True),
+    Column("project", String(1000), nullable=False, index=True),
+    Column("what", String(1000), nullable=False),
+    Column("amount", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("until_utc", String(32), nullable=False),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -91,7 +103,15 @@ def _second(connection: Connection) -> None:
     costs.create(connection)
 
 
-MIGRATIONS = (Migration(1, "decisions", _first), Migration(2, "costs", _second))
+def _third(connection: Connection) -> None:
+    holds.create(connection)
+
+
+MIGRATIONS = (
+    Migration(1, "decisions", _first),
+    Migration(2, "costs", _second),
+    Migration(3, "holds", _third),
+)
 
 
 def migrate(connection: Connection, now_utc: str) -> int:
@@ -108,7 +128,7 @@ def migrate(connection: Connection, now_utc: str) -> int:
         >>> from sqlalchemy import create_engine
         >>> with create_engine("sqlite://").begin() as connection:
         ...     migrate(connection, "2024-01-01T00:00:00Z"), migrate(connection, "")
-        (0, 2)
+        (0, 3)
     """
     migrations.create(connection, checkfirst=True)
     found = connection.execute(select(func.max(migrations.c.number))).scalar() or 0

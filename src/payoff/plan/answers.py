@@ -21,6 +21,7 @@ from payoff.core.files import to_json
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
 from payoff.evidence.answers import AnswerQuality, measure_answers
+from payoff.learn.meter import NEXT_S, Meter
 from payoff.plan.answer_rows import cut_answers
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
@@ -101,6 +102,7 @@ def tune_answers(
     runs: Path | str = "runs",
     most_judged: int = 200,
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> AnswerTrial:
     """Teach a generative model to answer as the rows do, and measure it.
 
@@ -115,11 +117,13 @@ def tune_answers(
         most_judged: Questions of a part that are answered to measure it, since writing is slow; a
             random choice where there are more.
         progress: Who listens.
+        meter: Books what is used and holds the budget; no books are kept where not given.
 
     Raises:
         DataError: PF103, PF106 or PF107 where the rows cannot be learnt from.
         AdaptError: PF405 for a backbone that cannot write; PF406 for a wrong setting; PF402 where
             training fails.
+        EconomicsError: PF620 before the budget would be exceeded.
         MachineError: PF803 where the extras ``tune`` and ``generate`` are not installed; PF808
             where memory would not suffice.
 
@@ -138,6 +142,7 @@ def tune_answers(
     rows = cut_answers(dataset, test_set=test, seed=seed)
     learning = learning_inputs(dataset, test, seed, (backbone,))
     run = Run.open(Path(runs), "answers", learning=learning, choosing={"recipe": "answers"})
+    run = replace(run, meter=meter)
     candidate = _candidate(backbone, how)
 
     tuning = AnswerTuning(
@@ -150,7 +155,11 @@ def tune_answers(
     )
     parts = {"validation": rows.validation} | ({"test": rows.test} if report else {})
     judged = {name: _judged(part, most_judged, seed) for name, part in parts.items()}
+    if meter is not None:
+        meter.allow(f"the untuned answers of {backbone}", NEXT_S)
     untuned = _untuned(tuning, judged, backbone, run)
+    if meter is not None:
+        meter.book(f"untuned answers of {backbone}")
     seconds = _trained(tuning, candidate, run)
     folder = run.tier(candidate.key)
     spec = _exported(tuning, folder, candidate)
@@ -170,7 +179,10 @@ def tune_answers(
         examples=(),
     )
     del tuning  # two decoders need not be in memory with the tier
-    return _measured(trial, judged, listener)
+    trial = _measured(trial, judged, listener)
+    if meter is not None:
+        meter.book(f"measuring {candidate.name}")
+    return trial
 
 
 def _refuse_readers(backbone: str) -> None:
@@ -228,12 +240,19 @@ def _trained(tuning: AnswerTuning, candidate: Candidate, run: Run) -> float:
         tuning.restore(run.attempt(keys[done]))
         found = kept[done]
         seconds = found[0]["seconds"] if found else 0.0
+    before = RUNGS[done] if done >= 0 else 0.0
     for share, key in list(zip(RUNGS, keys, strict=True))[done + 1 :]:
+        if run.meter is not None:
+            expected = seconds / before * (share - before) if before else NEXT_S
+            run.meter.allow(candidate.name, expected)
         begun = time.perf_counter()
         tuning.advance(share)
         seconds += time.perf_counter() - begun
+        before = share
         result = {"share": share, "seconds": seconds}
         run.record(key, result, np.zeros(0, np.float32), tuning.save)
+        if run.meter is not None:
+            run.meter.book(candidate.name)
     return seconds
 
 

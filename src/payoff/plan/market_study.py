@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from payoff.core.errors import ProjectError, did_you_mean
 from payoff.core.money import format_money
 from payoff.data.dataset import Dataset
 from payoff.data.segments.segmentation import Segmentation
 from payoff.data.segments.stability import STABLE
+from payoff.economics.label_mix import label_mix
 from payoff.economics.segment_models import NOT_MEASURED, OWN, ModelChoice, choose_models
 from payoff.economics.segment_terms import SegmentTerms, terms_by_segment
 from payoff.economics.segments import Market, entry_sentence
@@ -97,6 +99,7 @@ def study_market(
     value_each: float | None = None,
     currency: str = "",
     traffic: Traffic | None = None,
+    expected_mix: Mapping[str, float] | None = None,
     months: int = 12,
     seed: int = 0,
 ) -> MarketStudy:
@@ -113,6 +116,8 @@ def study_market(
         currency: Of stated amounts; a service knows its own.
         traffic: Requests a month of all segments; else that of the service, else amounts are for
             1,000 requests.
+        expected_mix: Share of each label among the requests to come, where it differs from that
+            of the rows; where it is None, the mix that the service was made for holds.
         months: Horizon over which one-off costs are spread.
         seed: Of the worlds.
 
@@ -120,6 +125,7 @@ def study_market(
         ProjectError: PF203 where what is stated does not fit; PF290 where costs a month are stated
             and traffic is not known, or a currency is missing.
         DataError: PF103 or PF104 where the rows have no labels, or others than the service.
+        EconomicsError: PF612 where the expected mix is of other labels than the rows.
     """
     terms = list(terms_by_segment(stated, segmentation.names, source=segmentation.source).values())
     _check_own(own or {}, segmentation)
@@ -138,7 +144,11 @@ def study_market(
     rows = judged.rows if service is not None and judged is not None else np.arange(len(dataset))
     codes, k = segmentation.codes[rows], len(terms)
     worlds = Worlds.draw(codes, k, per, months=months, seed=seed)
-    sizes = np.array([len(segment.rows) for segment in segmentation.segments])
+    weights = _weights(dataset, service, expected_mix)
+    sizes = _sizes(segmentation, weights)
+    if weights is not None:
+        notes = (*notes, "rows count as the label shares of the requests to come say")
+        weights = weights[rows]
     if service is None:
         market = Market.of(codes, terms, worlds, unit, sizes=sizes)
         return MarketStudy(segmentation, market, (), traffic, notes)
@@ -153,6 +163,7 @@ def study_market(
         sizes=sizes,
         person_each=service.person_each,
         service_per_month=per_month,
+        weights=weights,
     )
     answers = {
         name: one.decided(dataset.take(rows[codes == segmentation.names.index(name)]))
@@ -167,6 +178,7 @@ def study_market(
         own=answers,
         sizes=sizes,
         model_per_month=per_month,
+        weights=weights,
     )
     if traffic is None:
         notes = (
@@ -177,6 +189,33 @@ def study_market(
     elif service.per_month is None:
         notes = (*notes, "the artifact does not say what it costs a month; that is left out")
     return MarketStudy(segmentation, market, models, traffic, notes)
+
+
+def _weights(
+    dataset: Dataset, service: MeasuredService | None, expected_mix: Mapping[str, float] | None
+) -> NDArray[np.float64] | None:
+    """How much each row counts, of mean 1, so that labels come as they are expected."""
+    if expected_mix is not None:
+        labels = service.desk.labels if service is not None else dataset.labels
+        truth = dataset.codes(labels)
+        found = np.bincount(truth, minlength=len(labels)) / len(truth)
+        wanted = label_mix(expected_mix, labels, "payoff.toml [mix]")
+        ratio = np.divide(wanted, found, out=np.zeros(len(labels)), where=found > 0)
+    elif service is not None and service.desk.policy.prior_shift is not None:
+        truth, ratio = dataset.codes(service.desk.labels), service.desk.policy.prior_shift
+    else:
+        return None
+    weights: NDArray[np.float64] = ratio[truth] / ratio[truth].mean()
+    return weights
+
+
+def _sizes(segmentation: Segmentation, weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Rows of each segment; weighted, as many in all as the weights are worth."""
+    if weights is None:
+        return np.array([float(len(segment.rows)) for segment in segmentation.segments])
+    sums = np.bincount(segmentation.codes, weights=weights, minlength=len(segmentation.segments))
+    sizes: NDArray[np.float64] = sums * weights.sum() / (weights**2).sum()
+    return sizes
 
 
 def _notes(segmentation: Segmentation, judged: HeldOut | None) -> tuple[str, ...]:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from payoff.core.errors import ProjectError
 from payoff.data.dataset import Dataset
+from payoff.economics.costs import Step
 from payoff.economics.decided import Decided
 from payoff.economics.desk import Desk, load
 from payoff.economics.traffic import Traffic
@@ -25,7 +28,8 @@ class MeasuredService:
         desk: What decides.
         person_each: What a person's time for one request costs; 0 where the artifact does not say.
         per_month: What it costs a month beside people: machine, transfer, training, labels; None
-            where the artifact does not say.
+            where the artifact does not say. What the API of a cascade costs is no part of it: that
+            is paid for each request which reaches it.
         traffic: The traffic it was made for; None where the artifact does not say.
     """
 
@@ -53,19 +57,35 @@ class MeasuredService:
             text = desk.artifact.read("payoff.toml") if "payoff.toml" in documents else b""
             stated = tomllib.loads(text.decode("utf-8"))
             traffic = Traffic.from_dict(stated["traffic"]) if "traffic" in stated else None
-            return cls(desk, _person_each(costs), _per_month(costs), traffic)
+            per_month = _per_month(costs, asked_apart=desk.cascade is not None)
+            return cls(desk, _person_each(costs), per_month, traffic)
         except BaseException:
             desk.close()
             raise
 
     def decided(self, dataset: Dataset) -> Decided:
-        """What it does on labelled rows.
+        """What it does on labelled rows, and what asking the models of a cascade costs.
+
+        Where the artifact says what its machines cost a month, models of one's own are part of
+        that, and only an API is paid by the request.
 
         Raises:
             DataError: PF103 where no label column was named; PF104 where a label is unknown to it.
         """
         truth = dataset.codes(self.desk.labels)
-        return Decided.of(self.desk.policy, self.desk.probabilities(dataset.texts), truth)
+        answered = self.desk.answered(dataset.texts)
+        asked = None
+        if self.desk.cascade is not None:
+            asked = np.cumsum(self._costs_each())[answered.tiers]
+        return Decided.of(self.desk.policy, answered.probabilities, truth, asked)
+
+    def _costs_each(self) -> list[float]:
+        """What asking each tier costs a request, beside what is a cost of the month."""
+        assert self.desk.cascade is not None
+        return [
+            cost if self.per_month is None or tier.kind == "endpoint" else 0.0
+            for cost, tier in zip(self.desk.cascade.costs, self.desk.artifact.tiers, strict=True)
+        ]
 
 
 def _artifact(path: Path) -> Path:
@@ -88,8 +108,10 @@ def _person_each(costs: Mapping[str, Any]) -> float:
     return float(lines[0]["unit_price"]) if lines else 0.0
 
 
-def _per_month(costs: Mapping[str, Any]) -> float | None:
+def _per_month(costs: Mapping[str, Any], *, asked_apart: bool) -> float | None:
+    """Costs of the month; ``asked_apart`` where the API is paid by the request."""
     steps = costs.get("forecast", {}).get("waterfall")
     if steps is None:
         return None
-    return -sum(float(step["amount"]) for step in steps if step["name"] not in _FLOWS)
+    left_out = (*_FLOWS, Step.API.value) if asked_apart else _FLOWS
+    return -sum(float(step["amount"]) for step in steps if step["name"] not in left_out)

@@ -55,7 +55,12 @@ SCHEMA: dict[str, dict[str, type]] = {
     "labels": {"price_each": _NUMBER, "descriptions": _TABLE},
     "currency": {"as_of": date, "source": _TEXT, "rates": _TABLE},
     "llm": {"model": _TEXT, "accuracy": _NUMBER},
-    "hosting": {"providers": _LIST, "region": _TEXT, "latency_limit_ms": _NUMBER},
+    "hosting": {
+        "providers": _LIST,
+        "region": _TEXT,
+        "latency_limit_ms": _NUMBER,
+        "prices": _TEXT,
+    },
     "budget": {"per_month": _NUMBER},
     "machine": {
         "price_per_hour": _NUMBER,

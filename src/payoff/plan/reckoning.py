@@ -21,6 +21,7 @@ from payoff.economics.hosting import Hosting, cheapest, hosting_options
 from payoff.economics.offer import exchange
 from payoff.economics.outcome import Outcome
 from payoff.economics.policy import Policy
+from payoff.economics.prices.price import Price
 from payoff.economics.requirement import Requirement
 from payoff.economics.tokens import Tokens
 from payoff.economics.worlds import Worlds
@@ -28,6 +29,12 @@ from payoff.evidence.evidence import Evidence
 from payoff.plan.terms import Terms
 
 _Machine = tuple[str, Money, date, str]  # name, rent an hour, its day and source
+
+_ANY_MODEL = Requirement(1e6, 0.001, 1.0, 1.0, 0.001, 1.0)
+"""Of a model so small and fast that only prices can stand in its way."""
+
+_NO_RATE = "rate"
+"""Is in what PF605 says."""
 
 UNSTATED_LLM = "gpt-5-mini"
 """The API that is priced where the terms name none; its accuracy is then unknown."""
@@ -135,6 +142,52 @@ class Reckoning:
         """
         terms = self.terms
         return tokens.charges(share, currency=terms.currency, on=terms.on, rates=terms.rates)
+
+    def check_hosts(self) -> None:
+        """Make sure that some host has a price, before anything is measured of a model.
+
+        Raises:
+            EconomicsError: PF605 where prices are in other currencies and a rate is missing, PF601
+                where the price book has none on that day.
+        """
+        options = hosting_options(
+            self.terms.prices,
+            _ANY_MODEL,
+            self.terms.traffic,
+            currency=self.terms.currency,
+            rates=self.terms.rates,
+            providers=self.terms.providers or None,
+            on=self.terms.on,
+        )
+        near = [option for option in options if self.terms.region in ("", option.region)]
+        if any(option.priced for option in near):
+            return
+        unrated = [option.why_not for option in near if _NO_RATE in option.why_not]
+        if not unrated:
+            region = f" in {self.terms.region}" if self.terms.region else ""
+            why = f": {near[0].why_not}" if near else ""
+            raise EconomicsError(
+                "PF601",
+                "payoff.toml [hosting]",
+                f"no price of a host{region} is known on {self.terms.on}{why}",
+                mend="Take a later [search] prices_on, name other providers, or add prices of "
+                "your own: payoff prices add.",
+            )
+        foreign = sorted({price.currency for price in self._host_prices()} - {self.terms.currency})
+        rates = ", ".join(f"{name} = …" for name in foreign)
+        raise EconomicsError(
+            "PF605",
+            "payoff.toml [currency]",
+            f"no host can be priced in {self.terms.currency}: {unrated[0]}",
+            mend=f"Give dated rates: as_of, source, rates = {{ {rates} }}; or name providers with "
+            f"prices in {self.terms.currency}.",
+        )
+
+    def _host_prices(self) -> list[Price]:
+        """Prices of hosts, storage and traffic that the terms allow."""
+        prices = self.terms.prices.find(on=self.terms.on)
+        allowed = self.terms.providers or self.terms.prices.providers
+        return [p for p in prices if p.provider in allowed and p.kind != "gpu_instance"]
 
     def costs(self, hosting: Hosting, training_s: float) -> PlanCosts:
         """All that a plan with this host and training costs."""

@@ -100,8 +100,9 @@ def search(
     Raises:
         DataError: PF104 or PF106 where the rows cannot be learnt from.
         AdaptError: PF401 for an unknown recipe; PF403 where no candidate could be trained.
-        EconomicsError: PF605 or PF607 where the LLM API that the terms name has no price; PF616
-            where no host holds the limits; PF620 before the budget would be exceeded.
+        EconomicsError: PF605 or PF607 where the LLM API that the terms name has no price; PF601 or
+            PF605 where no host has one; PF616 where no host holds the limits; PF620 before the
+            budget would be exceeded.
         MachineError: PF803 where the extra ``tune`` is not installed.
 
     Example:
@@ -128,6 +129,7 @@ def search(
     )
     run = replace(run, meter=meter)
     reckoning = _reckoning(terms, parts)
+    reckoning.check_hosts()
     if "model" in terms.llm:
         reckoning.price_api()  # what is wrong with it is told now, not after the work
     clock = _clock(minutes, chosen, run, listener)
@@ -252,6 +254,7 @@ def _findings(
         *parts.findings,
         *terms.payoff.check(parts.labels, source=dataset.source),
         *terms.prices.check(terms.on),
+        *(() if terms.rates is None else terms.rates.check(terms.on)),
     )
 
 

@@ -204,7 +204,7 @@ class Standing:
     @property
     def findings(self) -> list[Finding]:
         """Payback, capacity and traffic of the chosen model: PF654, PF655 and PF656."""
-        return checks(self.forecast, self.case, self.worlds)
+        return checks(self.forecast, self.case.costs.person, self.worlds)
 
     def contender(self, name: str) -> Contender:
         """The plan of that name."""

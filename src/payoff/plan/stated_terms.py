@@ -7,18 +7,28 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from payoff.core.errors import PayoffError, Problems, ProjectError, raise_all
+from payoff.core.errors import (
+    EconomicsError,
+    PayoffError,
+    Problems,
+    ProjectError,
+    did_you_mean,
+    raise_all,
+)
 from payoff.economics.floor import floors_of
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
+from payoff.economics.prices.book import PriceBook
+from payoff.economics.prices.currencies import CURRENCIES
 from payoff.economics.prices.exchange import ExchangeRates
+from payoff.economics.prices.price import Price
 from payoff.economics.stated import Stated
 from payoff.economics.traffic import Traffic
 from payoff.plan.terms import Terms
 
 FILE = "payoff.toml"
 
-_RANGES: dict[str, dict[str, dict[str, float]]] = {
+_RANGES: dict[str, dict[str, dict[str, Any]]] = {
     "search": {
         "minutes": {"above": 0},
         "seed": {"at_least": 0},
@@ -32,6 +42,10 @@ _RANGES: dict[str, dict[str, dict[str, float]]] = {
     "hosting": {"latency_limit_ms": {"above": 0}},
 }
 """What no other room checks; TOML also has nan and inf."""
+
+_RARE = "Give a small share to a label that hardly ever comes."
+_MIX_TOLERANCE = 0.01
+"""Shares are written down rounded, such as 0.33 three times."""
 
 
 def terms_of(content: Mapping[str, Any], folder: Path) -> Terms:
@@ -66,7 +80,8 @@ def terms_of(content: Mapping[str, Any], folder: Path) -> Terms:
     traffic = attempt(lambda: Traffic.from_dict(content["traffic"]))
     rates = attempt(lambda: _rates(content))
     floors = attempt(lambda: floors_of(content.get("floors", ())))
-    problems += [*_range_problems(content), *_list_problems(content)]
+    prices = attempt(lambda: _prices(content, folder))
+    problems += [*_range_problems(content), *_list_problems(content), *_mix_problems(content)]
     raise_all(problems)
     hosting = content.get("hosting", {})
     return Terms(
@@ -81,6 +96,7 @@ def terms_of(content: Mapping[str, Any], folder: Path) -> Terms:
         rates=rates,
         providers=tuple(hosting.get("providers", ())),
         region=hosting.get("region", ""),
+        prices=prices,
         on=search.get("prices_on", date.today()),
         expected_mix=content.get("mix") or None,
         hour_of_waiting=search.get("hour_of_waiting", 0.0),
@@ -88,8 +104,37 @@ def terms_of(content: Mapping[str, Any], folder: Path) -> Terms:
     )
 
 
+def _prices(content: Mapping[str, Any], folder: Path) -> PriceBook:
+    """The built-in book, with the prices of one's own that a file or a list of rows states."""
+    own, book = content.get("hosting", {}).get("prices", ()), PriceBook.builtin()
+    if isinstance(own, str):
+        return book.with_prices(PriceBook.from_csv(folder / own))
+    return book.with_prices([Price.from_row(row, f"{FILE} [hosting.prices]") for row in own])
+
+
+def check_currency(currency: str) -> None:
+    """Refuse a currency that is none: no price and no rate would ever be in it.
+
+    Raises:
+        EconomicsError: PF610.
+
+    Example:
+        >>> check_currency("EUR")
+    """
+    if currency in CURRENCIES:
+        return
+    raise EconomicsError(
+        "PF610",
+        f"{FILE} [value.currency]",
+        f"'{currency}' is no currency in use",
+        expected="three capital letters such as USD, EUR, CNY",
+        mend=did_you_mean(currency.upper(), sorted(CURRENCIES)) or "Correct the three letters.",
+    )
+
+
 def _payoff(content: Mapping[str, Any], folder: Path) -> Payoff:
     value, person = content["value"], content.get("person")
+    check_currency(value["currency"])
     if "matrix" in value:
         beside = [key for key in value if key not in ("matrix", "currency", "nothing")]
         if beside:
@@ -120,6 +165,7 @@ def _rates(content: Mapping[str, Any]) -> ExchangeRates | None:
             f"{FILE} [currency]",
             f"{', '.join(missing)} missing",
             expected='as_of = 2026-11-01, source = "where you read it", rates = {EUR = 1.08}',
+            mend="A rate counts with its day and its source only: add them.",
         )
     base = content["value"]["currency"]
     return ExchangeRates.of(
@@ -135,10 +181,24 @@ def _range_problems(content: Mapping[str, Any]) -> list[PayoffError]:
             if key in content.get(section, {}):
                 stated.number(key, content[section][key], **limits)
         problems += stated.problems
-    mix = Stated(f"{FILE} [mix]")
-    for label, share in content.get("mix", {}).items():
-        mix.number(label, share, above=0)
-    return problems + mix.problems
+    return problems
+
+
+def _mix_problems(content: Mapping[str, Any]) -> list[PayoffError]:
+    """Shares that are none, or that do not sum to 1."""
+    shares, mix = content.get("mix", {}), Stated(f"{FILE} [mix]")
+    figures = [mix.number(label, share, above=0, mend=_RARE) for label, share in shares.items()]
+    whole = sum(figures)
+    if shares and not mix.problems and abs(whole - 1.0) > _MIX_TOLERANCE:
+        told = EconomicsError(
+            "PF612",
+            f"{FILE} [mix]",
+            f"the shares sum to {whole:.6g}",
+            expected="1",
+            mend="Give every label its share of the requests to come, such as refund = 0.2.",
+        )
+        return [told]
+    return mix.problems
 
 
 def _list_problems(content: Mapping[str, Any]) -> list[PayoffError]:
@@ -153,7 +213,8 @@ def _list_problems(content: Mapping[str, Any]) -> list[PayoffError]:
 def sections_of(terms: Terms) -> dict[str, dict[str, Any]]:
     """The sections that state these terms, as plain values; the inverse of `terms_of`.
 
-    Days are dates. A matrix is a table of its cells, not the name of a file.
+    Days are dates. A matrix is a table of its cells, and prices of one's own are a list of their
+    rows, not the name of a file.
 
     Example:
         >>> worth = Payoff(3, -7, -2, currency="USD")
@@ -173,6 +234,7 @@ def sections_of(terms: Terms) -> dict[str, dict[str, Any]]:
             "providers": list(terms.providers),
             "region": terms.region,
             "latency_limit_ms": terms.latency_limit_ms,
+            "prices": _own_prices(terms) or None,
         },
         "search": {
             "horizon_months": terms.horizon_months,
@@ -187,6 +249,12 @@ def sections_of(terms: Terms) -> dict[str, dict[str, Any]]:
         for name, section in sections.items()
     }
     return {name: section for name, section in said.items() if section}
+
+
+def _own_prices(terms: Terms) -> list[dict[str, str]]:
+    """The rows that the built-in price book lacks."""
+    builtin = set(PriceBook.builtin())
+    return [price.as_dict() for price in terms.prices if price not in builtin]
 
 
 def _rates_section(terms: Terms) -> dict[str, Any]:

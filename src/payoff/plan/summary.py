@@ -11,6 +11,7 @@ import numpy as np
 from payoff.core.money import format_money
 from payoff.economics.baselines import Baseline
 from payoff.economics.forecast import Forecast, gap
+from payoff.economics.scenarios import checks
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 from payoff.plan.cascade_option import CascadeOption
@@ -68,11 +69,17 @@ def summarise(
             }
             for driver in chosen.forecast.drivers
         ],
-        "accounts": _accounts(chosen.forecast),
+        "accounts": chosen.forecast.reconcile().as_dict(),
         "cost_lines": [
             line.as_dict() | {"currency": terms.currency} for line in chosen.forecast.lines
         ],
-        "findings": [finding.as_dict() for finding in comparison.findings],
+        "findings": [
+            finding.as_dict()
+            for finding in (
+                *comparison.findings,
+                *checks(chosen.forecast, terms.payoff.person, worlds),
+            )
+        ],
         "split": {
             "train": comparison.parts.n_train,
             "validation": len(comparison.parts.validation),
@@ -351,22 +358,6 @@ def _confusion(comparison: Comparison, workshop: Workshop, worlds: Worlds) -> di
         "actions": [*labels, "handoff"],
         "counts": counts.tolist(),
         "money": np.round(money, 4).tolist(),
-    }
-
-
-def _accounts(forecast: Forecast) -> dict[str, Any]:
-    reading = forecast.reconciliation
-    return {
-        "e_model": float(reading.e_model),
-        "e_cloud": float(reading.e_cloud),
-        "e": float(reading.e_model) + float(reading.e_cloud),
-        "costs": {
-            "hosting, transfer and storage": float(reading.hosting),
-            "people, training, labels and build": float(reading.other_costs),
-        },
-        "reference_hosting": float(reading.reference),
-        "profit": float(reading.profit),
-        "holds": reading.holds,
     }
 
 

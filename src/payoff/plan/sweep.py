@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from payoff.data.dataset import Dataset
 from payoff.data.folder_lock import folder_lock
 from payoff.evidence.calibration import cross_fitted
 from payoff.evidence.quality import log_losses
+from payoff.learn.meter import Meter
 from payoff.plan.clock import Clock
 from payoff.plan.ladder import rung
 from payoff.plan.runs import Run
@@ -145,6 +146,7 @@ def sweep(
     seed: int = 0,
     runs: Path | str = "runs",
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> Sweep:
     """Look for better settings of a recipe than the usual ones.
 
@@ -165,12 +167,14 @@ def sweep(
         seed: Seed of everything random.
         runs: Folder of runs; a killed sweep goes on where it stopped.
         progress: Who listens.
+        meter: Books what is used and holds the budget; no books are kept where not given.
 
     Raises:
         DataError: PF104 or PF106 where the rows cannot be learnt from.
         AdaptError: PF401 for an unknown recipe; PF405 where it does not fit the data or the
             backbone; PF406 for a setting that it does not have, or where it says no range; PF403
             where the usual settings do not fit into the minutes; PF402 where they fail.
+        EconomicsError: PF620 before the budget would be exceeded.
         MachineError: PF803 where an extra, ``tune`` or ``sweep``, is not installed.
 
     Example:
@@ -191,6 +195,7 @@ def sweep(
         "runs": runs,
     }
     _, run, bench = prepared(dataset, recipe, **same, progress=listener, verb="sweep")
+    run = replace(run, meter=meter)
     usual = candidate_of(chosen, bench, fixed)
     space = _space(chosen, usual, bench, fixed)
     clock = Clock(
@@ -214,7 +219,13 @@ def sweep(
         if one.candidate != winner:
             ended(listener, one.candidate, "finished")
     best = tune(
-        dataset, recipe, settings=dict(winner.settings), report=report, progress=listener, **same
+        dataset,
+        recipe,
+        settings=dict(winner.settings),
+        report=report,
+        progress=listener,
+        meter=meter,
+        **same,
     )
     found = Sweep(best, tried, space, gain, error, left)
     write_json(run.folder / "sweep.json", found.as_dict())

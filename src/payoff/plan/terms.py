@@ -70,7 +70,9 @@ class Terms:
                 "payoff.toml [hosting.providers]",
                 f"the price book has no '{unknown[0]}'",
                 expected=f"some of {', '.join(self.prices.providers)}",
-                mend=did_you_mean(unknown[0], self.prices.providers),
+                mend=did_you_mean(unknown[0], self.prices.providers)
+                or f"Add its prices: payoff prices add {unknown[0]} …, and name the file in "
+                "[hosting] prices.",
             )
         regions = {price.region for price in self.prices.prices}
         if self.region and self.region not in regions:

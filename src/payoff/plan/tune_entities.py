@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from payoff.evidence.entities import EntityQuality, measure_entities
 from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import Machine, this_machine
+from payoff.learn.meter import Meter
 from payoff.plan.dictionary_lookup import DictionaryLookup
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
@@ -105,6 +106,7 @@ def tune_entities(
     seed: int = 0,
     runs: Path | str = "runs",
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> EntityTrial:
     """Train one recipe to find entities and measure it.
 
@@ -118,12 +120,14 @@ def tune_entities(
         seed: Seed of everything random.
         runs: Folder of runs; a killed training goes on where it stopped.
         progress: Who listens.
+        meter: Books what is used and holds the budget; no books are kept where not given.
 
     Raises:
         DataError: PF104 or PF106 where the texts cannot be learnt from.
         AdaptError: PF401 for an unknown recipe; PF405 for one that cannot find entities, or not
             with this backbone; PF406 for a setting that it does not have; PF402 where training
             fails.
+        EconomicsError: PF620 before the budget would be exceeded.
         MachineError: PF803 where the extra ``tune`` is not installed.
 
     Example:
@@ -143,6 +147,7 @@ def tune_entities(
     learning = learning_inputs(annotated, test, seed, backbones) | {"task": "entities"}
     run = Run.open(Path(runs), "entities", learning=learning, choosing={"recipe": recipe})
     bench = _bench(cut, backbones, run, seed=seed, progress=listener)
+    run = replace(run, meter=meter)
     candidate = tagging.suited(candidate_of(plain, bench, settings or {}))
     listener.say(f"{candidate.name}: about {tagging.seconds(candidate, bench):.0f} s")
     attempt, seconds = trained(tagging, candidate, bench, run)
@@ -150,6 +155,8 @@ def tune_entities(
     spec = tagging.export(candidate, bench, run.attempt(rung(candidate, 1.0)), place)
     trial = _measured(candidate, spec, place, attempt, cut=cut, report=report, seconds=seconds)
     run.tidy()
+    if meter is not None:
+        meter.book(f"measuring {candidate.name}")
     return trial
 
 

@@ -28,6 +28,7 @@ from payoff.data.dataset import Dataset
 from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import Machine, this_machine
+from payoff.learn.meter import Meter
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.runs import Run
@@ -120,6 +121,7 @@ def tune_task(
     seed: int = 0,
     runs: Path | str = "runs",
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> TaskTrial:
     """Train one recipe for a task and measure it, beside a model that reads no text.
 
@@ -138,6 +140,7 @@ def tune_task(
         seed: Seed of everything random.
         runs: Folder of runs; a killed training goes on where it stopped.
         progress: Who listens.
+        meter: Books what is used and holds the budget; no books are kept where not given.
 
     Raises:
         DataError: PF103 where the column is missing; PF104, PF106 or PF114 where the rows cannot
@@ -145,6 +148,7 @@ def tune_task(
         AdaptError: PF401 for an unknown recipe, PF407 for an unknown task; PF405 where the recipe
             does not fit the task or the backbone; PF406 for a setting that it does not have;
             PF402 where training fails.
+        EconomicsError: PF620 before the budget would be exceeded.
         MachineError: PF803 where the extra ``tune`` is not installed.
 
     Example:
@@ -176,6 +180,7 @@ def tune_task(
         progress=listener,
         task=parts.task,
     )
+    run = replace(run, meter=meter)
     candidate = candidate_of(chosen, bench, settings or {})
     listener.say(f"{candidate.name}: about {chosen.seconds(candidate, bench):.0f} s")
     attempt, seconds = trained(chosen, candidate, bench, run)
@@ -184,6 +189,8 @@ def tune_task(
     trial = _measured(candidate, bench, spec, place, parts=parts, report=report, seconds=seconds)
     write_spec(trial.spec, place)
     run.tidy()
+    if meter is not None:
+        meter.book(f"measuring {candidate.name}")
     from payoff.adapt.recipes.tuned import TuneAttempt  # imports torch
 
     if isinstance(attempt, TuneAttempt):

@@ -8,6 +8,8 @@ import pytest
 
 from payoff.core.errors import EconomicsError, Problems
 from payoff.core.money import Money
+from payoff.economics.offer import Tariff
+from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.price import COLUMNS, DATE_UNKNOWN, HOURS_PER_MONTH, Price
 
 RENT = Price(
@@ -148,3 +150,32 @@ def test_all_that_is_wrong_with_a_row_is_told_at_once():
 
 def test_an_unknown_unit_is_kept_for_the_check():
     assert Price.from_row({**ROW, "unit": "fortnight"}, "here").unit == "fortnight"
+
+
+def test_a_gib_is_seven_percent_more_than_a_gb() -> None:
+    sold = Price(
+        provider="gcp", service="network", kind="egress_gb", item="internet", unit="gib",
+        currency="USD", price=Decimal("0.12"), as_of=date(2025, 3, 6), source="a page",
+    )  # fmt: skip
+    assert float(sold.per_gb) == pytest.approx(0.12 * 1e9 / 2**30)
+    assert replace(sold, unit="gb").per_gb.amount == Decimal("0.12")
+    with pytest.raises(EconomicsError, match="PF602"):
+        _ = replace(sold, unit="hour").per_gb
+    charged = Tariff.of(sold, "USD", rates=None, on=date(2026, 11, 22))
+    assert float(charged.unit_price) == pytest.approx(0.1117587)
+    assert "0.12 USD per GiB" in charged.note
+
+
+@pytest.mark.parametrize(
+    ("asked", "hourly"),
+    [
+        ({"provider": "hetzner", "item": "cx33"}, 8.49 / 730),
+        ({"provider": "aws", "item": "g5.xlarge", "region": "us-east-1"}, 1.006),
+        ({"provider": "aws", "item": "g5.xlarge", "region": "cn-north-1"}, 9.51389),
+        ({"provider": "azure", "item": "Standard_ND96asr_A100_v4"}, 8 * 3.3996),
+        ({"provider": "nebius", "item": "gpu-h100-sxm_8gpu-128vcpu-1600gb"}, 23.6),
+    ],
+)
+def test_rent_by_the_hour_of_some_rows(asked: dict[str, str], hourly: float) -> None:
+    (price,) = PriceBook.builtin().find(**asked)  # type: ignore[arg-type]
+    assert float(price.per_hour) == pytest.approx(hourly)

@@ -44,6 +44,7 @@ class ExchangeRate:
                 f"rate of {self.currency}",
                 f"{self.value} is no rate",
                 expected="a positive number",
+                mend=f"Write what one {self.currency} is worth in your currency.",
             )
 
 

@@ -37,8 +37,15 @@ UNITS: Final = (
     "vcpu_second",
     "gb_month",
     "gb",
+    "gib_month",
+    "gib",
 )
-"""What one price buys. Another unit is kept, and reported by `PriceBook.check`."""
+"""What one price buys. Another unit is kept, and reported by `PriceBook.check`.
+
+A ``gb`` is 10⁹ bytes and a ``gib`` 2³⁰; a ``gb_second`` is of 1,024 MiB, as functions are billed.
+"""
+
+_GB_IN_A_GIB: Final = Decimal(2**30) / Decimal(10**9)
 
 DATE_UNKNOWN: Final = "date of source unknown"
 """Mark in ``note``: the source shows no date, so that ``as_of`` is the day it was read."""
@@ -150,6 +157,31 @@ class Price:
         )
 
     @property
+    def per_gb(self) -> Money:
+        """Price of 10⁹ bytes moved, or kept for a month.
+
+        Raises:
+            EconomicsError: PF602 where the unit is no amount of bytes.
+
+        Example:
+            >>> sold = Price(provider="gcp", service="network", kind="egress_gb", item="internet",
+            ...              unit="gib", currency="USD", price=Decimal("0.12"),
+            ...              as_of=date(2025, 3, 6), source="an example")
+            >>> sold.per_gb.rounded(4)
+            Money(0.1118 USD)
+        """
+        if self.unit in ("gb", "gb_month"):
+            return self.money
+        if self.unit in ("gib", "gib_month"):
+            return Money(self.price / _GB_IN_A_GIB, self.currency)
+        raise EconomicsError(
+            "PF602",
+            self.label,
+            f"a price per {self.unit} is none of bytes",
+            expected="a price per gb, gib, gb_month or gib_month",
+        )
+
+    @property
     def date_known(self) -> bool:
         """Whether the source shows a date, rather than only the day of reading."""
         return DATE_UNKNOWN not in self.note
@@ -175,7 +207,8 @@ class Price:
             Traceback (most recent call last):
             ...
             payoff.core.errors.EconomicsError: PF603 prices.csv line 2: as_of is empty \
-(expected a day such as 2026-11-22). A price without a date cannot be trusted or reproduced.
+(expected a day such as 2026-11-22). Write the day on which it held: a price without one cannot \
+be reproduced.
         """
         cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
         problems: list[PayoffError] = []
@@ -234,7 +267,11 @@ def _problems(price: Price) -> list[PayoffError]:
         if number is not None and not (Decimal(number).is_finite() and number >= 0):
             found.append(
                 EconomicsError(
-                    "PF604", price.label, f"{name} is {number}", expected="a number from 0 upwards"
+                    "PF604",
+                    price.label,
+                    f"{name} is {number}",
+                    expected="a number from 0 upwards",
+                    mend="Write it without the minus sign; what is free costs 0.",
                 )
             )
     return found
@@ -291,7 +328,7 @@ def _read_as_of(name: str, text: str) -> date:
             name,
             f"{name} is empty",
             expected="a day such as 2026-11-22",
-            mend="A price without a date cannot be trusted or reproduced.",
+            mend="Write the day on which it held: a price without one cannot be reproduced.",
         )
     return _read_day(name, text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from payoff.core.errors import EconomicsError, PayoffError, did_you_mean, raise_all
 from payoff.economics.prices.price import COLUMNS, REQUIRED_COLUMNS, Price
@@ -46,17 +46,34 @@ def read_prices(text: str, name: str) -> list[Price]:
     return prices
 
 
-def write_prices(prices: Iterable[Price]) -> str:
+def write_prices(prices: Iterable[Price], *, columns: Sequence[str] = COLUMNS) -> str:
     """The text of a price file that `read_prices` reads.
+
+    Args:
+        prices: One a row.
+        columns: Columns and their order; a value whose column is missing must be empty.
+
+    Raises:
+        EconomicsError: PF602 where a price states something that no column takes.
 
     Example:
         >>> write_prices([]).startswith("provider,service,kind,item")
         True
     """
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(price.as_dict() for price in prices)
+    for price in prices:
+        row = {name: cell for name, cell in price.as_dict().items() if cell or name in columns}
+        lost = [name for name in row if name not in columns and name != "commitment"]
+        if lost or ("commitment" not in columns and price.commitment != "on_demand"):
+            raise EconomicsError(
+                "PF602",
+                price.label,
+                f"the file has no column {(lost or ['commitment'])[0]}",
+                mend="Add the column to its first line, or write to a new file.",
+            )
+        writer.writerow({name: row[name] for name in columns})
     return buffer.getvalue()
 
 

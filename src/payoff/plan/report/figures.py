@@ -92,6 +92,17 @@ def amount(value: Any) -> str:
     return quantity(round(figure, 1 - math.floor(math.log10(size))) if size else 0)
 
 
+def cents(value: Any) -> str:
+    """An amount to the cent, so that a reader can add up what stands there.
+
+    Example:
+        >>> cents(18240.4), cents(-0.042), cents(None)
+        ('18,240.40', '−0.04', 'not measured')
+    """
+    figure = finite(value)
+    return NOT_MEASURED if figure is None else _signed(f"{figure:,.2f}")
+
+
 def compact(value: Any) -> str:
     """A number short enough to stand in a picture.
 

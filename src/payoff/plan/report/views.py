@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from payoff.plan.report.charts.cash import months_of, turning_month
 from payoff.plan.report.figures import (
     NOT_MEASURED,
     amount,
+    cents,
     duration,
     entries,
     finite,
@@ -27,8 +29,6 @@ from payoff.plan.report.readings import currency_of
 
 Summary = Mapping[str, Any]
 View = dict[str, Any]
-
-_RECONCILED = 0.005
 
 
 def hero(summary: Summary) -> View:
@@ -206,28 +206,36 @@ def accounts(summary: Summary) -> View | None:
     costs = held.get("costs")
     costs = costs if isinstance(costs, Mapping) else {}
     e_model, e_cloud, total = (finite(held.get(key)) for key in ("e_model", "e_cloud", "e"))
-    profit = finite(held.get("profit"))
+    profit, reference, others = (
+        finite(held.get(key)) for key in ("profit", "reference_hosting", "other_costs")
+    )
     known = [finite(cost) for cost in costs.values()]
     spent = None if not known or None in known else sum(cost or 0.0 for cost in known)
+    without = None if reference is None or others is None else reference + others
     return {
-        "e_model": amount(e_model),
-        "e_cloud": amount(e_cloud),
-        "e": amount(total),
+        "e_model": cents(e_model),
+        "e_cloud": cents(e_cloud),
+        "e": cents(total),
         "e_adds_up": _adds_up(total, e_model, e_cloud, 1.0),
-        "costs": [(str(step), quantity(cost)) for step, cost in costs.items()],
-        "spent": amount(spent),
-        "profit": amount(profit),
+        "costs": [(str(step), cents(cost)) for step, cost in costs.items()],
+        "spent": cents(spent),
+        "profit": cents(profit),
         "profit_adds_up": _adds_up(profit, e_model, spent, -1.0),
+        "reference": cents(reference),
+        "others": cents(others),
+        "e_gives_profit": _adds_up(profit, total, without, -1.0),
     }
 
 
 def _adds_up(total: float | None, first: float | None, second: float | None, sign: float) -> View:
+    """Whether a sum that is shown to the cent is right to the cent."""
     if total is None or first is None or second is None:
         return {"status": "not checked", "text": "not checked: a figure was not measured"}
-    off = total - (first + sign * second)
-    if abs(off) <= max(_RECONCILED, 1e-9 * (abs(first) + abs(second))):
+    shown = [Decimal(f"{figure:.2f}") for figure in (total, first, second)]
+    off = shown[0] - (shown[1] + int(sign) * shown[2])
+    if not off:
         return {"status": "passed", "text": "adds up"}
-    return {"status": "failed", "text": f"does not add up: {amount(off)} is unexplained"}
+    return {"status": "failed", "text": f"does not add up: {cents(float(off))} is unexplained"}
 
 
 def cost_lines(summary: Summary) -> list[View]:
