@@ -63,8 +63,8 @@ def summarise(
         "drivers": [
             {
                 "name": driver.name,
-                "low_input": driver.how,
-                "high_input": driver.how,
+                "low_input": _ENDS.get(driver.how, (driver.how,) * 2)[0],
+                "high_input": _ENDS.get(driver.how, (driver.how,) * 2)[1],
                 "low_profit": float(driver.low),
                 "high_profit": float(driver.high),
             }
@@ -98,6 +98,13 @@ def summarise(
             if t.seconds > 0
         ],
     }
+
+
+_ENDS: dict[str, tuple[str, str]] = {
+    "5 % and 95 %": ("its worst 5 %", "its best 5 %"),
+    "20 % less and more": ("20 % worse", "20 % better"),
+}
+"""How a driver was varied, and its bad and good end in words."""
 
 
 def _money(amount: UncertainMoney) -> dict[str, float]:

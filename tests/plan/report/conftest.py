@@ -163,6 +163,29 @@ def _labels() -> Summary:
     }  # fmt: skip
 
 
+def _cascade() -> Summary:
+    """Two models alone, and both in turn."""
+
+    def point(tiers: list[str], cost: float, worth: float, shares: list[float]) -> Summary:
+        return {"tiers": tiers, "cost": cost, "worth": worth, "shares": shares,
+                "chosen": worth == 2.4}  # fmt: skip
+
+    small, large = "bag-of-words", "fine-tune minilm-l6 int8"
+    return {
+        "chosen": False,
+        "sentence": "No cascade pays: the best one earned less than its last model alone.",
+        "tiers": [
+            {"name": small, "reached": 1.0, "share": 0.8, "cost_month": 0.004},
+            {"name": large, "reached": 0.2, "share": 0.2, "cost_month": 80.0},
+        ],
+        "points": [
+            point([small], 1e-7, 1.0, [1.0]),
+            point([small, large], 0.002, 2.3, [0.8, 0.2]),
+            point([large], 0.008, 2.4, [1.0]),
+        ],
+    }
+
+
 def _outlook(profit: dict[str, float]) -> Summary:
     """Three scenarios, one of no known profit, and three changes, one of which nobody can hold."""
 
@@ -272,6 +295,7 @@ def make_summary(k: int = 6, *, seed: int = 0, language: str = "en") -> Summary:
         ],
         "labels": _labels(),
         **_outlook(profit),
+        "cascade": _cascade(),
         "search": {"sentence": "The search stopped because nothing was left to try."},
         "accounts": {"e_model": e_model, "e_cloud": e_cloud, "e": e_model + e_cloud,
                      "costs": costs, "profit": profit["mean"]},

@@ -78,9 +78,9 @@ def test_the_page_is_whole_and_in_order(k: int, pages: dict[int, str]) -> None:
 def test_pictures_have_words_and_tables_have_scopes(k: int, pages: dict[int, str]) -> None:
     page = Page(pages[k])
     pictures = [a for a in page.all("div") if a.get("role") == "img"]
-    assert len(pictures) == 9
+    assert len(pictures) == 10
     assert all(len(a["aria-label"] or "") > 40 for a in pictures)
-    assert len(page.all("svg")) == 18
+    assert len(page.all("svg")) == 20
     assert all(a.get("scope") in ("row", "col") for a in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
 
@@ -380,7 +380,7 @@ def test_one_variant_of_a_picture_shows_and_its_words_stay_on_the_page(
         shown = page.evaluate(
             "[...document.querySelectorAll('svg')].filter(s => s.checkVisibility()).length"
         )
-        assert shown == 8
+        assert shown == 10
         outside = page.evaluate(
             """[...document.querySelectorAll('svg text')].filter(t => t.checkVisibility())
                .map(t => [t.textContent, t.getBoundingClientRect()])
