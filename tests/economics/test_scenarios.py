@@ -19,8 +19,9 @@ from payoff.economics.forecast import forecasts, profits
 from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
-from payoff.economics.scenarios import Scenarios, checks, scenarios, wait
+from payoff.economics.scenarios import Scenario, Scenarios, checks, scenarios, wait
 from payoff.economics.traffic import Traffic
+from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 
 TRUTH = np.array([0, 1] * 30)
@@ -169,3 +170,27 @@ def test_traffic_that_dies_away() -> None:
     assert found.failed
     assert found.detail == "10 of 12 months have fewer than one"
     assert not findings(earning(1.0), replace(SURE))["PF656"].failed
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("build cheap model", "Build cheap model now: "),
+        ("people only", "Leave all requests to people: "),
+        ("LLM API gpt-x", "Buy the LLM API gpt-x: "),
+        ("do nothing", "Do nothing: "),
+        ("wait 3 months, then build", "Wait 3 months, then build: "),
+    ],
+)
+def test_the_sentence_is_an_order(name: str, order: str) -> None:
+    sure = Scenario(name, UncertainMoney(np.array([5.0, 7.0]), "EUR"))
+    less = Scenario("other", UncertainMoney(np.array([4.0, 4.0]), "EUR"))
+    close = Scenario("other", UncertainMoney(np.array([8.0, 0.0]), "EUR"))
+    bold = Scenario("other", UncertainMoney(np.array([-20.0, 40.0]), "EUR"))
+    earns = f"{order}that is expected to earn 6.00 EUR a month"
+    assert Scenarios((sure, less)).sentence == f"{earns}, 2.00 EUR more than “other”."
+    assert ", which may be chance (5 to 95 %: " in Scenarios((sure, close)).sentence
+    assert Scenarios((sure, bold), 1.0).sentence == (
+        f"{earns}; “other” 4.00 EUR more, but at more risk than you would take."
+    )
+    assert Scenarios((sure,)).sentence == f"{earns}; nothing else has a known profit."

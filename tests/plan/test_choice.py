@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from payoff.economics.uncertain_money import UncertainMoney
-from payoff.plan.choice import CASCADE, preferred
+from payoff.plan.choice import CASCADE, foremost, preferred
 
 RNG = np.random.default_rng(0)
 BASE = RNG.normal(100.0, 30.0, 4000)
@@ -44,3 +44,14 @@ def test_who_fears_loss_looks_at_the_worst_worlds_too() -> None:
     both = [profit(0.0, 0.0), risky]
     assert preferred(both, ["a", CASCADE], aversion=0.0, expected="") == 1
     assert preferred(both, ["a", CASCADE], aversion=5.0, expected="") == 0
+
+
+def test_risk_is_weighed_against_the_mean() -> None:
+    sure, bold = profit(0.0, 0.0), UncertainMoney(130.0 + 4.0 * (BASE - 100.0), "EUR")
+    assert foremost([sure, bold], 0.0) == 1
+    tails = [np.sort(one.samples)[:200].mean() for one in (sure, bold)]
+    means = [one.samples.mean() for one in (sure, bold)]
+    for aversion in (0.05, 0.2, 1.0):
+        worth = [mean + aversion * tail for mean, tail in zip(means, tails, strict=True)]
+        assert foremost([sure, bold], aversion) == int(np.argmax(worth))
+    assert foremost([sure, sure], 0.5) == 0, "of equals the first"

@@ -32,7 +32,7 @@ TRAFFIC = Traffic(40_000)
 KEYS = {
     *("name", "created", "seed", "currency", "horizon_months", "decision", "plans", "waterfall"),
     *("months", "confusion", "calibration", "drivers", "accounts", "cost_lines", "findings"),
-    *("split", "reproduce", "timeline"),
+    *("split", "reproduce", "timeline", "scenarios", "what_ifs"),
 }
 
 
@@ -233,6 +233,27 @@ def test_what_is_hopeless_is_not_recommended(quick: Callable[..., Plan]) -> None
     assert plan.summary["decision"]["sentence"].startswith("Do not deploy a model: “do nothing”")
     assert plan.summary["decision"]["recommended"] == "do nothing"
     assert plan.table[0]["name"] == "do nothing"
+
+
+def test_a_stated_mix_and_a_fear_of_loss_reach_every_section(
+    quick: Callable[..., Plan], worth: Payoff
+) -> None:
+    mix = {"billing": 0.7, "card": 0.1, "loan": 0.1, "refund": 0.1}
+    terms = Terms(worth, TRAFFIC, expected_mix=mix, risk_aversion=0.5)
+    summary = quick(terms=terms).summary
+    cells = np.array(summary["confusion"]["money"])
+    assert cells.shape == (4, 5)
+    # The worlds let each label borrow one row of the others, and draw the mix.
+    assert cells.sum() == pytest.approx(summary["accounts"]["e_model"], rel=0.1)
+    values = worth.matrix(summary["confusion"]["labels"])
+    requests = cells / values
+    assert requests.sum(axis=1) / requests.sum() == pytest.approx([0.7, 0.1, 0.1, 0.1])
+    assert summary["decision"]["risk_aversion"] == summary["scenarios"]["risk_aversion"] == 0.5
+    best = summary["scenarios"]["scenarios"][0]["name"]
+    assert best == f"build {summary['decision']['plan']}"
+    assert summary["what_ifs"]["rows"][0]["recommended"] == summary["decision"]["plan"]
+    codes = [finding["code"] for finding in summary["findings"]]
+    assert all(codes.count(code) == 1 for code in ("PF654", "PF655", "PF656"))
 
 
 def test_a_recipe_that_does_not_exist(

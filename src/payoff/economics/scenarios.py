@@ -79,6 +79,34 @@ class Scenarios:
         best = self.best.profit
         return None if scenario.profit is None or best is None else best - scenario.profit
 
+    @property
+    def sentence(self) -> str:
+        """What to do, in one sentence.
+
+        Example:
+            >>> import numpy as np
+            >>> one, two = (UncertainMoney(np.array([n, 2 * n]), "EUR") for n in (4.0, 2.0))
+            >>> Scenarios((Scenario("people only", one), Scenario("do nothing", two))).sentence
+            'Leave all requests to people: that is expected to earn 6.00 EUR a month, 3.00 EUR \
+more than “do nothing”.'
+        """
+        best, lead = self.best.profit, self.lead
+        told = _advice(self.best.name)
+        if best is None:
+            return f"{told}: what it would earn cannot be said."
+        told += f": that is expected to earn {_shown(best)} a month"
+        if lead is None:
+            return f"{told}; nothing else has a known profit."
+        other = f"“{self.listed[1].name}”"
+        low, high = lead.interval(0.9)
+        if float(lead.mean) < 0:
+            return f"{told}; {other} {_shown(lead, -1)} more, but at more risk than you would take."
+        told += f", {_shown(lead)} more than {other}"
+        if float(low) >= 0:
+            return f"{told}."
+        ends = " to ".join(format_money(float(end), lead.currency) for end in (low, high))
+        return f"{told}, which may be chance (5 to 95 %: {ends})."
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         rows = []
@@ -90,7 +118,11 @@ class Scenarios:
                 row["worst_5_percent"] = float(profit.tail_mean(0.05))
                 row["risk_adjusted"] = float(profit.risk_adjusted(self.risk_aversion))
             rows.append(row)
-        return {"risk_aversion": self.risk_aversion, "scenarios": rows}
+        return {
+            "sentence": self.sentence,
+            "risk_aversion": self.risk_aversion,
+            "scenarios": rows,
+        }
 
 
 def scenarios(
@@ -211,6 +243,19 @@ def wait(
     late = profit_by_month(build, worlds, **told, horizon_months=horizon - months)[:, months:]
     total = early.sum(axis=1) + late.sum(axis=1)
     return UncertainMoney(total / horizon, currency)
+
+
+def _advice(name: str) -> str:
+    """The name of a scenario as an order."""
+    if name == "people only":
+        return "Leave all requests to people"
+    if name.startswith("LLM API"):
+        return f"Buy the {name}"
+    return f"{name[:1].upper()}{name[1:]}" + (" now" if name.startswith("build ") else "")
+
+
+def _shown(amount: UncertainMoney, sign: int = 1) -> str:
+    return format_money(sign * float(amount.mean), amount.currency)
 
 
 def _adjusted(told: Forecast | None, risk_aversion: float) -> float:

@@ -11,16 +11,18 @@ from payoff.economics.cascade_policy import Answered
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.plan.cascade_of import CascadePlan
 from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.choice import foremost
 
 if TYPE_CHECKING:
     from payoff.plan.comparison import Comparison
 
 
-def cascade_section(comparison: Comparison) -> dict[str, Any]:
+def cascade_section(comparison: Comparison, aversion: float = 0.0) -> dict[str, Any]:
     """What a summary tells of the best cascade, with its frontier.
 
     Args:
         comparison: What was found.
+        aversion: λ, by which the best single model is told.
     """
     reported = comparison.cascade
     if reported is None or comparison.answered is None:
@@ -30,7 +32,8 @@ def cascade_section(comparison: Comparison) -> dict[str, Any]:
     chosen = comparison.chosen.option
     rival = chosen
     if chosen is cascade:
-        rival = max(comparison.models, key=lambda model: float(model.forecast.profit.mean))
+        models = comparison.models
+        rival = models[foremost([model.forecast.profit for model in models], aversion)]
     told = told_of(
         cascade.plan,
         comparison.answered,

@@ -16,6 +16,26 @@ CASCADE = "cascade"
 _DOUBT = 0.025  # share of the worlds in which the usual or simpler plan may earn more
 
 
+def foremost(profits: Sequence[UncertainMoney], aversion: float) -> int:
+    """Place of the highest profit, less λ · CVaR where the founder fears loss.
+
+    By this one rule models are compared with each other, with what can be done without one, and
+    with the runner-up. Of equals the first is taken.
+
+    Args:
+        profits: At least one, in the same worlds.
+        aversion: λ.
+
+    Example:
+        >>> import numpy as np
+        >>> profits = [UncertainMoney(np.array(two), "EUR") for two in ([-9.0, 15.0], [2.0, 2.0])]
+        >>> foremost(profits, 0.0), foremost(profits, 1.0)
+        (0, 1)
+    """
+    adjusted = [profit.risk_adjusted(aversion) for profit in profits]
+    return max(range(len(adjusted)), key=lambda place: adjusted[place])
+
+
 def preferred(
     profits: Sequence[UncertainMoney], recipes: Sequence[str], *, aversion: float, expected: str
 ) -> int:
@@ -42,7 +62,7 @@ def preferred(
     adjusted = [profit.risk_adjusted(aversion) for profit in profits]
 
     def first(places: Sequence[int]) -> int:
-        return max(places, key=lambda place: adjusted[place])
+        return places[foremost([profits[place] for place in places], aversion)]
 
     def clearly_above(place: int, other: int) -> bool:
         return (profits[place] - profits[other]).probability_below() <= _DOUBT

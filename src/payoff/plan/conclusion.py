@@ -26,6 +26,7 @@ from payoff.plan.label_answer import LabelAnswer
 from payoff.plan.label_study import study_labels
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
+from payoff.plan.outlook import Outlook
 from payoff.plan.parts import Parts
 from payoff.plan.plan import Plan
 from payoff.plan.shipped import ShippedModel, timed_together, write_plan
@@ -112,7 +113,14 @@ def conclude(
         documents=documents,
         data_fingerprint=comparison.learnt_fingerprint,
     )
-    _keep(comparison, options, tested, workshop)
+    kept = _keep(comparison, options, tested, workshop)
+    outlook = Outlook.of(
+        kept,
+        workshop.terms,
+        baselines=comparison.baselines,
+        cascades=isinstance(chosen, CascadeOption),
+    )
+    summary |= outlook.as_dict()
     dearest = chosen.tiers[-1]  # of a cascade: what labels it learns from decides
     studied = study_labels(workshop, dearest, tried, clock, n_now=tiers[-1].n_rows)
     studied.write(workshop.run.folder)
@@ -138,7 +146,7 @@ def _keep(
     options: Sequence[Option],
     tested: Mapping[str, Tested],
     workshop: Workshop,
-) -> None:
+) -> Kept:
     """Keep what a later what-if reckons with, in the order in which it was chosen from."""
     models = [
         KeptOption(
@@ -162,6 +170,7 @@ def _keep(
         test_truth=comparison.parts.test_targets,
     )
     kept.write(workshop.run.folder)
+    return kept
 
 
 def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> ShippedModel:

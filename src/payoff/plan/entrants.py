@@ -13,7 +13,7 @@ from payoff.economics.outcome import Outcome
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.plan.cascade_of import CascadePlan, cascade_of
 from payoff.plan.cascade_section import no_cascade, told_of
-from payoff.plan.choice import CASCADE
+from payoff.plan.choice import CASCADE, foremost
 from payoff.plan.judging import Judge
 
 if TYPE_CHECKING:
@@ -60,8 +60,13 @@ class Entrants:
     no_cascade: str = ""
 
     @classmethod
-    def of(cls, kept: Kept, reckoning: Reckoning) -> Entrants:
+    def of(cls, kept: Kept, reckoning: Reckoning, *, cascades: bool = True) -> Entrants:
         """What a run kept, under these terms.
+
+        Args:
+            kept: What was measured.
+            reckoning: Under these terms.
+            cascades: Whether a cascade is looked for, which takes longer than all else.
 
         Raises:
             EconomicsError: PF616 or PF640 where no model can be held within the limits.
@@ -84,6 +89,8 @@ class Entrants:
         if not plans:
             raise next(iter(refused.values()))
         why = {name: str(error) for name, error in refused.items()}
+        if not cascades:
+            return cls(tuple(plans), why, no_cascade="it was not looked for")
         try:
             cascade = cascade_of(hosted, references, judge, reckoning)
         except EconomicsError as error:
@@ -101,7 +108,12 @@ class Entrants:
         return cls((*plans, together), why, cascade, answered)
 
     def section(
-        self, chosen: int, validated: Sequence[UncertainMoney], tested: Sequence[UncertainMoney]
+        self,
+        chosen: int,
+        validated: Sequence[UncertainMoney],
+        tested: Sequence[UncertainMoney],
+        *,
+        aversion: float = 0.0,
     ) -> dict[str, Any]:
         """What is told of the cascade.
 
@@ -109,12 +121,12 @@ class Entrants:
             chosen: Place of the plan that was chosen.
             validated: What each plan earns a month, from validation rows.
             tested: The same from test rows.
+            aversion: λ, by which the best single model is told.
         """
         if self.cascade is None or self.answered is None:
             return no_cascade(self.no_cascade)
         models = range(len(self.plans) - 1)
-        rival = max(models, key=lambda place: float(validated[place].mean))
-        rival = chosen if chosen in models else rival
+        rival = chosen if chosen in models else foremost(validated[:-1], aversion)
         return told_of(
             self.cascade,
             self.answered,

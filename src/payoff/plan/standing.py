@@ -13,7 +13,7 @@ from payoff.economics.forecast import Forecast, forecasts, profits
 from payoff.economics.scenarios import Scenarios, checks, scenarios
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
-from payoff.plan.choice import preferred
+from payoff.plan.choice import foremost, preferred
 from payoff.plan.entrants import Entrants
 from payoff.plan.kept import Kept
 from payoff.plan.reckoning import Reckoning
@@ -85,8 +85,13 @@ class Standing:
     cascade: Mapping[str, Any]
 
     @classmethod
-    def of(cls, kept: Kept, terms: Terms) -> Standing:
+    def of(cls, kept: Kept, terms: Terms, *, cascades: bool = True) -> Standing:
         """Reckon what was measured under these terms.
+
+        Args:
+            kept: What was measured.
+            terms: The terms.
+            cascades: Whether a cascade may be chosen; to look for it takes longer than all else.
 
         Raises:
             EconomicsError: PF616 where no host holds the limits of any model, PF640 where the rows
@@ -103,7 +108,7 @@ class Standing:
             characters_per_text=kept.characters_per_text,
         )
         told: Any = {"currency": terms.currency, "nothing": terms.payoff.nothing}
-        entrants = Entrants.of(kept, reckoning)
+        entrants = Entrants.of(kept, reckoning, cascades=cascades)
         plans = entrants.plans
         worlds = reckoning.worlds(kept.validation_truth, kept.seed)
         by = profits([plan.validated for plan in plans], worlds, **told)
@@ -140,15 +145,19 @@ class Standing:
             reported,
             worlds,
             baselines,
-            entrants.section(best, by, earned),
+            entrants.section(best, by, earned, aversion=terms.risk_aversion),
         )
 
     @property
     def best(self) -> Contender:
-        """What is to be done: the chosen model, or a baseline that is expected to earn more."""
-        chosen = self.contender(self.chosen)
-        baselines = [c for c in self.contenders if c.kind == "baseline" and c.profit is not None]
-        return max([chosen, *baselines], key=_mean)
+        """What is to be done: the chosen model, or a baseline that is worth more.
+
+        That is the higher mean, less λ · CVaR where the terms state a risk aversion.
+        """
+        chosen = (self.contender(self.chosen), self.forecast.profit)
+        found = [(c, c.profit) for c in self.contenders if c.kind == "baseline"]
+        ranked = [chosen, *((c, profit) for c, profit in found if profit is not None)]
+        return ranked[foremost([profit for _, profit in ranked], self.terms.risk_aversion)][0]
 
     @property
     def best_profit(self) -> UncertainMoney:
@@ -171,13 +180,14 @@ class Standing:
     def runner_up(self) -> tuple[str, UncertainMoney] | None:
         """The model that came next in the choice, and how much less it earns, world by world."""
         rivals = [
-            (c.chosen_by.mean, c.name, c.profit)
+            (c.chosen_by, c.name, c.profit)
             for c in self.contenders
             if c.chosen_by is not None and c.profit is not None and c.name != self.chosen
         ]
         if not rivals:
             return None
-        _, name, profit = max(rivals, key=lambda rival: rival[0])
+        by = [chosen_by for chosen_by, _, _ in rivals]
+        _, name, profit = rivals[foremost(by, self.terms.risk_aversion)]
         return name, self.forecast.profit - profit
 
     def scenarios(self, wait_months: Sequence[int] | None = None) -> Scenarios:

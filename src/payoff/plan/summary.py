@@ -11,11 +11,13 @@ import numpy as np
 from payoff.core.money import format_money
 from payoff.economics.baselines import Baseline
 from payoff.economics.forecast import Forecast, gap
+from payoff.economics.label_mix import label_mix
 from payoff.economics.scenarios import checks
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
 from payoff.plan.cascade_option import CascadeOption
 from payoff.plan.cascade_section import cascade_section
+from payoff.plan.choice import foremost
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
@@ -43,9 +45,9 @@ def summarise(
         "seed": workshop.bench.seed,
         "currency": terms.currency,
         "horizon_months": terms.horizon_months,
-        "decision": _decision(comparison, plans, worlds),
+        "decision": _decision(comparison, plans, terms.risk_aversion),
         "plans": plans,
-        "cascade": cascade_section(comparison),
+        "cascade": cascade_section(comparison, terms.risk_aversion),
         "waterfall": _waterfall(chosen.forecast),
         "months": [
             {"month": m.month, "cash_mean": m.mean, "cash_low": m.low, "cash_high": m.high}
@@ -62,8 +64,8 @@ def summarise(
         "drivers": [
             {
                 "name": driver.name,
-                "low_input": driver.how,
-                "high_input": driver.how,
+                "low_input": _ENDS.get(driver.how, (driver.how,) * 2)[0],
+                "high_input": _ENDS.get(driver.how, (driver.how,) * 2)[1],
                 "low_profit": float(driver.low),
                 "high_profit": float(driver.high),
             }
@@ -105,24 +107,33 @@ def summarise(
     }
 
 
+_ENDS: dict[str, tuple[str, str]] = {
+    "5 % and 95 %": ("its worst 5 %", "its best 5 %"),
+    "20 % less and more": ("20 % worse", "20 % better"),
+}
+"""How a driver was varied, and its bad and good end in words."""
+
+
 def _money(amount: UncertainMoney) -> dict[str, float]:
     low, high = amount.interval(0.9)
     return {"mean": float(amount.mean), "low": float(low), "high": float(high)}
 
 
 def _decision(
-    comparison: Comparison, plans: list[dict[str, Any]], worlds: Worlds
+    comparison: Comparison, plans: list[dict[str, Any]], aversion: float
 ) -> dict[str, Any]:
     chosen = comparison.chosen
     profit = _money(chosen.forecast.profit)
     best = plans[0] if plans[0]["kind"] == "model" else None
     row = next(p for p in plans if p["status"] == "chosen")
-    rival = _runner_up(comparison)
+    rival = _runner_up(comparison, aversion)
+    other = _baseline_instead(comparison, aversion)
     return {
-        "sentence": _sentence(comparison, row),
+        "sentence": _sentence(comparison, row, other),
         "plan": chosen.option.name,
-        "recommended": "model" if _model_pays(comparison) else _best_baseline(comparison).name,
+        "recommended": "model" if other is None else other.name,
         "profit_month": profit,
+        "risk_aversion": aversion,
         "probability_of_loss": chosen.forecast.probability_of_loss,
         "automated_share": row["automated_share"],
         "accuracy_automated": row["accuracy_automated"],
@@ -135,50 +146,42 @@ def _decision(
     }
 
 
-def _sentence(comparison: Comparison, row: Mapping[str, Any]) -> str:
+def _sentence(comparison: Comparison, row: Mapping[str, Any], instead: Baseline | None) -> str:
     forecast = comparison.chosen.forecast
     currency = forecast.profit.currency
     low, high = (format_money(float(end), currency) for end in forecast.profit.interval(0.9))
     mean = format_money(float(forecast.profit.mean), currency)
-    if not _model_pays(comparison):
-        rival = _best_baseline(comparison)
-        assert rival.forecast is not None
-        other = format_money(float(rival.forecast.profit.mean), currency)
+    if instead is None:
         return (
-            f"Do not deploy a model: “{rival.name}” is expected to earn {other} a month, the best "
-            f"model ({row['name']}) only {mean} (5 to 95 %: {low} to {high})."
+            f"Run {row['name']} on {row['hosting']}: it is expected to earn {mean} a month "
+            f"(5 to 95 %: {low} to {high}), answering {row['automated_share']:.0%} of the requests "
+            f"by itself."
         )
-    return (
-        f"Run {row['name']} on {row['hosting']}: it is expected to earn {mean} a month "
-        f"(5 to 95 %: {low} to {high}), answering {row['automated_share']:.0%} of the requests "
-        f"by itself."
+    assert instead.profit is not None
+    other = format_money(float(instead.profit.mean), currency)
+    text = f"Do not deploy a model: “{instead.name}” is expected to earn {other} a month, the best "
+    if float(instead.profit.mean) > float(forecast.profit.mean):
+        return text + f"model ({row['name']}) only {mean} (5 to 95 %: {low} to {high})."
+    return text + (
+        f"model ({row['name']}) {mean} but at more risk than you would take "
+        f"(5 to 95 %: {low} to {high})."
     )
 
 
-def _with_forecast(comparison: Comparison) -> list[Baseline]:
-    return [b for b in comparison.baselines if b.forecast is not None]
+def _baseline_instead(comparison: Comparison, aversion: float) -> Baseline | None:
+    """What to do in place of the chosen plan; None where that is worth most."""
+    valued = [(b, b.profit) for b in comparison.baselines if b.profit is not None]
+    profits = [comparison.chosen.forecast.profit, *(profit for _, profit in valued)]
+    place = foremost(profits, aversion)
+    return None if place == 0 else valued[place - 1][0]
 
 
-def _best_baseline(comparison: Comparison) -> Baseline:
-    def mean(baseline: Baseline) -> float:
-        assert baseline.forecast is not None
-        return float(baseline.forecast.profit.mean)
-
-    return max(_with_forecast(comparison), key=mean)
-
-
-def _model_pays(comparison: Comparison) -> bool:
-    rival = _best_baseline(comparison).forecast
-    assert rival is not None
-    return float(comparison.chosen.forecast.profit.mean) >= float(rival.profit.mean)
-
-
-def _runner_up(comparison: Comparison) -> tuple[str, UncertainMoney] | None:
+def _runner_up(comparison: Comparison, aversion: float) -> tuple[str, UncertainMoney] | None:
     """The rival that came next in the choice, if there is one."""
     rivals = comparison.reported[1:]
     if not rivals:
         return None
-    rival = max(rivals, key=lambda r: float(r.option.forecast.profit.mean))
+    rival = rivals[foremost([one.option.forecast.profit for one in rivals], aversion)]
     return rival.option.name, gap(comparison.chosen.forecast, rival.forecast)
 
 
@@ -347,12 +350,20 @@ def _waterfall(forecast: Forecast) -> list[dict[str, Any]]:
 
 
 def _confusion(comparison: Comparison, workshop: Workshop, worlds: Worlds) -> dict[str, Any]:
-    """Counts on test rows, and what each cell earns or loses in the mean month."""
+    """Counts on test rows, and what each cell earns or loses in the mean month.
+
+    Where the requests to come have a stated mix, each true label counts by its share of that.
+    """
     labels = comparison.parts.labels
     counts = np.zeros((len(labels), len(labels) + 1), np.int64)
     np.add.at(counts, (comparison.parts.test_targets, comparison.chosen.actions), 1)
-    requests = float(worlds.requests.mean())
-    money = counts / counts.sum() * requests * workshop.judge.policy.values
+    shares = counts / counts.sum()
+    stated = workshop.terms.expected_mix
+    if stated is not None:
+        seen = counts.sum(axis=1)
+        mix = label_mix(stated, labels, "expected mix") * (seen > 0)
+        shares = counts * (mix / mix.sum() / np.maximum(seen, 1))[:, None]
+    money = shares * float(worlds.requests.mean()) * workshop.judge.policy.values
     return {
         "labels": list(labels),
         "actions": [*labels, "handoff"],

@@ -163,6 +163,57 @@ def _labels() -> Summary:
     }  # fmt: skip
 
 
+def _cascade() -> Summary:
+    """Two models alone, and both in turn."""
+
+    def point(tiers: list[str], cost: float, worth: float, shares: list[float]) -> Summary:
+        return {"tiers": tiers, "cost": cost, "worth": worth, "shares": shares,
+                "chosen": worth == 2.4}  # fmt: skip
+
+    small, large = "bag-of-words", "fine-tune minilm-l6 int8"
+    return {
+        "chosen": False,
+        "sentence": "No cascade pays: the best one earned less than its last model alone.",
+        "tiers": [
+            {"name": small, "reached": 1.0, "share": 0.8, "cost_month": 0.004},
+            {"name": large, "reached": 0.2, "share": 0.2, "cost_month": 80.0},
+        ],
+        "points": [
+            point([small], 1e-7, 1.0, [1.0]),
+            point([small, large], 0.002, 2.3, [0.8, 0.2]),
+            point([large], 0.008, 2.4, [1.0]),
+        ],
+    }
+
+
+def _outlook(profit: dict[str, float]) -> Summary:
+    """Three scenarios, one of no known profit, and three changes, one of which nobody can hold."""
+
+    def spread(mean: float) -> Summary:
+        return {"mean": mean, "quantiles": {"0.05": mean - 900.0, "0.95": mean + 900.0}}
+
+    listed = [
+        {"name": "build fine-tune minilm-l6 int8", "profit": spread(profit["mean"]),
+         "behind_best": spread(0.0), "probability_of_loss": 0.0004, "reason": ""},
+        {"name": "do nothing", "profit": spread(0.0), "behind_best": spread(profit["mean"]),
+         "probability_of_loss": 0.0, "reason": ""},
+        {"name": "LLM API", "profit": None, "behind_best": None,
+         "reason": "its quality was not stated"},
+    ]  # fmt: skip
+    rows = [
+        {"change": "as stated", "recommended": "fine-tune minilm-l6 int8", "profit_month": profit,
+         "choice_changes": False, "why": ""},
+        {"change": "half the traffic", "recommended": "do nothing",
+         "profit_month": money(-3.0, 1.0), "choice_changes": True, "why": ""},
+        {"change": "twice the traffic", "recommended": None, "profit_month": None,
+         "choice_changes": True, "why": "no host holds it"},
+    ]  # fmt: skip
+    return {
+        "scenarios": {"sentence": "Build fine-tune minilm-l6 int8 now.", "scenarios": listed},
+        "what_ifs": {"sentence": "Make sure of the traffic before you act.", "rows": rows},
+    }
+
+
 def _cost_lines() -> list[Summary]:
     def line(
         step: str, what: str, quantity: float, unit: str, price: float, source: str,
@@ -243,6 +294,8 @@ def make_summary(k: int = 6, *, seed: int = 0, language: str = "en") -> Summary:
             for n, a, b, p, q in drivers
         ],
         "labels": _labels(),
+        **_outlook(profit),
+        "cascade": _cascade(),
         "search": {"sentence": "The search stopped because nothing was left to try."},
         "accounts": {"e_model": e_model, "e_cloud": e_cloud, "e": e_model + e_cloud,
                      "costs": costs, "profit": profit["mean"]},

@@ -15,6 +15,8 @@ import pytest
 
 from payoff.core.errors import ProjectError
 from payoff.plan.report import readings, views
+from payoff.plan.report.advice import to_do
+from payoff.plan.report.outlook_view import scenarios, what_ifs
 from payoff.plan.report.render import render
 
 Make = Callable[..., dict[str, Any]]
@@ -63,7 +65,7 @@ def test_the_page_is_whole_and_in_order(k: int, pages: dict[int, str]) -> None:
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert levels.count(2) == 10
+    assert levels.count(2) == 11
     assert all(after - before <= 1 for before, after in pairwise(levels))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -76,9 +78,9 @@ def test_the_page_is_whole_and_in_order(k: int, pages: dict[int, str]) -> None:
 def test_pictures_have_words_and_tables_have_scopes(k: int, pages: dict[int, str]) -> None:
     page = Page(pages[k])
     pictures = [a for a in page.all("div") if a.get("role") == "img"]
-    assert len(pictures) == 9
+    assert len(pictures) == 10
     assert all(len(a["aria-label"] or "") > 40 for a in pictures)
-    assert len(page.all("svg")) == 18
+    assert len(page.all("svg")) == 20
     assert all(a.get("scope") in ("row", "col") for a in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
 
@@ -273,6 +275,44 @@ def test_readings_tell_bad_news(summaries: Make) -> None:
     assert view["strip"] == {"low": 0.0, "mean": 52.38, "high": 100.0, "zero": 95.24}
 
 
+def test_every_picture_says_what_to_do(summaries: Make) -> None:
+    summary = summaries(6)
+    told = to_do(summary)
+    assert all(told.values())
+    assert told["waterfall"] == "To earn more, begin with wrong answers."
+    assert told["frontier"] == "Run fine-tune minilm-l6 int8."
+    assert told["cash"] == "Set 19,200 USD aside until month 2."
+    assert told["tornado"] == "Find out more about “requests a month” before all other inputs."
+    assert told["reliability"].endswith("give or take 1.2 points on average.")
+    html = render(summary)
+    for sentence in told.values():
+        assert sentence in html
+    summary["decision"]["recommended"] = "people only"
+    for month in summary["months"]:
+        month["cash_mean"] = -1.0
+    told = to_do(summary)
+    assert told["frontier"] == "Run no model, choose “people only”."
+    assert told["cash"].startswith("Do not spend this unless")
+    assert set(to_do({}).values()) == {""}
+
+
+def test_scenarios_and_what_ifs_stand_side_by_side(summaries: Make) -> None:
+    summary = summaries(2)
+    first, second, unknown = scenarios(summary)
+    assert [cell["text"] for cell in first["cells"]][:2] == ["41,800", "–"]
+    assert second["cells"][1] == {
+        "label": "Behind the best", "text": "41,800", "note": "40,900 to 42,700",
+        "known": True, "negative": False,
+    }  # fmt: skip
+    assert [cell["known"] for cell in unknown["cells"]] == [False, False, False]
+    assert unknown["reason"] == "its quality was not stated"
+    same, other, none = what_ifs(summary)
+    assert (same["changes"], other["changes"]) == (False, True)
+    assert other["cells"][0]["negative"]
+    assert none["recommended"] == "no plan can be held"
+    assert "Make sure of the traffic before you act." in render(summary)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -340,7 +380,7 @@ def test_one_variant_of_a_picture_shows_and_its_words_stay_on_the_page(
         shown = page.evaluate(
             "[...document.querySelectorAll('svg')].filter(s => s.checkVisibility()).length"
         )
-        assert shown == 8
+        assert shown == 10
         outside = page.evaluate(
             """[...document.querySelectorAll('svg text')].filter(t => t.checkVisibility())
                .map(t => [t.textContent, t.getBoundingClientRect()])

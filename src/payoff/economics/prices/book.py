@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -103,6 +104,17 @@ class PriceBook:
 new price its own day.
         """
         return PriceBook((*self.prices, *prices))
+
+    def times(self, factor: Decimal) -> PriceBook:
+        """The book with every price so many times as high.
+
+        Example:
+            >>> book = PriceBook.builtin()
+            >>> asked = {"kind": "instance", "provider": "hetzner", "item": "cx33"}
+            >>> book.times(Decimal(2)).get(**asked).price / book.get(**asked).price
+            Decimal('2')
+        """
+        return PriceBook(tuple(replace(one, price=one.price * factor) for one in self.prices))
 
     def find(
         self,

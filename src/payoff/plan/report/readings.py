@@ -240,6 +240,28 @@ def read_label_curve(summary: Summary) -> str:
     return f"{text} {crossing}".strip()
 
 
+def read_scenarios(summary: Summary) -> str:
+    """What to do of all that can be done.
+
+    Example:
+        >>> read_scenarios({"scenarios": {"sentence": "Do nothing."}})
+        'Do nothing.'
+    """
+    missing = "What else could be done was not reckoned."
+    return words(pick(summary, "scenarios", "sentence"), missing=missing)
+
+
+def read_what_ifs(summary: Summary) -> str:
+    """Which change would change the choice.
+
+    Example:
+        >>> read_what_ifs({})
+        'What would change the choice was not reckoned.'
+    """
+    missing = "What would change the choice was not reckoned."
+    return words(pick(summary, "what_ifs", "sentence"), missing=missing)
+
+
 def read_search(summary: Summary) -> str:
     """Why the search stopped.
 

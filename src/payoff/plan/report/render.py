@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from payoff.core.errors import ProjectError, did_you_mean
 from payoff.core.extras import require
 from payoff.plan.report import readings, views
+from payoff.plan.report.advice import to_do
 from payoff.plan.report.charts.heat_map import MOST_WIDE, folded
 from payoff.plan.report.charts.sheet import FONT
 from payoff.plan.report.figures import number, pick, words
+from payoff.plan.report.outlook_view import scenarios, what_ifs
 from payoff.plan.report.pictures import PICTURES, Picture, picture
 from payoff.plan.report.tables import tables_of
 from payoff.plan.report.theme import css_variables
@@ -92,6 +94,11 @@ def _context(summary: Mapping[str, Any], language: str) -> dict[str, Any]:
         "reads": {name: read(summary) for name, read in readings.READINGS.items()},
         "reads_runner_up": readings.read_runner_up(summary),
         "reads_costs": readings.read_cost_lines(summary),
+        "reads_scenarios": readings.read_scenarios(summary),
+        "reads_what_ifs": readings.read_what_ifs(summary),
+        "scenarios": scenarios(summary),
+        "what_ifs": what_ifs(summary),
+        "to_do": to_do(summary),
         "reads_search": readings.read_search(summary),
         "basis_of_labels": words(pick(summary, "labels", "curve", "basis"), missing=""),
         "reads_findings": readings.read_findings(summary),

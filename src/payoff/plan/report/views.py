@@ -91,9 +91,13 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
         months = f"not within {cash[-1].month} months"
     return [
         ("Break-even", NOT_MEASURED if volume is None else f"{number(volume, 0)} requests a month"),
-        ("Payback", months or (NOT_MEASURED if payback is None else f"{quantity(payback)} months")),
-        ("Horizon", NOT_MEASURED if horizon is None else f"{quantity(horizon)} months"),
+        ("Payback", months or (NOT_MEASURED if payback is None else _months(payback))),
+        ("Horizon", NOT_MEASURED if horizon is None else _months(horizon)),
     ]
+
+
+def _months(number_of: float) -> str:
+    return f"{quantity(number_of)} month{'' if number_of == 1 else 's'}"
 
 
 _STATUS_ORDER = {"chosen": 0, "lost": 1, "failed": 2, "not run": 3}
