@@ -72,7 +72,10 @@ def summarise(
         ],
         "accounts": _accounts(chosen.forecast),
         "cost_lines": [
-            line.as_dict() | {"currency": terms.currency} for line in chosen.forecast.lines
+            line.as_dict()
+            | {"currency": terms.currency}
+            | {"unit_price": float(line.unit_price), "amount": float(line.amount)}
+            for line in chosen.forecast.lines
         ],
         "findings": [finding.as_dict() for finding in comparison.findings],
         "split": {
