@@ -252,6 +252,10 @@ def test_a_stated_mix_and_a_fear_of_loss_reach_every_section(
     best = summary["scenarios"]["scenarios"][0]["name"]
     assert best == f"build {summary['decision']['plan']}"
     assert summary["what_ifs"]["rows"][0]["recommended"] == summary["decision"]["plan"]
+    lines = summary["cost_lines"]
+    assert lines
+    for line in lines:
+        assert line["amount"] == pytest.approx(line["quantity"] * line["unit_price"])
     codes = [finding["code"] for finding in summary["findings"]]
     assert all(codes.count(code) == 1 for code in ("PF654", "PF655", "PF656"))
 

@@ -73,7 +73,10 @@ def summarise(
         ],
         "accounts": chosen.forecast.reconcile().as_dict(),
         "cost_lines": [
-            line.as_dict() | {"currency": terms.currency} for line in chosen.forecast.lines
+            line.as_dict()
+            | {"currency": terms.currency}
+            | {"unit_price": float(line.unit_price), "amount": float(line.amount)}
+            for line in chosen.forecast.lines
         ],
         "findings": [
             finding.as_dict()

@@ -94,7 +94,8 @@ def _reliability(summary: Summary) -> str:
     if off is None:
         return ""
     points = number(off * 100, 1)
-    return f"Read a confidence of 90 % as right in 90 of 100, give or take {points} on average."
+    told = "Read a confidence of 90 % as right in 90 of 100"
+    return f"{told}, give or take {points} points on average."
 
 
 def _tornado(summary: Summary) -> str:
