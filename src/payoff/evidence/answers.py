@@ -96,7 +96,7 @@ def normalised(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     plain = _SIGN.sub(_kept, folded)
     if _NO_SPACES.search(plain):
-        return "".join(plain.split())
+        return unicodedata.normalize("NFKC", "".join(plain.split()))  # an accent may have moved up
     return " ".join(_ARTICLES.sub(" ", plain).split())
 
 
