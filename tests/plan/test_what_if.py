@@ -107,7 +107,7 @@ def test_it_equals_a_fresh_run_under_these_terms(run: Callable[[Terms], Path]) -
     assert after["accounts"]["e_cloud"] == pytest.approx(summary["accounts"]["e_cloud"])
     before = json.loads((old / "summary.json").read_text("utf-8"))
     assert told.before["profit_month"] == before["decision"]["profit_month"]
-    assert told.notes == ()
+    assert (told.notes == ()) == (before["decision"]["plan"] == decision["plan"])
     same = standing(old).as_dict()
     assert same["profit_month"] == pytest.approx(before["decision"]["profit_month"])
 
