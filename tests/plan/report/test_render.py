@@ -340,7 +340,7 @@ def test_one_variant_of_a_picture_shows_and_its_words_stay_on_the_page(
         shown = page.evaluate(
             "[...document.querySelectorAll('svg')].filter(s => s.checkVisibility()).length"
         )
-        assert shown == 8
+        assert shown == 9
         outside = page.evaluate(
             """[...document.querySelectorAll('svg text')].filter(t => t.checkVisibility())
                .map(t => [t.textContent, t.getBoundingClientRect()])
