@@ -22,7 +22,7 @@ from payoff.data.splits import split
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.evidence.latency import Latency, measure_latency
-from payoff.plan import conclusion, options
+from payoff.plan import conclusion, label_study, options
 from payoff.plan.options import tier_logits
 from payoff.plan.plan import Plan
 from payoff.plan.search import search, suited_backbones
@@ -155,8 +155,15 @@ def test_the_artifact_decides_as_what_was_measured(plan: Plan, requests: Dataset
 
 
 def test_a_finished_run_is_repeated_without_training(
-    plan: Plan, requests: Dataset, worth: Payoff, backbones: tuple[str, str], folder: Path
+    plan: Plan,
+    requests: Dataset,
+    worth: Payoff,
+    backbones: tuple[str, str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(label_study, "SHARE", 0.0)  # it trains what the first had no time for
+
     class Listener:
         def __init__(self) -> None:
             self.said: list[str] = []
