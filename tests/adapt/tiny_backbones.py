@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.adapt.repeatable_merges import join, merged_pieces
 
 FILLER = [
     "please",
@@ -92,15 +94,23 @@ def _word(label: int, number: int, chinese: bool) -> str:
 
 
 def write_tokenizer(folder: Path, texts: Sequence[str], *, special: bool = True) -> int:
-    """Train a WordPiece tokenizer into ``folder``; returns the size of its vocabulary."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    """Write a WordPiece tokenizer of these texts; returns the size of its vocabulary."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=marks, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    words = Counter(
+        (word[0], *("##" + letter for letter in word[1:]))
+        for text in texts
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
+    )
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted({p for word in words for p in word})]
+    merges = merged_pieces(words, 400 - len(pieces), inner="##")
+    pieces += dict.fromkeys(join(pair, "##") for pair in merges)
+    model = models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
     if special:
         tokenizer.post_processor = processors.TemplateProcessing(
             single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.adapt.repeatable_merges import join, merged_pieces
 
 MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 QUESTIONS = (
@@ -58,19 +61,18 @@ def tiny_llama(*, vocabulary: int = 60, seed: int = 0, **more: Any) -> Any:
 
 
 def write_byte_tokenizer(folder: Path, texts: Sequence[str], *, marks: Sequence[str]) -> int:
-    """Train a byte-level BPE into ``folder``; returns the size of its vocabulary."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """Write a byte-level BPE of these texts; returns the size of its vocabulary."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words = Counter(tuple(word) for text in texts for word, _ in splitter.pre_tokenize_str(text))
+    pieces = [*marks, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    merges = merged_pieces(words, 400 - len(pieces))
+    pieces += dict.fromkeys(join(pair) for pair in merges)
+    tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, merges))
+    tokenizer.add_special_tokens([AddedToken(mark, special=True) for mark in marks])
+    tokenizer.pre_tokenizer = splitter
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=list(marks),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     return int(tokenizer.get_vocab_size())
