@@ -95,7 +95,14 @@ def _word(label: int, number: int, chinese: bool) -> str:
 
 def write_tokenizer(folder: Path, texts: Sequence[str], *, special: bool = True) -> int:
     """Write a WordPiece tokenizer of these texts; returns the size of its vocabulary."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from tokenizers import (
+        AddedToken,
+        Tokenizer,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+    )
 
     normalizer = normalizers.BertNormalizer(lowercase=True)
     splitter = pre_tokenizers.BertPreTokenizer()
@@ -104,11 +111,13 @@ def write_tokenizer(folder: Path, texts: Sequence[str], *, special: bool = True)
         for text in texts
         for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted({p for word in words for p in word})]
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    pieces = [*marks, *sorted({p for word in words for p in word})]
     merges = merged_pieces(words, 400 - len(pieces), inner="##")
     pieces += dict.fromkeys(join(pair, "##") for pair in merges)
     model = models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
     tokenizer = Tokenizer(model)
+    tokenizer.add_special_tokens([AddedToken(mark, special=True) for mark in marks])
     tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = splitter
     if special:

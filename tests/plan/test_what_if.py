@@ -125,7 +125,7 @@ CHANGES = st.fixed_dictionaries(
         "value.wrong": st.floats(-300, 1),
         "value.nothing": st.floats(-5, 0),
         "person.wage_per_hour": st.floats(0, 200),
-        "person.capacity_per_month": st.integers(0, 20_000),
+        "person.capacity_per_month": st.integers(1, 20_000),
         "labels.price_each": st.floats(0, 50),
         "hosting.latency_limit_ms": st.floats(100, 3000),
         "llm.accuracy": st.floats(0, 1),

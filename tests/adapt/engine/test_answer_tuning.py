@@ -174,10 +174,10 @@ def test_marks_in_a_question_are_read_as_characters(folder: Path) -> None:
 
 
 def test_long_questions_and_answers_are_cut_and_counted(folder: Path) -> None:
-    settings = BRIEF.changed({"max_tokens": 4, "max_new_tokens": 5})
+    settings = BRIEF.changed({"max_tokens": 1, "max_new_tokens": 2})
     tuning = tuning_of(folder, settings)
     around = sum(map(len, tuning._pieces))
-    assert int(tuning.lessons.tokens.lengths.max()) == around + 4 + 5
+    assert int(tuning.lessons.tokens.lengths.max()) == around + 1 + 2
     assert tuning.n_cut == len(QUESTIONS)
     assert tuning_of(folder).n_cut == 0
     assert tuning_of(folder).prompt.max_tokens % 16 == 0

@@ -178,11 +178,13 @@ class FineTuning:
     def largest_batch(self) -> Packed:
         """The most that is computed at once in an epoch."""
         bound = self.schedule.max_tokens
+        lengths = self.trunk.tokens.lengths
         steps = sorted(self._batches(0), key=self._n_tokens)
         within = [rows for rows in steps if self._n_tokens(rows) <= bound]
+        longest = max(steps, key=lambda rows: int(lengths[rows].max()))  # a text is never cut
         parts = [
             piece
-            for rows in (*within[-1:], steps[-1])
+            for rows in (*within[-1:], steps[-1], longest)
             for part in self._parts(rows)
             for piece in cut(part.batch, bound)
         ]

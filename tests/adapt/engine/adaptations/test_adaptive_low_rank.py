@@ -83,12 +83,13 @@ def test_what_the_allocation_remembers_is_needed(tune: Tune, save: Any) -> None:
         assert memory["importance"].keys() == memory["uncertainty"].keys()
         assert len(memory["importance"]) == 12
         if forget:
-            memory["importance"] = {k: torch.ones_like(v) for k, v in memory["importance"].items()}
+            memory["importance"] = {k: -v for k, v in memory["importance"].items()}
         second = tune(AdaptiveLowRank(2, 6), epochs=4.0)
         second.resume(state)
         second.advance(1.0)
         states.append(second.classifier.state_dict())
-    assert not torch.equal(*(state["layers.0.qkv.lora_E.default"] for state in states))
+    kept = [name for name in states[0] if "lora_E" in name]
+    assert not all(torch.equal(states[0][name], states[1][name]) for name in kept)
 
 
 @pytest.mark.parametrize(
