@@ -90,7 +90,7 @@ def test_the_commands_run(project: Path) -> None:
             )
             assert done.returncode == 0, (words, done.stderr)
         ran.append(words[0])
-    verbs = "init inspect run plan plan segment costs tune evaluate serve doctor"
+    verbs = "init inspect run plan plan plan segment costs tune evaluate serve doctor"
     assert " ".join(ran) == verbs
 
 
