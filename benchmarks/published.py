@@ -2,10 +2,13 @@
 
     python benchmarks/published.py
     python benchmarks/published.py --only clinc150 mpnet-base
+    python benchmarks/published.py --judged validation --only fewshot_train_10 --seeds 0 \
+        --recipe contrastive --set tuned=0.8 epochs=2
     python benchmarks/published.py --show
 
 The few-label rows are those of the data sets' own few-shot files; a seed moves the training alone.
-Settings were chosen on validation rows. The activations of a data set and backbone are computed
+Settings are chosen on validation rows: the data set's own, or else 2,000 training rows that are
+then not learnt from. The activations of a data set and backbone are computed
 once, so that seconds are not kept here. Every result is a line in results/published.jsonl as soon
 as it is there, and is not computed again.
 """
@@ -21,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import record
-from data_sets import bench_of, rows
+from data_sets import Rows, bench_of, rows
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "published.jsonl"
 UPPER_HALF, LAST_TWO = {"depth": 6}, {"depth": 10}
+N_VALIDATION = 2000
 
 Row = tuple[str, dict[str, Any]]
 WANTED: dict[tuple[str, str, str], list[Row]] = {
@@ -33,9 +37,22 @@ WANTED: dict[tuple[str, str, str], list[Row]] = {
     ("banking77", "fewshot_train_10", "minilm-l6"): [("named-head", {}), ("contrastive", {})],
     ("clinc150", "fewshot_train_5", "minilm-l6"): [("named-head", {}), ("contrastive", {})],
     ("clinc150", "fewshot_train_10", "minilm-l6"): [("named-head", {}), ("contrastive", {})],
-    ("tweeteval_emotion", "train", "minilm-l6"): [("frozen-head", {}), ("fine-tune", {})],
-    ("banking77", "train", "minilm-l6"): [("frozen-head", {}), ("fine-tune", {}), ("averaged", {})],
-    ("clinc150", "train", "minilm-l6"): [("frozen-head", {}), ("fine-tune", {})],
+    ("tweeteval_emotion", "train", "minilm-l6"): [
+        ("frozen-head", {}),
+        ("fine-tune", {}),
+        ("averaged", {}),
+    ],
+    ("banking77", "train", "minilm-l6"): [
+        ("frozen-head", {}),
+        ("neighbours", {}),
+        ("fine-tune", {}),
+        ("averaged", {}),
+    ],
+    ("clinc150", "train", "minilm-l6"): [
+        ("frozen-head", {}),
+        ("neighbours", {}),
+        ("fine-tune", {}),
+    ],
     ("zh_waimai_10k", "train", "e5-small-multi"): [("frozen-head", {}), ("fine-tune", LAST_TWO)],
     ("banking77", "train", "mpnet-base"): [("frozen-head", {}), ("fine-tune", UPPER_HALF)],
 }
@@ -67,52 +84,81 @@ def score(candidate: Any, bench: Any) -> dict[str, Any]:
     }
 
 
-def run(data: Path, only: list[str], seeds: list[int]) -> None:
+def parts(data: Path, name: str, part: str, judged: str) -> tuple[Rows, Rows]:
+    """Rows to learn from, and rows to judge by."""
+    from sklearn.model_selection import train_test_split
+
+    learnt = rows(data, name, part)
+    if judged == "test":
+        return learnt, rows(data, name, "test")
+    if (data / name / "valid.csv").exists():
+        return learnt, rows(data, name, "valid")
+    texts, labels = rows(data, name, "train")
+    cut = train_test_split(texts, labels, test_size=N_VALIDATION, stratify=labels, random_state=0)
+    if part == "train":
+        return (cut[0], cut[2]), (cut[1], cut[3])
+    taken = set(learnt[0])
+    left = [pair for pair in zip(cut[1], cut[3], strict=True) if pair[0] not in taken]
+    return learnt, ([text for text, _ in left], [label for _, label in left])
+
+
+def run(options: argparse.Namespace) -> None:
     """All that is wanted and not there yet."""
-    done = [
-        ((r["set"], r["part"], r["backbone"], r["recipe"], r["seed"]), r["result"]["settings"])
-        for r in record.latest(RESULTS)
-    ]
+    command = f"python benchmarks/published.py --judged {options.judged}"
+    changed = {name: float(value) for name, value in (pair.split("=") for pair in options.set)}
+    done = [(key_of(line), line["result"]["settings"]) for line in record.latest(RESULTS)]
     for (name, part, backbone), recipes in WANTED.items():
-        if only and not {name, part, backbone} & set(only):
+        if options.only and not {name, part, backbone} & set(options.only):
             continue
+        if options.recipe:
+            recipes = [(options.recipe, changed)]
         with tempfile.TemporaryDirectory() as folder:
-            bench = bench_of(
-                rows(data, name, part),
-                rows(data, name, "test"),
-                backbone=backbone,
-                seed=0,
-                folder=folder,
-            )
+            learnt, judged = parts(options.data, name, part, options.judged)
+            bench = bench_of(learnt, judged, backbone=backbone, seed=0, folder=folder)
             left = []
-            for seed in seeds:
+            for seed in options.seeds:
                 for recipe, settings in recipes:
                     candidate = candidate_of(recipe, settings, bench)
-                    key = (name, part, backbone, recipe, seed)
+                    key = {
+                        "set": name,
+                        "part": part,
+                        "backbone": backbone,
+                        "recipe": recipe,
+                        "seed": seed,
+                        **judged_as(options.judged),
+                    }
                     if (key, dict(candidate.settings)) not in done:
-                        left.append((candidate, seed))
+                        left.append((candidate, key))
             depths = {dict(candidate.settings).get("depth", 0) for candidate, _ in left}
             if left:
                 bench.opened(backbone).trunk.prepare(depths)
-            for candidate, seed in left:
-                result = score(candidate, replace(bench, seed=seed))
-                key_told = {
-                    "set": name,
-                    "part": part,
-                    "backbone": backbone,
-                    "recipe": candidate.recipe,
-                    "seed": seed,
-                }
-                record.append(RESULTS, key_told, result, "python benchmarks/published.py")
-                print(key_told, result, flush=True)
+            for candidate, key in left:
+                result = score(candidate, replace(bench, seed=key["seed"]))
+                record.append(RESULTS, key, result, command)
+                print(key, result, flush=True)
 
 
-def show() -> None:
+def judged_as(judged: str) -> dict[str, str]:
+    """What tells results on validation rows apart; those on test rows have nothing more."""
+    return {"judged": judged} if judged != "test" else {}
+
+
+def key_of(line: dict[str, Any]) -> dict[str, Any]:
+    """What tells a result apart."""
+    names = ("set", "part", "backbone", "recipe", "seed", "judged")
+    return {name: line[name] for name in names if name in line}
+
+
+def show(judged: str) -> None:
     """Means and spreads over seeds."""
     found: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for line in record.latest(RESULTS):
-        found[line["set"], line["part"], line["backbone"], line["recipe"]].append(line["result"])
-    for key, results in found.items():
+    for line in record.lines(RESULTS) if judged == "validation" else record.latest(RESULTS):
+        if line.get("judged", "test") == judged:
+            told = [line["set"], line["part"], line["backbone"], line["recipe"]]
+            if judged == "validation":
+                told += [f"{name}={value:g}" for name, value in line["result"]["settings"].items()]
+            found[tuple(told)].append(line["result"])
+    for key, results in sorted(found.items()):
         parts = []
         for figure in ("accuracy", "macro_f1"):
             values = [100 * result[figure] for result in results]
@@ -127,12 +173,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--only", nargs="*", default=[], help="names of sets, parts or backbones")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--judged", choices=("test", "validation"), default="test")
+    parser.add_argument("--recipe", help="this one alone")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of it")
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     if options.show:
-        show()
+        show(options.judged)
     else:
-        run(options.data, options.only, options.seeds)
+        run(options)
 
 
 if __name__ == "__main__":
