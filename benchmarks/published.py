@@ -1,8 +1,8 @@
 """Quality on the splits that others publish on: test rows, three seeds, settings fixed before.
 
     python benchmarks/published.py
-    python benchmarks/published.py --only clinc150 mpnet-base
-    python benchmarks/published.py --judged validation --only fewshot_train_10 --seeds 0 \
+    python benchmarks/published.py --only banking77 mpnet-base
+    python benchmarks/published.py --judged validation --only clinc150 train --seeds 0 \
         --recipe contrastive --set tuned=0.8 epochs=2
     python benchmarks/published.py --show
 
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> None:
     changed = {name: float(value) for name, value in (pair.split("=") for pair in options.set)}
     done = [(key_of(line), line["result"]["settings"]) for line in record.latest(RESULTS)]
     for (name, part, backbone), recipes in WANTED.items():
-        if options.only and not {name, part, backbone} & set(options.only):
+        if not set(options.only) <= {name, part, backbone}:
             continue
         if options.recipe:
             recipes = [(options.recipe, changed)]
@@ -171,7 +171,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
-    parser.add_argument("--only", nargs="*", default=[], help="names of sets, parts or backbones")
+    parser.add_argument("--only", nargs="*", default=[], help="a set, a part, a backbone: what is of all of them")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--judged", choices=("test", "validation"), default="test")
     parser.add_argument("--recipe", help="this one alone")
