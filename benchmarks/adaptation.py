@@ -2,7 +2,6 @@
 
     python benchmarks/adaptation.py throughput
     OMP_NUM_THREADS=1 python benchmarks/adaptation.py quality --labels 10 --recipes lora fine-tune
-    python benchmarks/adaptation.py ingredients
     python benchmarks/adaptation.py --show
 
 Every result is a line in results/adaptation.jsonl as soon as it is there; what has one for this
@@ -33,16 +32,6 @@ RESULTS = HERE / "results" / "adaptation.jsonl"
 ROUNDS = 3
 N_TEXTS = 1600
 N_UNLABELLED = 2000
-INGREDIENTS: dict[str, dict[str, Any]] = {
-    "all": {},
-    "head not started": {"head_start": False},
-    "first token instead of mean": {"pooling": "cls"},
-    "no label smoothing": {"smoothing": 0.0},
-    "one rate for all": {"head_learning_rate": 2e-4},
-    "half the rate": {"learning_rate": 1e-4},
-    "twice the rate": {"learning_rate": 4e-4},
-    "contrastive term": {"contrast": 0.1},
-}
 
 
 def quality(
@@ -128,49 +117,6 @@ def throughput(data: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
             yield {"method": name, "round": turn}, {"texts_per_s": len(some[0]) / seconds}
 
 
-def ingredient(data: Path, *, change: str, seed: int) -> dict[str, Any]:
-    """The upper half of MiniLM on BANKING77 with one thing changed, on validation rows."""
-    from sklearn.model_selection import train_test_split
-
-    from payoff.adapt.engine.classifier import Classifier, classifier_logits
-    from payoff.adapt.engine.finetuning import FineTuning, Schedule
-    from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
-    from payoff.core.progress import Silent
-
-    options = dict(INGREDIENTS[change])
-    texts, labels = rows(data, "banking77", "train")
-    split = train_test_split(texts, labels, test_size=2000, stratify=labels, random_state=seed)
-    learnt, judged = (split[0], split[2]), (split[1], split[3])
-    with tempfile.TemporaryDirectory() as place:
-        bench = bench_of(learnt, judged, backbone="minilm-l6", seed=seed, folder=place)
-        opened = bench.opened("minilm-l6")
-        head = opened.start_head(bench.train)
-        weight, bias = head.weight, head.bias
-        if not options.pop("head_start", True):
-            weight = np.random.default_rng(seed).normal(0, 0.02, weight.shape).astype(np.float32)
-            bias = np.zeros_like(bias)
-        opened.encoder.pooling = options.pop("pooling", "mean")
-        objective = CrossEntropy(
-            smoothing=options.pop("smoothing", 0.1), contrast=options.pop("contrast", 0.0)
-        )
-        training = FineTuning(
-            Classifier(opened.encoder, 3, weight, bias),
-            opened.trunk,
-            bench.targets,
-            rows=bench.train,
-            schedule=Schedule(depth=3, seed=seed, **options),
-            objective=objective,
-            progress=Silent(),
-        )
-        opened.trunk.prepare((3,))
-        started = time.perf_counter()
-        training.advance(1.0)
-        seconds = time.perf_counter() - started
-        logits = classifier_logits(training.classifier, opened.trunk, bench.validation)
-    right = logits.argmax(1) == bench.targets[bench.validation]
-    return {"accuracy": float(right.mean()), "seconds": seconds}
-
-
 def show() -> None:
     """Medians and means of what is there, the newest commit of each key."""
     found: dict[tuple[Any, ...], dict[Any, dict[str, Any]]] = defaultdict(dict)
@@ -192,7 +138,7 @@ def show() -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("throughput", "quality", "ingredients"))
+    parser.add_argument("part", nargs="?", choices=("throughput", "quality"))
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--sets", nargs="+", default=["banking77"])
     parser.add_argument("--recipes", nargs="+", default=["frozen-head", "fine-tune"])
@@ -213,27 +159,20 @@ def main() -> None:
     for key in _keys(options):
         if record.is_done(RESULTS, key):
             continue
-        if options.part == "ingredients":
-            result = ingredient(options.data, change=key["change"], seed=key["seed"])
-        else:
-            result = quality(
-                options.data,
-                name=key["set"],
-                recipe=key["recipe"],
-                backbone=key["backbone"],
-                each=key["labels"],
-                seed=key["seed"],
-            )
+        result = quality(
+            options.data,
+            name=key["set"],
+            recipe=key["recipe"],
+            backbone=key["backbone"],
+            each=key["labels"],
+            seed=key["seed"],
+        )
         record.append(RESULTS, key, result, command)
         print(key, result, flush=True)
 
 
 def _keys(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for seed in options.seeds:
-        if options.part == "ingredients":
-            for change in INGREDIENTS:
-                yield {"part": "ingredients", "change": change, "seed": seed}
-            continue
         for name in options.sets:
             for each in options.labels:
                 for recipe in options.recipes:

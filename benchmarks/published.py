@@ -16,6 +16,7 @@ as it is there, and is not computed again.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import tempfile
 from collections import defaultdict
@@ -105,7 +106,7 @@ def parts(data: Path, name: str, part: str, judged: str) -> tuple[Rows, Rows]:
 def run(options: argparse.Namespace) -> None:
     """All that is wanted and not there yet."""
     command = f"python benchmarks/published.py --judged {options.judged}"
-    changed = {name: float(value) for name, value in (pair.split("=") for pair in options.set)}
+    changed = {name: json.loads(value) for name, value in (pair.split("=") for pair in options.set)}
     done = [(key_of(line), line["result"]["settings"]) for line in record.latest(RESULTS)]
     for (name, part, backbone), recipes in WANTED.items():
         if not set(options.only) <= {name, part, backbone}:
@@ -171,7 +172,9 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
-    parser.add_argument("--only", nargs="*", default=[], help="a set, a part, a backbone: what is of all of them")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="a set, a part, a backbone: what is of all of them"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--judged", choices=("test", "validation"), default="test")
     parser.add_argument("--recipe", help="this one alone")

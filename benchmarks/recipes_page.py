@@ -273,17 +273,32 @@ def shared_backbone() -> str:
 
 def ingredients() -> str:
     """What each part of the usual fine-tuning adds."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for line in lines("adaptation"):
-        if line["part"] == "ingredients":
-            found[line["change"]].append(100 * line["result"]["accuracy"])
-    rows = [[change, spread(scores), str(len(scores))] for change, scores in found.items()]
-    heads = ["fine-tuning of the upper half, one thing changed", "accuracy, %", "seeds"]
-    told = table(heads, rows)
+    found: dict[str, dict[int, dict[str, float]]] = defaultdict(dict)
+    for line in lines("ingredients"):
+        found[line["change"]][line["seed"]] = line["result"]
+    if "all" not in found:
+        return ""
+    rows = []
+    for change, results in found.items():
+        seeds = [seed for seed in results if seed in found["all"]]
+        behind = [
+            100 * (results[seed]["accuracy"] - found["all"][seed]["accuracy"]) for seed in seeds
+        ]
+        rows.append(
+            [
+                change,
+                spread([100 * result["accuracy"] for result in results.values()]),
+                "–" if change == "all" else spread(behind).replace("-", "−"),
+                f"{statistics.median(result['cpu_s'] for result in results.values()):.0f}",
+                str(len(results)),
+            ]
+        )
+    heads = ["one ingredient away", "accuracy, %", "points more", "processor seconds", "seeds"]
     return (
-        f"**What each ingredient adds.** BANKING77, 2,000 validation rows.\n\n{told}"
-        if rows
-        else ""
+        "**What each ingredient adds.** Fine-tuning of all layers on 4,000 texts of BANKING77, two "
+        "epochs, judged by 2,000 validation rows; differences are those within a seed. A plain loop "
+        "over `transformers`' model; the last row is payoff's engine.\n\n"
+        f"{table(heads, rows)}"
     )
 
 
