@@ -296,7 +296,7 @@ def ingredients() -> str:
     heads = ["one ingredient away", "accuracy, %", "points more", "processor seconds", "seeds"]
     return (
         "**What each ingredient adds.** Fine-tuning of all layers on 4,000 texts of BANKING77, two "
-        "epochs, judged by 2,000 validation rows; differences are those within a seed. A plain loop "
+        "epochs, judged by 2,000 validation rows; differences within a seed. A plain loop "
         "over `transformers`' model; the last row is payoff's engine.\n\n"
         f"{table(heads, rows)}"
     )
