@@ -206,7 +206,7 @@ def test_json_gives_back_the_very_same_policy(values: Array, shift: list[float] 
         {"labels": ["a"], "values": [[1.0, float("nan")]], "prior_shift": None},
         {"labels": ["a"], "values": [[1.0, 2.0]], "prior_shift": [0.0]},
         {"labels": 3, "values": [[1.0, 2.0]], "prior_shift": None},
-        {"labels": ["a"], "values": [[1.0, 2.0]], "prior_shift": None, "format": 3},
+        {"labels": ["a"], "values": [[1.0, 2.0]], "prior_shift": None, "format": 4},
         {"labels": ["a"], "values": [[1.0, 2.0]], "prior_shift": None, "penalties": [[1.0]]},
     ],
 )

@@ -40,6 +40,11 @@ _COLUMNS = ("text", "action", "label", "probability", "worth", "currency")
     help="The second text beside one --text; with FILE: the name of its column.",
 )
 @click.option(
+    "--segment",
+    metavar="NAME",
+    help="Segment of the customer; with FILE: the name of its column.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -53,6 +58,7 @@ def command(
     file: Path | None,
     texts: tuple[str, ...],
     pair: str | None,
+    segment: str | None,
     out: Path | None,
 ) -> None:
     """Decide texts, or every row of FILE, with the artifact ARTIFACT (NAME.payoff).
@@ -64,15 +70,16 @@ def command(
     if file is None:
         rows: Sequence[int] = ()
         given, pairs = list(texts), _one_pair(texts, pair)
+        segments = None if segment is None else [segment] * len(given)
     else:
-        rows, given, pairs = _read(file, texts, pair)
+        rows, given, pairs, segments = _read(file, texts, pair, segment)
     if is_task_model(artifact):
         show_answers(terminal, artifact, given, pairs=pairs, rows=rows, out=out)
         return
     from payoff.economics.desk import load
 
     with load(artifact) as desk:
-        decisions = desk.decide_many(given, pairs=pairs)
+        decisions = desk.decide_many(given, pairs=pairs, segments=segments)
     if out is not None:
         write_text(out, (_lines if out.suffix == ".jsonl" else _table)(decisions, given, rows))
         content = {"out": str(out), "n_decisions": len(decisions)}
@@ -103,9 +110,9 @@ def _one_pair(texts: tuple[str, ...], pair: str | None) -> list[str] | None:
 
 
 def _read(
-    file: Path, texts: tuple[str, ...], pair: str | None
-) -> tuple[Sequence[int], list[str], list[str] | None]:
-    """Row numbers, texts and second texts of a data file."""
+    file: Path, texts: tuple[str, ...], pair: str | None, segment: str | None
+) -> tuple[Sequence[int], list[str], list[str] | None, list[str] | None]:
+    """Row numbers, texts, second texts and segments of a data file."""
     from payoff.data.dataset import Dataset
 
     if len(texts) != 1:
@@ -115,11 +122,12 @@ def _read(
             f"{len(texts)} columns are named",
             expected="the one text column of the file",
         )
-    dataset = Dataset.from_file(file, text=texts[0], pair=pair)
+    dataset = Dataset.from_file(file, text=texts[0], pair=pair, segment=segment)
     if not len(dataset):
         raise DataError("PF106", str(file), "it has no rows", expected="at least one")
     second = None if pair is None else dataset.column("pair")
-    return [int(row) for row in dataset.rows], dataset.column("text"), second
+    segments = None if segment is None else dataset.column("segment")
+    return [int(row) for row in dataset.rows], dataset.column("text"), second, segments
 
 
 def _records(

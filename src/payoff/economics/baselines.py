@@ -22,6 +22,7 @@ from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
 from payoff.economics.prices.llm import price_llm_call
 from payoff.economics.uncertain_money import UncertainMoney
+from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
 
 if TYPE_CHECKING:
@@ -81,13 +82,16 @@ def do_nothing(payoff: Payoff, worlds: Worlds) -> Baseline:
     return _told(Case("do nothing", outcome, nobody), payoff, worlds)
 
 
-def people_only(payoff: Payoff, labels: Sequence[str], worlds: Worlds) -> Baseline:
+def people_only(
+    payoff: Payoff, labels: Sequence[str], worlds: Worlds, segments: Segments | None = None
+) -> Baseline:
     """Every request goes to a person, up to their capacity.
 
     Args:
         payoff: Worth of handing over; its person, if any, is paid.
         labels: The ``k`` labels.
         worlds: The worlds, whose test rows are handed over.
+        segments: Segment of each of those rows; None where none is known.
 
     Example:
         >>> from payoff.economics.traffic import Traffic
@@ -97,7 +101,7 @@ def people_only(payoff: Payoff, labels: Sequence[str], worlds: Worlds) -> Baseli
         Money(-400.00 USD)
     """
     everything = np.full(worlds.n_rows, len(labels), dtype=np.int64)
-    outcome = Outcome.of_actions(payoff, labels, worlds.truth, everything)
+    outcome = Outcome.of_actions(payoff, labels, worlds.truth, everything, segments)
     return _told(Case("people only", outcome, PlanCosts(person=payoff.person)), payoff, worlds)
 
 
@@ -108,6 +112,7 @@ def llm_api(
     *,
     hosting: Hosting,
     accuracy: float | None,
+    segments: Segments | None = None,
 ) -> Baseline:
     """An LLM answers every request, right as often as the founder states.
 
@@ -118,6 +123,7 @@ def llm_api(
         hosting: What the API costs, from `llm_hosting`.
         accuracy: Stated share of right answers; its errors fall on all other labels alike. None
             gives a plan with its cost only: payoff does not guess how good an API is.
+        segments: Segment of each test row; None where none is known.
 
     Raises:
         EconomicsError: PF614 where the accuracy is not between 0 and 1.
@@ -134,7 +140,7 @@ def llm_api(
     costs = PlanCosts(hosting=hosting)
     if accuracy is None:
         return Baseline(hosting.name, None, costs, reason="its quality was not stated")
-    outcome = Outcome.of_accuracy(payoff, labels, worlds.truth, accuracy)
+    outcome = Outcome.of_accuracy(payoff, labels, worlds.truth, accuracy, segments)
     return _told(Case(hosting.name, outcome, costs), payoff, worlds)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 _ROUNDING = 1 + 1e-12
 
@@ -32,7 +33,10 @@ class WithinCapacity:
 
 
 def within_capacity(
-    policy: Policy, probabilities: NDArray[np.floating[Any]], at_most: float
+    policy: Policy,
+    probabilities: NDArray[np.floating[Any]],
+    at_most: float,
+    segments: Segments | None = None,
 ) -> WithinCapacity:
     """Hand over the requests for which a person is worth most, up to a share of all.
 
@@ -48,6 +52,7 @@ def within_capacity(
         policy: The policy without a limit.
         probabilities: Calibrated, of requests as they come, shape ``(n, k)``.
         at_most: Share of the requests that people can take, from 0; 1 and more is no limit.
+        segments: Segment of each request, shape ``(n,)``; None where none is known.
 
     Raises:
         EconomicsError: PF641 where the share is negative or no number, or there is no request;
@@ -68,17 +73,19 @@ def within_capacity(
             expected="0 or more, and at least one request",
         )
     weights = _weights(policy, probabilities)
-    before = _handed(policy, probabilities, weights)
+    before = _handed(policy, probabilities, weights, segments)
     if before <= at_most * _ROUNDING:
         return WithinCapacity(policy, 0.0, before, before)
-    gains = _gains(policy, probabilities)
+    scores = policy.scores(probabilities, segments)
+    gains = scores[:, -1] - scores[:, :-1].max(axis=1)  # of handing over, shadow prices counted
     order = np.argsort(-gains, kind="stable")
     taken = np.cumsum(weights[order]) <= at_most * _ROUNDING
     price = max(0.0, float(gains[order[np.argmin(taken)]]))
     penalties = np.zeros_like(policy.values)
     penalties[:, -1] = price
     priced = policy.penalised(penalties)
-    return WithinCapacity(priced, price, _handed(priced, probabilities, weights), before)
+    handed = _handed(priced, probabilities, weights, segments)
+    return WithinCapacity(priced, price, handed, before)
 
 
 def _weights(policy: Policy, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -91,14 +98,10 @@ def _weights(policy: Policy, probabilities: NDArray[np.floating[Any]]) -> NDArra
 
 
 def _handed(
-    policy: Policy, probabilities: NDArray[np.floating[Any]], weights: NDArray[np.float64]
+    policy: Policy,
+    probabilities: NDArray[np.floating[Any]],
+    weights: NDArray[np.float64],
+    segments: Segments | None,
 ) -> float:
-    return float(weights[policy.decide(probabilities).actions == len(policy.labels)].sum())
-
-
-def _gains(policy: Policy, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """By how much handing over beats the best label, shadow prices counted, ``(n,)``."""
-    table = policy.values if policy.penalties is None else policy.values - policy.penalties
-    scores = policy.shifted(probabilities) @ table
-    gains: NDArray[np.float64] = scores[:, -1] - scores[:, :-1].max(axis=1)
-    return gains
+    actions = policy.decide(probabilities, segments).actions
+    return float(weights[actions == len(policy.labels)].sum())

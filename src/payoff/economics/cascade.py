@@ -12,6 +12,7 @@ from payoff.economics.cascade_outcome import CascadeOutcome
 from payoff.economics.cascade_policy import CascadePolicy
 from payoff.economics.cascade_problem import CascadeProblem
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,7 @@ class Cascade:
         *,
         price_factor: float = 1.0,
         row_weights: Array | None = None,
+        segments: Segments | None = None,
         seed: int = 0,
     ) -> Cascade:
         """Learn when each tier should go on, from the last one backwards.
@@ -81,6 +83,7 @@ class Cascade:
             price_factor: How many times dearer than they are to take models to be when learning
                 when to go on: above 1 it asks less. Costs are told as they are.
             row_weights: Weight of each request, ``(n,)``; None where all weigh the same.
+            segments: Segment of each request, ``(n,)``; None where none is known.
             seed: Decides who is in which fold.
 
         Raises:
@@ -97,7 +100,7 @@ class Cascade:
             >>> cascade.judged.shares(2), round(cascade.judged.value, 4)
             ((0.5, 0.5), 2.95)
         """
-        problem = CascadeProblem.of(tiers, policy, truth, row_weights)
+        problem = CascadeProblem.of(tiers, policy, truth, row_weights, segments)
         problem = problem.choose(range(len(tiers)), price_factor)
         everyone = np.arange(len(truth))
         judged = CascadeOutcome.of(
@@ -105,5 +108,6 @@ class Cascade:
             problem.cross_fitted(everyone, seed),
             truth,
             row_weights=problem.row_weights,
+            segments=segments,
         )
         return cls(problem.solved(everyone, seed), judged, judged, price_factor)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from payoff.economics.cascade import Cascade, CascadeTier
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 _STEPS = 9
 
@@ -48,6 +49,7 @@ def cascade_frontier(
     truth: NDArray[np.int64],
     *,
     row_weights: NDArray[np.float64] | None = None,
+    segments: Segments | None = None,
     seed: int = 0,
 ) -> tuple[CascadePoint, ...]:
     """Every tier alone, and the chosen tiers at all of `price_factors`.
@@ -61,6 +63,7 @@ def cascade_frontier(
         policy: What is worth what.
         truth: Classes, ``(n,)``.
         row_weights: As it was chosen with.
+        segments: As it was chosen with.
         seed: As it was chosen with.
 
     Returns:
@@ -80,7 +83,7 @@ def cascade_frontier(
     """
     known = {tier.name: tier for tier in tiers}
     used = [known[name] for name in chosen.policy.tiers]
-    shared: dict[str, Any] = {"row_weights": row_weights, "seed": seed}
+    shared: dict[str, Any] = {"row_weights": row_weights, "segments": segments, "seed": seed}
     points = [_point(chosen, chosen=True)]
     alone = [tier for tier in tiers if [tier] != used]
     points += [_point(Cascade.fit([tier], policy, truth, **shared)) for tier in alone]
@@ -111,7 +114,7 @@ def price_factors(tiers: Sequence[CascadeTier], policy: Policy) -> list[float]:
         [1.0]
     """
     dearest = max((tier.cost for tier in tiers[1:]), default=0.0)
-    most = float(np.ptp(policy.values)) / dearest if dearest > 0 else 1.0
+    most = policy.tables.spread / dearest if dearest > 0 else 1.0
     return np.geomspace(1.0, most, _STEPS + 1).tolist() if most > 1.0 else [1.0]
 
 

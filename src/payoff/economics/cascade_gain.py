@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
 
@@ -51,8 +52,13 @@ class Knowledge:
     predicted: NDArray[np.int64]
 
     @classmethod
-    def of(cls, policy: Policy, probabilities: NDArray[np.floating[Any]]) -> Knowledge:
-        """From calibrated probabilities, ``(n, k)``.
+    def of(
+        cls,
+        policy: Policy,
+        probabilities: NDArray[np.floating[Any]],
+        segments: Segments | None = None,
+    ) -> Knowledge:
+        """From calibrated probabilities, ``(n, k)``, and the segment of each request, ``(n,)``.
 
         The policy's penalties play no part: who answers a request does not depend on them, so
         that floors can be held on what a cascade has answered.
@@ -61,10 +67,10 @@ class Knowledge:
             EconomicsError: PF611 where they are no probabilities of the policy's labels.
         """
         p = policy.shifted(probabilities)
-        values = (p @ policy.values).max(axis=1)
+        values = policy.tables.expected(p, segments).max(axis=1)
         top = np.partition(p, -2, axis=1)[:, -2:]
-        scale = np.abs(policy.values).max(initial=0.0) or 1.0
-        regret = (p @ policy.values.max(axis=1) - values) / scale
+        scale = policy.tables.largest or 1.0
+        regret = (policy.tables.best(p, segments) - values) / scale
         regret = (
             np.round(regret, _REGRET_PLACES) * scale
         )  # what is alike is not told apart by noise

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.economics.cascade_policy import Answered
-from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
 
@@ -50,14 +50,15 @@ class CascadeOutcome:
         truth: NDArray[np.int64],
         *,
         row_weights: Array | None = None,
+        segments: Segments | None = None,
     ) -> CascadeOutcome:
         """What the answers turn out to be worth.
 
         Raises:
             EconomicsError: PF614 where the truth does not fit.
         """
-        actions = policy.decide(answered.probabilities).actions
-        worths = realised(policy.values, truth, actions)
+        actions = policy.decide(answered.probabilities, segments).actions
+        worths = policy.realised(truth, actions, segments)
         weights = np.ones(len(worths)) if row_weights is None else row_weights
         said = answered.probabilities
         return cls(said, answered.tiers, actions, worths, answered.costs, weights)

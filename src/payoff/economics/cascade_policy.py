@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from payoff.core.errors import EconomicsError
 from payoff.economics.cascade_gain import Gain, Knowledge
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
 Ask = Callable[[int, NDArray[np.int64]], Array]
@@ -79,13 +80,16 @@ class CascadePolicy:
                     "PF604", f"cost of the tier '{name}'", f"it is {cost}", expected="0 or more"
                 )
 
-    def answer(self, policy: Policy, n: int, ask: Ask) -> Answered:
+    def answer(
+        self, policy: Policy, n: int, ask: Ask, segments: Segments | None = None
+    ) -> Answered:
         """Ask tiers until each request is answered.
 
         Args:
             policy: What is worth what.
             n: How many requests there are.
             ask: Calibrated probabilities, ``(n_rows, k)``, of some tier for some of the requests.
+            segments: Segment of each, ``(n,)``; None where none is known.
 
         Raises:
             EconomicsError: PF611 where a tier's answer is no probabilities of the policy's labels.
@@ -101,7 +105,8 @@ class CascadePolicy:
             probabilities[rows], tiers[rows] = said, tier
             costs[rows] += cost
             if tier < len(self.gains):
-                rows = rows[self.gains[tier].of(Knowledge.of(policy, said)) > 0]
+                own = None if segments is None else segments[rows]
+                rows = rows[self.gains[tier].of(Knowledge.of(policy, said, own)) > 0]
         return Answered(probabilities, tiers, costs)
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from payoff.core.errors import EconomicsError
 from payoff.economics.cascade_gain import FORMS, Gain, Knowledge, fit_gain
 from payoff.economics.cascade_policy import Answered, CascadePolicy
-from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 if TYPE_CHECKING:
     from payoff.economics.cascade import CascadeTier
@@ -68,21 +68,27 @@ class TierRows:
     believed: Array
 
     @classmethod
-    def of(cls, tier: CascadeTier, policy: Policy, truth: NDArray[np.int64]) -> TierRows:
+    def of(
+        cls,
+        tier: CascadeTier,
+        policy: Policy,
+        truth: NDArray[np.int64],
+        segments: Segments | None = None,
+    ) -> TierRows:
         """Let a tier decide on them.
 
         Raises:
             EconomicsError: PF611 where its probabilities, PF614 where the truth does not fit.
         """
-        actions = policy.decide(tier.probabilities).actions.astype(np.int64)
+        actions = policy.decide(tier.probabilities, segments).actions.astype(np.int64)
         return cls(
             tier.name,
             float(tier.cost),
             tier.probabilities,
-            Knowledge.of(policy, tier.probabilities),
+            Knowledge.of(policy, tier.probabilities, segments),
             actions,
-            realised(policy.values, truth, actions),
-            policy.shifted(tier.probabilities) @ policy.values,
+            policy.realised(truth, actions, segments),
+            policy.expected_values(tier.probabilities, segments),
         )
 
 
@@ -110,8 +116,9 @@ class CascadeProblem:
         policy: Policy,
         truth: NDArray[np.int64],
         row_weights: Array | None = None,
+        segments: Segments | None = None,
     ) -> CascadeProblem:
-        """The problem of some tiers.
+        """The problem of some tiers; segments as in `Cascade.fit`.
 
         Raises:
             EconomicsError: PF614 where there is no tier, there are too few requests, or truth or
@@ -136,7 +143,7 @@ class CascadeProblem:
                 f"{len(tiers)} tiers, {n} requests, weights of the shape {weights.shape}",
                 expected=f"a tier, {FOLDS} requests, and a weight above 0 for each",
             )
-        rows = tuple(TierRows.of(tier, policy, truth) for tier in tiers)
+        rows = tuple(TierRows.of(tier, policy, truth, segments) for tier in tiers)
         return cls(policy, rows, weights / weights.mean())
 
     def choose(self, places: Sequence[int], price_factor: float = 1.0) -> CascadeProblem:

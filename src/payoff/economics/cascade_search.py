@@ -15,6 +15,7 @@ from payoff.economics.cascade_outcome import CascadeOutcome
 from payoff.economics.cascade_policy import Answered, CascadePolicy
 from payoff.economics.cascade_problem import CascadeProblem, Rows, outside
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
 Choice = tuple[int, ...]
@@ -33,6 +34,7 @@ def best_cascade(
     *,
     at_least: int = 1,
     row_weights: Array | None = None,
+    segments: Segments | None = None,
     seed: int = 0,
 ) -> Cascade:
     """The cascade of the highest cross-fitted value, valued as if it had not been chosen.
@@ -58,6 +60,7 @@ def best_cascade(
         truth: Classes, ``(n,)``.
         at_least: Tiers that the cascade must have.
         row_weights: Weight of each request, ``(n,)``; None where all weigh the same.
+        segments: Segment of each request, ``(n,)``; None where none is known.
         seed: Decides who is in which fold.
 
     Raises:
@@ -78,7 +81,7 @@ def best_cascade(
             "PF614", "cascade", f"{len(tiers)} tiers", expected=f"{max(1, at_least)} or more"
         )
     ordered = sorted(tiers, key=lambda tier: tier.cost)
-    problem = CascadeProblem.of(ordered, policy, truth, row_weights)
+    problem = CascadeProblem.of(ordered, policy, truth, row_weights, segments)
     everyone = np.arange(len(truth))
 
     def answered(others: Rows, inside: Rows, own: int) -> Answered:
@@ -88,7 +91,7 @@ def best_cascade(
 
     found = _found(problem, everyone, at_least, seed)
     judged, valued = (
-        CascadeOutcome.of(policy, done, truth, row_weights=problem.row_weights)
+        CascadeOutcome.of(policy, done, truth, row_weights=problem.row_weights, segments=segments)
         for done in (
             found.problem.cross_fitted(everyone, seed),
             outside(everyone, seed, answered),
@@ -108,7 +111,7 @@ class _Found:
 
 def _found(problem: CascadeProblem, rows: Rows, at_least: int, seed: int) -> _Found:
     """The tiers, and how much dearer than they are they are to be taken to be."""
-    tie = _TIE * float(np.abs(problem.policy.values).max(initial=0.0))
+    tie = _TIE * problem.policy.tables.largest
     values: dict[Choice, float] = {}
 
     def value(choice: Choice) -> float:
@@ -124,7 +127,7 @@ def _found(problem: CascadeProblem, rows: Rows, at_least: int, seed: int) -> _Fo
             break
         best = better
     used, highest, factor = problem.choose(best), value(best), 1.0
-    spread = float(np.ptp(problem.policy.values))
+    spread = problem.policy.tables.spread
     dearest = max((tier.cost for tier in used.tiers[1:]), default=0.0)
     for margin in _MARGINS if dearest > 0 else ():
         dearer = max(1.0, margin * spread / dearest)

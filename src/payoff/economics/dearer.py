@@ -37,6 +37,10 @@ def dearer_mistakes(payoff: Payoff, factor: float) -> Payoff:
             for truth, action, value in payoff.pairs
         ),
         matrix_values=_changed(payoff, factor, handoff=False),
+        segments={
+            name: value.changed(wrong=lambda amount: _more(amount, factor))
+            for name, value in payoff.segments.items()
+        },
     )
 
 
@@ -75,6 +79,10 @@ def dearer_people(payoff: Payoff, factor: float) -> Payoff:
             for truth, action, value in payoff.pairs
         ),
         matrix_values=_changed(payoff, factor, handoff=True),
+        segments={
+            name: value.changed(handoff=lambda amount: _more(amount, factor))
+            for name, value in payoff.segments.items()
+        },
     )
 
 

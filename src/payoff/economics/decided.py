@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,6 +42,7 @@ class Decided:
         probabilities: NDArray[np.floating[Any]],
         truth: NDArray[np.integer[Any]],
         asked: NDArray[np.float64] | None = None,
+        segments: Segments | None = None,
     ) -> Decided:
         """Let a policy decide and look at the truth.
 
@@ -50,12 +51,13 @@ class Decided:
             probabilities: Calibrated, ``(n, k)``.
             truth: Classes of the rows, ``(n,)``.
             asked: What asking models about each row cost, ``(n,)``.
+            segments: Segment of each row, ``(n,)``; None where none is known.
 
         Raises:
             EconomicsError: PF611 or PF614 where probabilities or truth do not fit.
         """
-        actions = policy.decide(probabilities).actions
-        values = realised(policy.values, truth, actions)
+        actions = policy.decide(probabilities, segments).actions
+        values = policy.realised(truth, actions, segments)
         if asked is not None:
             values = values - asked
         return cls(values, actions == truth, actions == len(policy.labels), asked)

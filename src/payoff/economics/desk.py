@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.texts import check_request, check_texts
-from payoff.core.errors import ArtifactError
+from payoff.core.errors import ArtifactError, DataError
 from payoff.core.money import Money
 from payoff.core.pair import joined_pairs
 from payoff.economics.actions import HANDOFF
 from payoff.economics.cascade_policy import Answered, CascadePolicy
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments, segment_names
 
 POLICY = "policy.json"
 CASCADE = "cascade"
@@ -45,6 +46,8 @@ class Decision:
         alternatives: The three most probable labels with their probabilities, ``label`` first.
         tier: Name of the model that answered; empty where one model answers all requests.
         cost: What asking models about the request cost; None where one answers all.
+        segment: Segment of the customers whose own values counted; empty where those of requests
+            in general did.
     """
 
     action: str
@@ -54,6 +57,7 @@ class Decision:
     alternatives: tuple[tuple[str, float], ...] = ()
     tier: str = ""
     cost: Money | None = None
+    segment: str = ""
 
     @property
     def automated(self) -> bool:
@@ -61,11 +65,13 @@ class Decision:
         return self.action != HANDOFF
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, money as a number with its currency; tier and cost where there are any."""
+        """Plain values, money as a number; tier, cost and segment where there are any."""
         asked: dict[str, Any] = {}
         if self.cost is not None:
             cost = {"amount": float(self.cost), "currency": self.cost.currency}
             asked = {"tier": self.tier, "cost": cost}
+        if self.segment:
+            asked["segment"] = self.segment
         return asked | {
             "action": self.action,
             "label": self.label,
@@ -154,8 +160,12 @@ class Desk:
         """
         return self.answered(texts).probabilities
 
-    def answered(self, texts: Sequence[str]) -> Answered:
+    def answered(self, texts: Sequence[str], segments: Segments | None = None) -> Answered:
         """Which model answers each text, what it says, and what asking cost.
+
+        Args:
+            texts: The texts.
+            segments: Segment of the customer of each, ``(n_texts,)``; None where none is known.
 
         Raises:
             DataError: PF105 where a text is unusable.
@@ -169,19 +179,21 @@ class Desk:
             return self.artifact.probabilities([texts[row] for row in rows], tier=tier)
 
         check_texts(texts)
-        return self.cascade.answer(self.policy, len(texts), ask)
+        return self.cascade.answer(self.policy, len(texts), ask, segments)
 
     @property
     def reads_pairs(self) -> bool:
         """Whether its models were trained on pairs of texts."""
         return all(tier.settings.get("separator") for tier in self.artifact.tiers)
 
-    def decide(self, text: str, *, pair: str | None = None) -> Decision:
+    def decide(self, text: str, *, pair: str | None = None, segment: str | None = None) -> Decision:
         """The action of highest expected worth for one text, or for a pair of texts.
 
         Args:
             text: The text; the first one of a pair.
             pair: The second one, for models that were trained on pairs.
+            segment: Segment of the customer. Where its requests have no worth of their own, it is
+                decided by that of requests in general, and the decision names no segment.
 
         Raises:
             DataError: PF105 where the text is empty, holds NUL or is longer than 1 MB; where
@@ -190,27 +202,39 @@ class Desk:
         if pair is not None:
             text = self._joined([text], [pair])[0]
         check_request(text)
-        return self._decisions([text])[0]
+        return self._decisions([text], [segment])[0]
 
     def decide_many(
-        self, texts: Sequence[str], *, pairs: Sequence[str] | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        pairs: Sequence[str] | None = None,
+        segments: Sequence[str | None] | None = None,
     ) -> list[Decision]:
         """`decide` for ``(n_texts,)``, in the same order, much faster than one by one.
 
         Args:
             texts: The texts; the first ones of pairs.
             pairs: The second ones, as many.
+            segments: Segments of the customers, as many; None for those that are not known.
 
         Raises:
             DataError: PF105 for the first text that is unusable, counted from 1; PF112 where
-                there are more texts than second ones, or fewer.
+                there are more texts than second ones or segments, or fewer.
         """
         check_texts(texts)
         if pairs is not None:
             texts = self._joined(texts, pairs)
         for number, text in enumerate(texts, 1):
             check_request(text, f"text {number}")
-        return self._decisions(texts)
+        if segments is not None and len(segments) != len(texts):
+            raise DataError(
+                "PF112",
+                self.name,
+                f"{len(segments)} segments for {len(texts)} texts",
+                expected="one segment a text, or none at all",
+            )
+        return self._decisions(texts, segments)
 
     def _joined(self, texts: Sequence[str], pairs: Sequence[str]) -> list[str]:
         """Each text with its second one."""
@@ -218,13 +242,17 @@ class Desk:
         check_texts(pairs)
         return joined_pairs(texts, pairs, self.name, reads_pairs=self.reads_pairs)
 
-    def _decisions(self, texts: Sequence[str]) -> list[Decision]:
+    def _decisions(
+        self, texts: Sequence[str], segments: Sequence[str | None] | None
+    ) -> list[Decision]:
         if not texts:
             return []
-        answered = self.answered(texts)
+        own = self.policy.segment_values
+        names = segment_names([one if one in own else "" for one in segments or [""] * len(texts)])
+        answered = self.answered(texts, names)
         asked = self._asked(answered)
         shifted = self.policy.shifted(answered.probabilities)
-        done = self.policy.decide(answered.probabilities)
+        done = self.policy.decide(answered.probabilities, names)
         top = np.argsort(-shifted, axis=1, kind="stable")[:, :_N_ALTERNATIVES]
         return [
             Decision(
@@ -235,9 +263,10 @@ class Desk:
                 alternatives=tuple((self.labels[j], float(row[j])) for j in best),
                 tier=tier,
                 cost=cost,
+                segment=str(name),
             )
-            for action, value, row, best, (tier, cost) in zip(
-                done.names(self.labels), done.values, shifted, top, asked, strict=True
+            for action, value, row, best, (tier, cost), name in zip(
+                done.names(self.labels), done.values, shifted, top, asked, names, strict=True
             )
         ]
 

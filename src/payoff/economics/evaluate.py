@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import DataError
 from payoff.economics.desk import Desk
-from payoff.economics.outcome import realised
+from payoff.economics.value_tables import segment_names
 from payoff.evidence.calibration import classwise_ece, ece
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.quality import Quality, measure_quality
@@ -99,7 +99,8 @@ def evaluate(
 
     Args:
         desk: What decides.
-        dataset: Rows with a label column, which the desk was not trained on.
+        dataset: Rows with a label column, which the desk was not trained on. Where it names a
+            column of segments, each row is worth what it is to its segment.
         repeat: Resamples of the rows for the intervals (percentile bootstrap, Efron 1979).
         seed: Of the resampling.
         seconds: For measuring latency, twice; 0 leaves it out.
@@ -116,14 +117,17 @@ def evaluate(
         raise DataError("PF106", "repeat", f"it is {repeat}", expected="1 resample or more")
     truth = dataset.codes(desk.labels)
     texts = dataset.texts
-    answered = desk.answered(texts)
+    segments = None
+    if dataset.segment is not None:
+        segments = segment_names(dataset.column("segment"))
+    answered = desk.answered(texts, segments)
     probabilities = answered.probabilities
     quality = measure_quality(probabilities, truth)
-    actions = desk.policy.decide(probabilities).actions
+    actions = desk.policy.decide(probabilities, segments).actions
     automated = actions < len(desk.labels)
-    earned = realised(desk.policy.values, truth, actions) - answered.costs
-    argmax = desk.policy.argmax(probabilities).actions
-    plain = realised(desk.policy.values, truth, argmax) - answered.costs
+    earned = desk.policy.realised(truth, actions, segments) - answered.costs
+    argmax = desk.policy.argmax(probabilities, segments).actions
+    plain = desk.policy.realised(truth, argmax, segments) - answered.costs
     interval, gain = _intervals(np.stack([earned, earned - plain]), repeat, seed)
     return Evaluation(
         quality=quality,

@@ -13,8 +13,8 @@ from payoff.core.errors import EconomicsError
 from payoff.core.findings import Finding, Status
 from payoff.economics.binomial import binomial_tail, rows_needed, upper_bound
 from payoff.economics.floor import Floor
-from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 
 STEPS = (*np.geomspace(1e5, 1e-3, 65).tolist(), 0.0)
 """Penalties on an error, safest first, in spreads of the payoff: fixed before any row is seen."""
@@ -70,6 +70,7 @@ def hold_floors(
     probabilities: NDArray[np.floating[Any]],
     truth: NDArray[np.int64],
     *,
+    segments: Segments | None = None,
     seed: int = 0,
 ) -> HeldFloors:
     """Hand over as much more as it takes to be sure of the floors.
@@ -95,6 +96,7 @@ def hold_floors(
         probabilities: Calibrated, of rows that neither trained the model nor fitted the
             calibration, shape ``(n, k)``.
         truth: Indices of their labels, ``(n,)``.
+        segments: Their segments, ``(n,)``; None where none is known.
         seed: Decides which rows are kept for another mix.
 
     Raises:
@@ -111,7 +113,7 @@ def hold_floors(
         (8, 0, 0.019)
     """
     labels = policy.labels
-    actions = _actions(policy, floors, probabilities)
+    actions = _actions(policy, floors, probabilities, segments)
     safe = np.ones(len(STEPS), dtype=np.bool_)
     for floor in floors:
         rows = _rows(policy, floor, truth, seed)
@@ -130,7 +132,7 @@ def hold_floors(
     chosen = int(np.flatnonzero(safe)[-1])
     compared = actions[[chosen, -1]]
     weights = _weights(policy, truth)
-    value, value_before = (realised(policy.values, truth, one) @ weights for one in compared)
+    value, value_before = (policy.realised(truth, one, segments) @ weights for one in compared)
     handed, handed_before = (compared == len(labels)) @ weights
     return HeldFloors(
         floor_policy(policy, floors, STEPS[chosen]),
@@ -149,6 +151,7 @@ def confirm_floors(
     probabilities: NDArray[np.floating[Any]],
     truth: NDArray[np.int64],
     *,
+    segments: Segments | None = None,
     seed: int = 0,
 ) -> tuple[Finding, ...]:
     """Whether rows that took no part in anything prove the floors of a finished policy.
@@ -163,6 +166,7 @@ def confirm_floors(
         floors: What was promised.
         probabilities: Calibrated, of such rows, ``(n, k)``.
         truth: Indices of their labels, ``(n,)``.
+        segments: Their segments, ``(n,)``; None where none is known.
         seed: Decides which rows are kept for another mix.
 
     Raises:
@@ -177,7 +181,7 @@ def confirm_floors(
         ('passed', 'at most 5% of a answered as something else, with 95% confidence: 0 of 100 \
 test rows, so that at most 2.95%')
     """
-    actions = policy.decide(probabilities).actions
+    actions = policy.decide(probabilities, segments).actions
     found = []
     for floor in floors:
         rows = _rows(policy, floor, truth, seed)
@@ -232,12 +236,14 @@ def _unit(policy: Policy, floors: Sequence[Floor]) -> NDArray[np.float64]:
 
 
 def _actions(
-    policy: Policy, floors: Sequence[Floor], probabilities: NDArray[np.floating[Any]]
+    policy: Policy,
+    floors: Sequence[Floor],
+    probabilities: NDArray[np.floating[Any]],
+    segments: Segments | None,
 ) -> NDArray[np.int64]:
     """What `floor_policy` of every step does, ``(n_steps, n)``: scores are linear in the step."""
-    shifted = policy.shifted(probabilities)
-    table = policy.values if policy.penalties is None else policy.values - policy.penalties
-    scores, penalties = shifted @ table, shifted @ _unit(policy, floors)
+    scores = policy.scores(probabilities, segments)
+    penalties = policy.shifted(probabilities) @ _unit(policy, floors)
     return np.stack([policy.best(scores - step * penalties) for step in STEPS]).astype(np.int64)
 
 
@@ -318,7 +324,7 @@ def _counts(
 
 def _spread(policy: Policy) -> float:
     """Largest difference between two amounts of the payoff; 1 where all are the same."""
-    return float(np.ptp(policy.values)) or 1.0
+    return policy.tables.spread or 1.0
 
 
 def _weights(policy: Policy, truth: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
 from payoff.economics.payoff import Payoff
+from payoff.economics.value_tables import Segments, ValueTables, check_indices
 
 
 def realised(
@@ -36,24 +37,7 @@ def realised(
         ...          np.array([0, 0, 2]))
         array([ 3., -7., -4.])
     """
-    k = len(values)
-    _check_indices("truth", truth, k)
-    _check_indices("actions", actions, k + 1)
-    if truth.shape != actions.shape:
-        raise EconomicsError("PF614", "actions", f"{len(actions)} actions for {len(truth)} truths")
-    worth: NDArray[np.float64] = values[truth, actions]
-    return worth
-
-
-def _check_indices(name: str, indices: NDArray[np.integer[Any]], below: int) -> None:
-    whole = np.issubdtype(indices.dtype, np.integer)
-    if indices.ndim != 1 or not whole or ((indices < 0) | (indices >= below)).any():
-        raise EconomicsError(
-            "PF614",
-            name,
-            f"shape {indices.shape}, type {indices.dtype}, or an index is out of range",
-            expected=f"whole numbers from 0 to {below - 1}, one per request",
-        )
+    return ValueTables(values).realised(truth, actions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +67,21 @@ class Outcome:
         labels: Sequence[str],
         truth: NDArray[np.integer[Any]],
         actions: NDArray[np.integer[Any]],
+        segments: Segments | None = None,
     ) -> Outcome:
-        """The outcome of actions taken on requests with known truth."""
-        gross = realised(payoff.gross_matrix(labels), truth, actions)
+        """The outcome of actions taken on requests with known truth.
+
+        Args:
+            payoff: Worth of every action.
+            labels: The ``k`` labels.
+            truth: Indices of the true labels, shape ``(n,)``.
+            actions: Indices of the actions, shape ``(n,)``; ``k`` is handing over.
+            segments: Segment of each request, shape ``(n,)``; None where none is known.
+
+        Raises:
+            EconomicsError: PF614 where shapes differ or an index is out of range.
+        """
+        gross = payoff.gross_tables(labels).realised(truth, actions, segments)
         return cls(gross, actions == len(labels), np.where(actions == truth, gross, 0.0))
 
     @classmethod
@@ -95,10 +91,12 @@ class Outcome:
         labels: Sequence[str],
         truth: NDArray[np.integer[Any]],
         accuracy: float,
+        segments: Segments | None = None,
     ) -> Outcome:
         """The expected outcome of something that never hands over and is right this often.
 
-        Its errors fall on all other labels alike, whatever the true label.
+        Its errors fall on all other labels alike, whatever the true label; it is right as often in
+        every segment.
 
         Raises:
             EconomicsError: PF614 where the accuracy is not between 0 and 1.
@@ -106,10 +104,12 @@ class Outcome:
         if not 0.0 <= accuracy <= 1.0:
             raise EconomicsError("PF614", "accuracy", f"it is {accuracy}", expected="0 to 1")
         k = len(labels)
-        _check_indices("truth", truth, k)
-        acting = payoff.gross_matrix(labels)[:, :k]
-        right = np.diag(acting)
-        wrong = (acting.sum(axis=1) - right) / (k - 1) if k > 1 else right
-        earned = accuracy * right[truth]
-        gross = earned + (1.0 - accuracy) * wrong[truth]
+        check_indices("truth", truth, k)
+        tables = payoff.gross_tables(labels)
+        acting = tables.stacked[:, :, :k]
+        right = np.diagonal(acting, axis1=1, axis2=2)
+        wrong = (acting.sum(axis=2) - right) / (k - 1) if k > 1 else right
+        table = tables.codes(segments, len(truth))
+        earned = accuracy * right[table, truth]
+        gross = earned + (1.0 - accuracy) * wrong[table, truth]
         return cls(gross, np.zeros(len(truth), dtype=np.bool_), earned)

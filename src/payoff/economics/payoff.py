@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from payoff.core.findings import Finding
 from payoff.core.money import Money
 from payoff.economics.actions import HANDOFF
 from payoff.economics.class_value import ClassValue
-from payoff.economics.payoff_check import check_labels, findings_of
+from payoff.economics.payoff_check import check_labels, check_segments, findings_of
 from payoff.economics.payoff_file import read_matrix
 from payoff.economics.payoff_table import read_table
 from payoff.economics.person import Person
+from payoff.economics.segment_value import SegmentValue
 from payoff.economics.stated import Stated
+from payoff.economics.value_tables import Segments, ValueTables
 
 _WHERE = "payoff.toml [value]"
 Pair = tuple[str, str, float]
@@ -48,6 +50,8 @@ class Payoff:
         person: The people who answer what is handed over.
         nothing: Worth of not answering at all.
         matrix_values: Truth → action → value, every cell; the scalars are then not used.
+        segments: What is worth something else to some customers, by the name of their segment. A
+            figure that is stated there replaces the same one of the payoff.
 
     Raises:
         ProjectError: PF203 for each figure that is wrong; `EconomicsError` PF610 for the
@@ -71,6 +75,7 @@ class Payoff:
     person: Person | None = field(default=None, kw_only=True)
     nothing: float = field(default=0.0, kw_only=True)
     matrix_values: Mapping[str, Mapping[str, float]] | None = field(default=None, kw_only=True)
+    segments: Mapping[str, SegmentValue] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         stated = Stated(_WHERE)
@@ -84,6 +89,13 @@ class Payoff:
             stated.problems += section.problems
         self._check_pairs(stated)
         self._check_handoff(stated)
+        for name, of_segment in self.segments.items():
+            of_segment.check(
+                name,
+                stated,
+                whole_matrix=self.matrix_values is not None,
+                has_person=self.person is not None,
+            )
         stated.raise_all()
 
     def _check_pairs(self, stated: Stated) -> None:
@@ -113,13 +125,35 @@ class Payoff:
                 mend="Write handoff = -4.10, or the person's minutes and wage_per_hour.",
             )
 
-    def of(self, *, truth: str, action: str) -> Money:
+    def of_segment(self, name: str) -> Payoff:
+        """What decisions are worth to one segment; to all of them where it has nothing of its own.
+
+        Raises:
+            Problems: PF203 where figures of the segment and of the payoff contradict each other.
+
+        Example:
+            >>> worth = Payoff(3, -7, -2, currency="EUR", segments={"vip": SegmentValue(wrong=-50)})
+            >>> worth.of_segment("vip").wrong, worth.of_segment("others").wrong
+            (-50, -7)
+        """
+        plain = replace(self, segments={})
+        own = self.segments.get(name)
+        return plain if own is None else replace(plain, **own.replacing(self.classes))
+
+    def of(self, *, truth: str, action: str, segment: str = "") -> Money:
         """Worth of one action on a request with a known true label, net of the person's wage.
+
+        Args:
+            truth: Its label.
+            action: A label, or ``"handoff"``.
+            segment: The customer's; empty where it is not known.
 
         Raises:
             ProjectError: PF203 where the full matrix lacks the cell, or where nothing says what
                 handing over a request with this label is worth.
         """
+        if segment in self.segments:
+            return self.of_segment(segment).of(truth=truth, action=action)
         if self.matrix_values is not None:
             cell = self._full_cell(truth, action)
         else:
@@ -165,6 +199,15 @@ class Payoff:
         if self.person is not None:
             values[:, -1] += self.person.cost_each
         return values
+
+    def gross_tables(self, labels: Sequence[str]) -> ValueTables:
+        """`gross_matrix`, in general and by segment.
+
+        Raises:
+            ProjectError: PF203 as `matrix` does.
+        """
+        own = {name: self.of_segment(name).gross_matrix(labels) for name in self.segments}
+        return ValueTables(self.gross_matrix(labels), own)
 
     def _filled(self, labels: Sequence[str], pairs: Sequence[Pair]) -> NDArray[np.float64]:
         """The matrix from scalars, classes and pairs; NaN where handing over is not valued."""
@@ -228,6 +271,24 @@ class Payoff:
                 )
         stated.raise_all()
 
+    def check_fits(
+        self, labels: Sequence[str], segments: Segments | None, *, source: str = "the data"
+    ) -> None:
+        """Refuse a payoff for labels or segments that the data lack.
+
+        Args:
+            labels: The ``k`` labels.
+            segments: Segment of each row; None where no column of segments is named.
+            source: Name of the data for messages.
+
+        Raises:
+            ProjectError: PF203 for each; `Problems` where there are several.
+        """
+        self.matrix(labels, source=source)
+        check_segments(self, segments, source=source)
+        for name in self.segments:
+            self.of_segment(name).matrix(labels, source=source)
+
     def check(self, labels: Sequence[str], *, source: str = "the data") -> list[Finding]:
         """Look for values that are possible but strange: PF651, PF652, PF653 and PF627.
 
@@ -281,6 +342,8 @@ class Payoff:
             table["pairs"] = [dict(zip(keys, pair, strict=True)) for pair in self.pairs]
         if self.person is not None:
             table["person"] = self.person.as_dict()
+        if self.segments:
+            table["segments"] = {name: value.as_dict() for name, value in self.segments.items()}
         return table
 
     @classmethod

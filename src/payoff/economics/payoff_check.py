@@ -13,6 +13,7 @@ from payoff.core.findings import Finding, Status
 from payoff.economics.actions import HANDOFF
 from payoff.economics.matrix_game import game_value
 from payoff.economics.stated import Stated
+from payoff.economics.value_tables import Segments
 
 if TYPE_CHECKING:
     from payoff.economics.payoff import Payoff
@@ -61,6 +62,44 @@ def check_labels(payoff: Payoff, labels: Sequence[str], *, source: str = "the da
                 f"label '{label}' is not in {source} (labels: {_listed(labels)})",
                 mend=did_you_mean(label, labels),
                 where=where,
+            )
+    stated.raise_all()
+
+
+def check_segments(payoff: Payoff, segments: Segments | None, *, source: str = "the data") -> None:
+    """Raise where the payoff values segments that the data lack.
+
+    Args:
+        payoff: The payoff to check.
+        segments: Segment of each row; None where no column of segments is named.
+        source: Name of the data for messages.
+
+    Raises:
+        ProjectError: PF203 for each; `Problems` where there are several.
+
+    Example:
+        >>> from payoff.economics.payoff import Payoff
+        >>> from payoff.economics.segment_value import SegmentValue
+        >>> worth = Payoff(1, -1, 0, currency="USD", segments={"vips": SegmentValue(wrong=-9)})
+        >>> check_segments(worth, np.array(["vip", "free"]), source="tickets.csv")
+        Traceback (most recent call last):
+        ...
+        payoff.core.errors.ProjectError: PF203 payoff.toml [value.segments.vips]: no row of\
+ tickets.csv is of this segment (segments: free, vip). Did you mean 'vip'?
+    """
+    stated = Stated("payoff.toml [value.segments]")
+    if segments is None and payoff.segments:
+        stated.wrong(
+            f"no column of {source} says which segment a row is of",
+            mend='Name it: segment = "plan" in [data], or --segment plan.',
+        )
+    known = [] if segments is None else sorted({str(name) for name in segments} - {""})
+    for name in payoff.segments if segments is not None else ():
+        if name not in known:
+            stated.wrong(
+                f"no row of {source} is of this segment (segments: {_listed(known)})",
+                mend=did_you_mean(name, known),
+                where=f"payoff.toml [value.segments.{name}]",
             )
     stated.raise_all()
 

@@ -8,6 +8,7 @@ from typing import Any
 from payoff.core.errors import PayoffError
 from payoff.economics.class_value import ClassValue
 from payoff.economics.person import Person
+from payoff.economics.segment_value import SegmentValue
 from payoff.economics.stated import Stated
 
 _WHERE = "payoff.toml [value]"
@@ -17,7 +18,7 @@ _MENDS = {
     "correct": "Write what one request that is answered rightly is worth: correct = 3.20.",
     "wrong": "Write what one that is answered wrongly is worth: wrong = -7.50.",
 }
-_SECTIONS = ("currency", "classes", "pairs", "person", "matrix")
+_SECTIONS = ("currency", "classes", "pairs", "person", "matrix", "segments")
 
 
 def read_table(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +47,8 @@ def read_table(table: Mapping[str, Any]) -> dict[str, Any]:
     if "matrix" in table:
         given = {"correct": 0.0, "wrong": 0.0} | given
         given["matrix_values"] = _read_matrix(_section(table, "matrix", stated), stated)
-    given["classes"] = _read_classes(_section(table, "classes", stated), stated)
+    given["classes"] = read_classes(_section(table, "classes", stated), stated)
+    given["segments"] = _read_segments(_section(table, "segments", stated), stated)
     given["pairs"] = _read_pairs(table.get("pairs", []), stated)
     given["person"] = _read_person(table, stated)
     stated.raise_all()
@@ -61,10 +63,32 @@ def _section(table: Mapping[str, Any], key: str, stated: Stated) -> Mapping[str,
     return {}
 
 
-def _read_classes(section: Mapping[str, Any], stated: Stated) -> dict[str, ClassValue]:
+def _read_segments(section: Mapping[str, Any], stated: Stated) -> dict[str, SegmentValue]:
+    segments = {}
+    for name, values in section.items():
+        own = Stated(f"payoff.toml [value.segments.{name}]")
+        if isinstance(values, Mapping):
+            classes = _section({"classes": values.get("classes", {})}, "classes", own)
+            told = read_classes(classes, own, within=f"value.segments.{name}")
+            segments[name] = SegmentValue.from_dict(values, told, own)
+        else:
+            own.wrong(f"it is {values!r}", expected="a table with correct, wrong or handoff")
+        stated.problems += own.problems
+    return segments
+
+
+def read_classes(
+    section: Mapping[str, Any], stated: Stated, *, within: str = "value"
+) -> dict[str, ClassValue]:
+    """The tables ``[value.classes.LABEL]``, or those within a segment; what is wrong is noted.
+
+    Example:
+        >>> read_classes({"fraud": {"wrong": -90}}, Stated("here"))
+        {'fraud': ClassValue(correct=None, wrong=-90, handoff=None)}
+    """
     classes = {}
     for label, values in section.items():
-        own = Stated(f"payoff.toml [value.classes.{label}]")
+        own = Stated(f"payoff.toml [{within}.classes.{label}]")
         if isinstance(values, Mapping):
             classes[label] = ClassValue.from_dict(values, own)
         else:

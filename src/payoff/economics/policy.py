@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from payoff.core.errors import EconomicsError
 from payoff.economics.actions import Actions
 from payoff.economics.label_mix import Mix, label_mix
 from payoff.economics.payoff import Payoff
+from payoff.economics.value_tables import Segments, ValueTables
 
 _SUM_TOLERANCE = 1e-4
 _TIE_TOLERANCE = 1e-9
-_FORMAT, _PENALISED_FORMAT = 1, 2
+_FORMAT, _PENALISED_FORMAT, _SEGMENT_FORMAT = 1, 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,8 @@ class Policy:
             training data; None where they are the same.
         penalties: Shadow prices, shape ``(k, k+1)``, taken off ``values`` in choosing and never
             in counting: what keeps a promised floor (`hold_floors`) and people's capacity
-            (`within_capacity`); None for none.
+            (`within_capacity`); None for none. The same in all segments.
+        segment_values: What replaces ``values`` for requests of some segments, by name.
 
     Example:
         >>> worth = Payoff(correct=3.20, wrong=-7.50, handoff=-4.10, currency="USD")
@@ -51,11 +54,13 @@ class Policy:
     values: NDArray[np.float64]
     prior_shift: NDArray[np.float64] | None = None
     penalties: NDArray[np.float64] | None = None
+    segment_values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         k = len(self.labels)
         for name in ("values", "penalties"):
             self._check_table(name, getattr(self, name))
+        self.tables  # noqa: B018  (told now where one does not fit)
         shift = self.prior_shift
         if shift is not None and (
             shift.shape != (k,) or not np.isfinite(shift).all() or (shift <= 0).any()
@@ -63,6 +68,11 @@ class Policy:
             raise EconomicsError(
                 "PF613", "policy prior shift", "it is wrong", expected=f"{k} ratios above 0"
             )
+
+    @cached_property
+    def tables(self) -> ValueTables:
+        """What is worth what, in general and by segment."""
+        return ValueTables(self.values, self.segment_values)
 
     def _check_table(self, name: str, table: NDArray[np.float64] | None) -> None:
         k = len(self.labels)
@@ -108,23 +118,51 @@ class Policy:
                 )
             expected = label_mix(expected_mix, labels, "expected mix")
             shift = expected / label_mix(training_mix, labels, "training mix")
-        return cls(tuple(labels), payoff.matrix(labels), shift)
+        names = payoff.segments
+        own = {name: payoff.of_segment(name).matrix(labels) for name in names}
+        return cls(tuple(labels), payoff.matrix(labels), shift, segment_values=own)
 
-    def decide(self, probabilities: NDArray[np.floating[Any]]) -> Actions:
+    def decide(
+        self, probabilities: NDArray[np.floating[Any]], segments: Segments | None = None
+    ) -> Actions:
         """The best action of each request.
 
         Args:
             probabilities: Calibrated, shape ``(n, k)``, rows summing to 1 within 1e-4.
+            segments: Segment of each, ``(n,)``; None where none is known.
 
         Raises:
-            EconomicsError: PF611 where they are no probabilities of these labels.
+            EconomicsError: PF611 where they are no probabilities of these labels; PF614 where
+                there are more or fewer segments than requests.
+
+        Example:
+            >>> values = np.array([[1.0, -1.0, -0.5], [-1.0, 1.0, -0.5]])
+            >>> dear = {"clinics": np.array([[1.0, -9.0, -0.5], [-9.0, 1.0, -0.5]])}
+            >>> policy = Policy(("a", "b"), values, segment_values=dear)
+            >>> p = np.array([[0.8, 0.2], [0.8, 0.2]])
+            >>> policy.decide(p, np.array(["shops", "clinics"])).actions
+            array([0, 2])
         """
-        shifted = self.shifted(probabilities)
-        expected = shifted @ self.values
-        scores = expected
-        if self.penalties is not None:
-            scores = shifted @ (self.values - self.penalties)
-        return _taken(expected, self.best(scores))
+        expected = self.expected_values(probabilities, segments)
+        return _taken(expected, self.best(self._priced(expected, probabilities)))
+
+    def scores(
+        self, probabilities: NDArray[np.floating[Any]], segments: Segments | None = None
+    ) -> NDArray[np.float64]:
+        """What actions are chosen by: expected worth less shadow prices, ``(n, k+1)``.
+
+        Raises:
+            EconomicsError: PF611 or PF614 as `decide` does.
+        """
+        return self._priced(self.expected_values(probabilities, segments), probabilities)
+
+    def _priced(
+        self, expected: NDArray[np.float64], probabilities: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        if self.penalties is None:
+            return expected
+        priced: NDArray[np.float64] = expected - self.shifted(probabilities) @ self.penalties
+        return priced
 
     def best(self, scores: NDArray[np.float64]) -> NDArray[np.intp]:
         """The action of the highest score of each request, ties as above: ``(n,)``.
@@ -137,7 +175,7 @@ class Policy:
             array([1])
         """
         top = scores.max(axis=1, keepdims=True)
-        ties = scores >= top - _TIE_TOLERANCE * np.abs(self.values).max(initial=0.0)
+        ties = scores >= top - _TIE_TOLERANCE * self.tables.largest
         first: NDArray[np.intp] = np.argmax(ties, axis=1)
         return first
 
@@ -158,25 +196,46 @@ class Policy:
             self, penalties=penalties if self.penalties is None else self.penalties + penalties
         )
 
-    def argmax(self, probabilities: NDArray[np.floating[Any]]) -> Actions:
+    def argmax(
+        self, probabilities: NDArray[np.floating[Any]], segments: Segments | None = None
+    ) -> Actions:
         """The most probable label of each request, never a handoff: what to compare with.
 
         The same prior shift applies, so that the two differ by the payoff alone.
 
         Raises:
-            EconomicsError: PF611 as `decide` does.
+            EconomicsError: PF611 or PF614 as `decide` does.
         """
         shifted = self.shifted(probabilities)
-        return _taken(shifted @ self.values, np.argmax(shifted, axis=1))
+        return _taken(self.tables.expected(shifted, segments), np.argmax(shifted, axis=1))
 
-    def expected_values(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def expected_values(
+        self, probabilities: NDArray[np.floating[Any]], segments: Segments | None = None
+    ) -> NDArray[np.float64]:
         """Expected worth of every action, shape ``(n, k+1)``.
 
         Raises:
-            EconomicsError: PF611 as `decide` does.
+            EconomicsError: PF611 or PF614 as `decide` does.
         """
-        expected: NDArray[np.float64] = self.shifted(probabilities) @ self.values
-        return expected
+        return self.tables.expected(self.shifted(probabilities), segments)
+
+    def realised(
+        self,
+        truth: NDArray[np.integer[Any]],
+        actions: NDArray[np.integer[Any]],
+        segments: Segments | None = None,
+    ) -> NDArray[np.float64]:
+        """Worth of each action once the true label is known, ``(n,)``.
+
+        Raises:
+            EconomicsError: PF614 where shapes differ or an index is out of range.
+
+        Example:
+            >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -4.0], [-7.0, 3.0, -4.0]]))
+            >>> policy.realised(np.array([0, 1, 1]), np.array([0, 0, 2]))
+            array([ 3., -7., -4.])
+        """
+        return self.tables.realised(truth, actions, segments)
 
     def shifted(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Probabilities under the expected mix: ``p'_i ∝ (π'_i / π_i) · p_i``.
@@ -227,13 +286,18 @@ class Policy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives back the very same numbers."""
-        plain = {
+        plain: dict[str, Any] = {
             "format": _FORMAT if self.penalties is None else _PENALISED_FORMAT,
             "labels": list(self.labels),
             "values": self.values.tolist(),
             "prior_shift": None if self.prior_shift is None else self.prior_shift.tolist(),
         }
-        return plain if self.penalties is None else {**plain, "penalties": self.penalties.tolist()}
+        if self.penalties is not None:
+            plain["penalties"] = self.penalties.tolist()
+        if self.segment_values:
+            own = {name: table.tolist() for name, table in self.segment_values.items()}
+            plain |= {"format": _SEGMENT_FORMAT, "segments": own}
+        return plain
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Policy:
@@ -248,21 +312,23 @@ class Policy:
             True
         """
         found = document.get("format", _FORMAT)
-        if found not in (_FORMAT, _PENALISED_FORMAT):
+        if found not in (_FORMAT, _PENALISED_FORMAT, _SEGMENT_FORMAT):
             raise EconomicsError(
                 "PF613",
                 "policy",
                 f"it is of format {found!r}",
-                expected=f"{_FORMAT} or {_PENALISED_FORMAT}",
+                expected=f"{_FORMAT} to {_SEGMENT_FORMAT}",
                 mend="Upgrade payoff.",
             )
         try:
             shift, penalties = document["prior_shift"], document.get("penalties")
+            own = document.get("segments", {})
             return cls(
                 tuple(document["labels"]),
                 np.array(document["values"], dtype=np.float64),
                 None if shift is None else np.array(shift, dtype=np.float64),
                 None if penalties is None else np.array(penalties, dtype=np.float64),
+                segment_values={n: np.array(own[n], dtype=np.float64) for n in own},
             )
         except (KeyError, TypeError, ValueError) as error:
             raise EconomicsError(

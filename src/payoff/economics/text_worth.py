@@ -38,7 +38,7 @@ def value_of_truth(policy: Policy, probabilities: NDArray[np.floating[Any]]) -> 
         [0.0, 5.0]
     """
     expected = policy.expected_values(probabilities).max(axis=1)
-    known = policy.shifted(probabilities) @ policy.values.max(axis=1)
+    known = policy.tables.best(policy.shifted(probabilities))
     return np.asarray(np.maximum(known - expected, 0.0))
 
 

@@ -21,8 +21,8 @@ from payoff.economics.cascade_search import best_cascade
 from payoff.economics.case import Case
 from payoff.economics.costs import PlanCosts
 from payoff.economics.hosting import Hosting
-from payoff.economics.outcome import Outcome
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 from payoff.evidence.calibration import classwise_ece, ece, reliability
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.quality import measure_quality
@@ -85,30 +85,36 @@ class CascadePlan:
         shares = self.cascade.judged.shares(len(self.tiers))
         return Mixture([tier.evidence for tier in self.tiers], shares).reached
 
-    def answered(self, said: Sequence[NDArray[np.floating[Any]]]) -> Answered:
+    def answered(
+        self, said: Sequence[NDArray[np.floating[Any]]], segments: Segments | None
+    ) -> Answered:
         """What it does with requests of which all tiers' probabilities are known.
 
         Args:
             said: Calibrated, of each tier, ``(n, k)``.
+            segments: Segment of each, ``(n,)``; None where none is known.
         """
         known = [np.asarray(one, dtype=np.float64) for one in said]
         return self.cascade.policy.answer(
-            self.policy, len(known[0]), lambda tier, rows: known[tier][rows]
+            self.policy, len(known[0]), lambda tier, rows: known[tier][rows], segments
         )
 
     def case(
-        self, truth: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]
+        self,
+        truth: NDArray[np.int64],
+        probabilities: NDArray[np.floating[Any]],
+        segments: Segments | None,
     ) -> Case:
         """What is to be forecast of it, from what the answering models say of some rows."""
-        actions = self.policy.decide(probabilities).actions
-        payoff, labels = self.reckoning.terms.payoff, self.reckoning.labels
-        done = Outcome.of_actions(payoff, labels, truth, actions)
+        judge = replace(self.judge, truth=truth, segments=segments)
+        done = judge.outcome(probabilities)
         return Case(self.name, done, self.costs, self.reference)
 
     @property
     def validated(self) -> Case:
         """What a choice is made by: validation rows, each by tiers chosen without it."""
-        return self.case(self.judge.truth, self.cascade.valued.probabilities)
+        judge, said = self.judge, self.cascade.valued.probabilities
+        return self.case(judge.truth, said, judge.segments)
 
     def points(self) -> list[dict[str, Any]]:
         """Worth against cost of asking on validation rows, the cheapest first."""
@@ -191,7 +197,7 @@ def _refused(why: str) -> EconomicsError:
 def _shared(judge: Judge) -> dict[str, Any]:
     shift = judge.policy.prior_shift
     weights = None if shift is None else shift[judge.truth]
-    return {"row_weights": weights, "seed": judge.seed}
+    return {"row_weights": weights, "segments": judge.segments, "seed": judge.seed}
 
 
 def _offered(

@@ -74,12 +74,16 @@ def conclude(
     served = {one.name: _trained_on_all(workshop, one, clock) for one in chosen.tiers}
     tiers = [served[one.name] for one in chosen.tiers]
     tested = {one.name: Tested.of(one, served.get(one.name), parts) for one in options}
-    told: dict[str, Any] = {"truth": parts.test_targets, "worlds": worlds}
+    told: dict[str, Any] = {
+        "truth": parts.test_targets,
+        "worlds": worlds,
+        "segments": parts.test_segments,
+    }
     reported = [tested[one.name].reported(workshop, one, **told) for one in options]
     answered = None
     if cascade is not None:
         said = [tested[one.name] for one in cascade.tiers]
-        answered = cascade.plan.answered([one.probabilities for one in said])
+        answered = cascade.plan.answered([one.probabilities for one in said], parts.test_segments)
         evidence = cascade.evidence
         if cascade is chosen:
             evidence, finding = timed_together(workshop, cascade, tiers)
@@ -92,7 +96,7 @@ def conclude(
         chosen=first,
         reported=tuple(reported),
         tried=tuple(tried),
-        baselines=workshop.reckoning.baselines(worlds),
+        baselines=workshop.reckoning.baselines(worlds, parts.test_segments),
         parts=parts,
         cut=cut,
         findings=(*findings, *_floors_kept(workshop, first, parts)),
@@ -168,6 +172,8 @@ def _keep(
         seed=workshop.bench.seed,
         validation_truth=workshop.judge.truth,
         test_truth=comparison.parts.test_targets,
+        validation_segments=workshop.judge.segments,
+        test_segments=comparison.parts.test_segments,
     )
     kept.write(workshop.run.folder)
     return kept
@@ -226,5 +232,9 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> Shipped
 def _floors_kept(workshop: Workshop, first: Reported, parts: Parts) -> tuple[Finding, ...]:
     """Whether the test rows prove what was promised of the model that will serve."""
     return confirm_floors(
-        first.option.policy, workshop.terms.floors, first.probabilities, parts.test_targets
+        first.option.policy,
+        workshop.terms.floors,
+        first.probabilities,
+        parts.test_targets,
+        segments=parts.test_segments,
     )

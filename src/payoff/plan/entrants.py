@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from payoff.core.errors import EconomicsError
 from payoff.economics.cascade_policy import Answered
 from payoff.economics.case import Case
-from payoff.economics.outcome import Outcome
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.plan.cascade_of import CascadePlan, cascade_of
 from payoff.plan.cascade_section import no_cascade, told_of
@@ -71,7 +70,7 @@ class Entrants:
         Raises:
             EconomicsError: PF616 or PF640 where no model can be held within the limits.
         """
-        judge = Judge(reckoning.terms.payoff, reckoning.policy(), kept.validation_truth, kept.seed)
+        judge = kept.judge(reckoning)
         plans: list[Entrant] = []
         hosted: list[KeptOption] = []
         references: dict[str, Hosting] = {}
@@ -98,12 +97,13 @@ class Entrants:
                 raise
             return cls(tuple(plans), why, no_cascade=error.found)
         test = {option.name: option.test for option in hosted}
-        answered = cascade.answered([test[tier.name] for tier in cascade.tiers])
+        said = [test[tier.name] for tier in cascade.tiers]
+        answered = cascade.answered(said, kept.test_segments)
         together = Entrant(
             cascade.name,
             CASCADE,
             cascade.validated,
-            cascade.case(kept.test_truth, answered.probabilities),
+            cascade.case(kept.test_truth, answered.probabilities, kept.test_segments),
         )
         return cls((*plans, together), why, cascade, answered)
 
@@ -145,17 +145,17 @@ def _alone(
     hosting, reference = option.hosting(reckoning)
     costs = reckoning.costs(hosting, option.training_s)
     limits: Any = {"floors": terms.floors, "most_handed": terms.most_handed}
-    policy = judge.held(option.validation, **limits).policy
+    held = judge.held(option.validation, **limits)
     cases = (
         Case(
             option.name,
-            Outcome.of_actions(terms.payoff, kept.labels, truth, policy.decide(said).actions),
+            replace(held, truth=truth, segments=segments).outcome(said),
             costs,
             reference,
         )
-        for truth, said in (
-            (kept.validation_truth, option.validation),
-            (kept.test_truth, option.test),
+        for truth, said, segments in (
+            (kept.validation_truth, option.validation, kept.validation_segments),
+            (kept.test_truth, option.test, kept.test_segments),
         )
     )
     return Entrant(option.name, option.recipe, *cases), reference

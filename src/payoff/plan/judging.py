@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from payoff.economics.capacity import within_capacity
 from payoff.economics.floor import Floor
 from payoff.economics.held_floors import hold_floors
-from payoff.economics.outcome import Outcome, realised
+from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
 from payoff.evidence.calibration import cross_fitted
 from payoff.evidence.calibration_choice import CalibrationChoice, choose_calibration
 from payoff.evidence.quality import log_losses
@@ -30,12 +31,14 @@ class Judge:
         policy: What is done at which probabilities.
         truth: Classes of the rows, ``(n,)``.
         seed: Of the folds of cross-fitting.
+        segments: Segments of the rows, ``(n,)``; None where none is known.
     """
 
     payoff: Payoff
     policy: Policy
     truth: NDArray[np.int64]
     seed: int = 0
+    segments: Segments | None = None
 
     def score(self, logits: NDArray[np.float32]) -> Score:
         """What the rows say of some scores of them, ``(n, n_labels)``.
@@ -57,18 +60,25 @@ class Judge:
 
     def worths(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Worth of the decision on each row, ``(n,)``."""
-        actions = self.policy.decide(probabilities).actions
-        return realised(self.policy.values, self.truth, actions)
+        return self._realised(self.decided(probabilities))
 
     def argmax_value(self, probabilities: NDArray[np.float64]) -> float:
         """Mean worth of a request if the most probable label were always acted on."""
-        actions = self.policy.argmax(probabilities).actions
-        return float(realised(self.policy.values, self.truth, actions).mean())
+        actions = self.policy.argmax(probabilities, self.segments).actions
+        return float(self._realised(actions).mean())
 
-    def outcome(self, probabilities: NDArray[np.float64]) -> Outcome:
+    def outcome(self, probabilities: NDArray[np.floating[Any]]) -> Outcome:
         """What a forecast needs to know of the decisions."""
-        actions = self.policy.decide(probabilities).actions
-        return Outcome.of_actions(self.payoff, self.policy.labels, self.truth, actions)
+        actions = self.decided(probabilities)
+        labels = self.policy.labels
+        return Outcome.of_actions(self.payoff, labels, self.truth, actions, self.segments)
+
+    def decided(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+        """What is done with each row, ``(n,)``."""
+        return self.policy.decide(probabilities, self.segments).actions
+
+    def _realised(self, actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.policy.realised(self.truth, actions, self.segments)
 
     def cross_fitted(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities of each row, by a temperature fitted on the others: quick, for ranking."""
@@ -104,12 +114,14 @@ class Judge:
         """
         policy = self.policy
         if most_handed is not None:
-            policy = within_capacity(policy, probabilities, most_handed).policy
+            policy = within_capacity(policy, probabilities, most_handed, self.segments).policy
         if floors:
-            held = hold_floors(policy, floors, probabilities, self.truth, seed=self.seed)
+            held = hold_floors(
+                policy, floors, probabilities, self.truth, segments=self.segments, seed=self.seed
+            )
             policy = held.policy
         return replace(self, policy=policy)
 
     def perfect_value(self) -> float:
         """Mean worth of a request if every answer were right."""
-        return float(realised(self.policy.values, self.truth, self.truth).mean())
+        return float(self._realised(self.truth).mean())

@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from payoff.core.errors import ProjectError
 from payoff.core.files import write_bytes, write_json
 from payoff.economics.tokens import Tokens
+from payoff.economics.value_tables import Segments
 from payoff.evidence.evidence import Evidence
+from payoff.plan.judging import Judge
 from payoff.plan.measured import Measured, Probabilities
 from payoff.plan.reckoning import Reckoning
 from payoff.plan.stated_terms import sections_of
 
 _FORMAT = 1
 _FIGURES, _ARRAYS = "kept.json", "kept.npz"
+_SEGMENTS = ("validation_segments", "test_segments")
 _DAYS = (("search", "prices_on"), ("currency", "as_of"))
 
 
@@ -63,6 +66,8 @@ class Kept:
         validation_truth: Classes of the validation rows.
         test_truth: Classes of the test rows.
         options: All options.
+        validation_segments: Segments of the validation rows; None where none are known.
+        test_segments: Segments of the test rows; None where none are known.
     """
 
     sections: Mapping[str, Mapping[str, Any]]
@@ -77,6 +82,8 @@ class Kept:
     validation_truth: NDArray[np.int64]
     test_truth: NDArray[np.int64]
     options: tuple[KeptOption, ...]
+    validation_segments: Segments | None = None
+    test_segments: Segments | None = None
 
     @classmethod
     def of(
@@ -89,6 +96,8 @@ class Kept:
         seed: int,
         validation_truth: NDArray[np.int64],
         test_truth: NDArray[np.int64],
+        validation_segments: Segments | None = None,
+        test_segments: Segments | None = None,
     ) -> Kept:
         """What to keep of a run that reckoned so."""
         return cls(
@@ -104,6 +113,19 @@ class Kept:
             validation_truth=validation_truth,
             test_truth=test_truth,
             options=tuple(options),
+            validation_segments=validation_segments,
+            test_segments=test_segments,
+        )
+
+    def judge(self, reckoning: Reckoning) -> Judge:
+        """Of the validation rows, by the policy that terms imply."""
+        policy = reckoning.policy()
+        return Judge(
+            reckoning.terms.payoff,
+            policy,
+            self.validation_truth,
+            self.seed,
+            self.validation_segments,
         )
 
     def write(self, folder: Path) -> None:
@@ -117,6 +139,10 @@ class Kept:
             "validation_truth": self.validation_truth,
             "test_truth": self.test_truth,
         }
+        for name in _SEGMENTS:
+            segments = getattr(self, name)
+            if segments is not None:
+                arrays[name] = segments
         for number, option in enumerate(self.options):
             arrays[f"validation{number}"] = option.validation.astype(np.float32)
             arrays[f"test{number}"] = option.test.astype(np.float32)
@@ -186,6 +212,7 @@ class Kept:
                     validation_truth=arrays["validation_truth"],
                     test_truth=arrays["test_truth"],
                     options=options,
+                    **{name: arrays[name] for name in _SEGMENTS if name in arrays},
                 )
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ProjectError(

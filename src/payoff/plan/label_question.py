@@ -57,7 +57,7 @@ class LabelQuestion:
             request_bytes=kept.request_bytes,
             characters_per_text=kept.characters_per_text,
         )
-        judge = Judge(stands.terms.payoff, reckoning.policy(), kept.validation_truth, kept.seed)
+        judge = kept.judge(reckoning)
         answer = LabelAnswer.of(evidence, stands.terms, judge, stands.worlds)
         return cls(folder, evidence, judge, answer)
 

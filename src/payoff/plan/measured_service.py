@@ -16,6 +16,7 @@ from payoff.economics.costs import Step
 from payoff.economics.decided import Decided
 from payoff.economics.desk import Desk, load
 from payoff.economics.traffic import Traffic
+from payoff.plan.parts import segments_of
 
 _FLOWS = ("right answers", "wrong answers", "handed over", "people", "profit")
 
@@ -73,11 +74,13 @@ class MeasuredService:
             DataError: PF103 where no label column was named; PF104 where a label is unknown to it.
         """
         truth = dataset.codes(self.desk.labels)
-        answered = self.desk.answered(dataset.texts)
+        segments = segments_of(dataset)
+        answered = self.desk.answered(dataset.texts, segments)
         asked = None
         if self.desk.cascade is not None:
             asked = np.cumsum(self._costs_each())[answered.tiers]
-        return Decided.of(self.desk.policy, answered.probabilities, truth, asked)
+        said = answered.probabilities
+        return Decided.of(self.desk.policy, said, truth, asked, segments)
 
     def _costs_each(self) -> list[float]:
         """What asking each tier costs a request, beside what is a cost of the month."""

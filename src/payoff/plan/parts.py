@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from payoff.core.findings import Finding, Status
 from payoff.data.dataset import Dataset
 from payoff.data.splits import Split
+from payoff.economics.value_tables import Segments, segment_names
 
 _FEW_TEST_ROWS = 100
 
@@ -26,6 +27,8 @@ class Parts:
         test_texts: Texts to report on.
         test_targets: Their classes.
         findings: What was left out, and why.
+        validation_segments: Segments of the validation texts; None where none are known.
+        test_segments: Those of the test texts; None where none are known.
     """
 
     labels: tuple[str, ...]
@@ -35,6 +38,8 @@ class Parts:
     test_texts: tuple[str, ...]
     test_targets: NDArray[np.int64]
     findings: tuple[Finding, ...]
+    validation_segments: Segments | None = None
+    test_segments: Segments | None = None
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -76,7 +81,21 @@ def parts_of(cut: Split) -> Parts:
         tuple(test.texts),
         test.codes(labels),
         (*cut.findings, finding, _enough_to_report(len(test))),
+        validation_segments=segments_of(validation),
+        test_segments=segments_of(test),
     )
+
+
+def segments_of(dataset: Dataset) -> Segments | None:
+    """Segment of each row, ``(n,)``; None where no column of segments is named.
+
+    Example:
+        >>> import polars as pl
+        >>> rows = pl.DataFrame({"text": ["a", "b"], "plan": ["free", None]})
+        >>> segments_of(Dataset.from_frame(rows, text="text", segment="plan")).tolist()
+        ['free', '']
+    """
+    return None if dataset.segment is None else segment_names(dataset.column("segment"))
 
 
 def _enough_to_report(n_test: int) -> Finding:

@@ -55,13 +55,15 @@ class Plan:
         """The plan's artifact, loaded."""
         return load(self.artifact)
 
-    def decide(self, text: str) -> Decision:
+    def decide(self, text: str, *, segment: str | None = None) -> Decision:
         """Decide one request with the plan's artifact."""
-        return self.desk.decide(text)
+        return self.desk.decide(text, segment=segment)
 
-    def decide_many(self, texts: Sequence[str]) -> list[Decision]:
+    def decide_many(
+        self, texts: Sequence[str], *, segments: Sequence[str | None] | None = None
+    ) -> list[Decision]:
         """Decide many requests with the plan's artifact."""
-        return self.desk.decide_many(texts)
+        return self.desk.decide_many(texts, segments=segments)
 
     def save(self, path: str | Path) -> Path:
         """Copy the artifact to ``path``, whole or not at all.

@@ -24,6 +24,7 @@ from payoff.economics.policy import Policy
 from payoff.economics.prices.price import Price
 from payoff.economics.requirement import Requirement
 from payoff.economics.tokens import Tokens
+from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.terms import Terms
@@ -219,19 +220,23 @@ class Reckoning:
         found = forecasts([case], worlds, currency=terms.currency, nothing=terms.payoff.nothing)
         return found[0]
 
-    def baselines(self, worlds: Worlds, *, cost_alone: bool = True) -> tuple[Baseline, ...]:
+    def baselines(
+        self, worlds: Worlds, segments: Segments | None = None, *, cost_alone: bool = True
+    ) -> tuple[Baseline, ...]:
         """Doing nothing, people only, and an API: what a model of one's own is compared with.
 
         Args:
             worlds: The worlds.
+            segments: Segment of each row that they were drawn over; None where none is known.
             cost_alone: Whether an API that the terms neither name nor value is priced all the
                 same; reading the prices of language models takes longer than all else here.
         """
         payoff = self.terms.payoff
         api = Baseline(f"LLM API {UNSTATED_LLM}", None, reason="its quality was not stated")
         if cost_alone or self.terms.llm:
-            api = self._api(worlds)
-        return do_nothing(payoff, worlds), people_only(payoff, self.labels, worlds), api
+            api = self._api(worlds, segments)
+        people = people_only(payoff, self.labels, worlds, segments)
+        return do_nothing(payoff, worlds), people, api
 
     @property
     def machine_per_hour(self) -> float:
@@ -254,7 +259,7 @@ class Reckoning:
             characters_per_text=self.characters_per_text,
         )
 
-    def _api(self, worlds: Worlds) -> Baseline:
+    def _api(self, worlds: Worlds, segments: Segments | None) -> Baseline:
         """An LLM API; priced where it can be, valued where its accuracy is stated."""
         terms = self.terms
         try:
@@ -264,7 +269,12 @@ class Reckoning:
                 raise
             return Baseline(f"LLM API {UNSTATED_LLM}", None, reason=str(error))
         return llm_api(
-            terms.payoff, self.labels, worlds, hosting=hosting, accuracy=terms.llm.get("accuracy")
+            terms.payoff,
+            self.labels,
+            worlds,
+            hosting=hosting,
+            accuracy=terms.llm.get("accuracy"),
+            segments=segments,
         )
 
 

@@ -39,7 +39,7 @@ from payoff.plan.judging import Judge
 from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.options import Option, Workshop
-from payoff.plan.parts import Parts, parts_of, validation_share
+from payoff.plan.parts import Parts, parts_of, segments_of, validation_share
 from payoff.plan.plan import Plan
 from payoff.plan.reckoning import Reckoning
 from payoff.plan.runs import Run
@@ -115,7 +115,8 @@ def search(
     terms = replace(terms, payoff=worth, traffic=traffic) if terms else Terms(worth, traffic)
     cut = split(dataset, test_set=test, seed=seed, validation=validation_share(dataset, test))
     parts = parts_of(cut)
-    worth.matrix(parts.labels, source=dataset.source)  # what does not fit is told before training
+    # What does not fit is told before training.
+    worth.check_fits(parts.labels, segments_of(dataset), source=dataset.source)
     chosen = tuple(dict.fromkeys(backbones)) or suited_backbones(parts.train_texts)
     wanted = _wanted(only)
     told = checked_descriptions(descriptions or {}, parts.labels)
@@ -208,7 +209,13 @@ def _workshop(
     wanted: dict[str, Recipe], parts: Parts, reckoning: Reckoning, run: Run, bench: Workbench
 ) -> Workshop:
     truth = parts.learnt_targets[parts.validation]
-    judge = Judge(reckoning.terms.payoff, reckoning.policy(), truth, bench.seed)
+    judge = Judge(
+        reckoning.terms.payoff,
+        reckoning.policy(),
+        truth,
+        bench.seed,
+        parts.validation_segments,
+    )
     worlds = reckoning.worlds(truth, bench.seed)
     return Workshop(wanted, bench, run, judge, reckoning, worlds)
 

@@ -131,7 +131,7 @@ class Standing:
             )
             for plan, profit, chosen_by in zip(plans, earned, by, strict=True)
         ]
-        baselines = reckoning.baselines(worlds, cost_alone=False)
+        baselines = reckoning.baselines(worlds, kept.test_segments, cost_alone=False)
         others = [Contender(b.name, "baseline", b.profit, why_not=b.reason) for b in baselines]
         others += [
             Contender(name, "model", None, why_not=why) for name, why in entrants.refused.items()

@@ -366,7 +366,11 @@ def _confusion(comparison: Comparison, workshop: Workshop, worlds: Worlds) -> di
         seen = counts.sum(axis=1)
         mix = label_mix(stated, labels, "expected mix") * (seen > 0)
         shares = counts * (mix / mix.sum() / np.maximum(seen, 1))[:, None]
-    money = shares * float(worlds.requests.mean()) * workshop.judge.policy.values
+    truth, actions = comparison.parts.test_targets, comparison.chosen.actions
+    worths = np.zeros(counts.shape)
+    realised = workshop.judge.policy.realised(truth, actions, comparison.parts.test_segments)
+    np.add.at(worths, (truth, actions), realised)
+    money = shares * float(worlds.requests.mean()) * worths / np.maximum(counts, 1)
     return {
         "labels": list(labels),
         "actions": [*labels, "handoff"],

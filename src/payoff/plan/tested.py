@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.economics.cascade_policy import Answered
+from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.cascade_option import CascadeOption
@@ -54,6 +55,7 @@ class Tested:
         *,
         truth: NDArray[np.int64],
         worlds: Worlds,
+        segments: Segments | None = None,
         measured: Evidence | None = None,
     ) -> Reported:
         """What is told of the plan.
@@ -63,10 +65,11 @@ class Tested:
             option: The plan.
             truth: Classes of the test rows.
             worlds: Drawn over them.
+            segments: Their segments; None where none is known.
             measured: Its latency and size; those on validation rows where not given.
         """
         probabilities, reckoning = self.probabilities, workshop.reckoning
-        judge = Judge(workshop.terms.payoff, option.policy, truth)
+        judge = Judge(workshop.terms.payoff, option.policy, truth, segments=segments)
         costs = reckoning.costs(option.hosting, option.training_s)
         known = measured or option.evidence
         evidence = Evidence.of(
@@ -87,7 +90,7 @@ class Tested:
             reckoning.forecast(
                 option.name, judge.outcome(probabilities), worlds, costs, option.reference
             ),
-            judge.policy.decide(probabilities).actions,
+            judge.decided(probabilities),
             self.n_rows,
             float(judge.worths(probabilities).mean()),
             judge.argmax_value(probabilities),

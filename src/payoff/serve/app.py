@@ -113,9 +113,11 @@ class _Service:
     def decide(self, asked: DecideRequest, begin: float) -> dict[str, Any]:
         texts = asked.all_texts
         if asked.text is not None:
-            decisions = [self._desk.decide(asked.text, pair=asked.pair)]
+            decisions = [self._desk.decide(asked.text, pair=asked.pair, segment=asked.segment)]
         else:
-            decisions = self._desk.decide_many(asked.texts or (), pairs=asked.pairs)
+            decisions = self._desk.decide_many(
+                asked.texts or (), pairs=asked.pairs, segments=asked.segments
+            )
         latency_ms = (time.perf_counter() - begin) * 1e3
         self._write_down(asked, texts, decisions, latency_ms)
         plain = [decision.as_dict() for decision in decisions]

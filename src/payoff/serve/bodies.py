@@ -28,6 +28,9 @@ class DecideRequest(BaseModel):
         texts: Texts to decide on, answered in the same order.
         pair: The second text beside ``text``, for a model that was trained on pairs.
         pairs: The second texts beside ``texts``, as many.
+        segment: Segment of the customer beside ``text``, where requests are not worth the same to
+            all; unknown ones are worth what requests are in general.
+        segments: The segments beside ``texts``, as many; null for those that are not known.
         model: Name of the model that decides; the first of the service where none is given.
         request_id: Names the request for ever: sent again with the same text, it is written to
             the journal once. One is made where none is given.
@@ -47,6 +50,8 @@ class DecideRequest(BaseModel):
     texts: list[str] | None = None
     pair: str | None = None
     pairs: list[str] | None = None
+    segment: str | None = None
+    segments: list[str | None] | None = None
     model: str | None = None
     request_id: RequestId = Field(default_factory=_new_id)
 
@@ -59,6 +64,11 @@ class DecideRequest(BaseModel):
             raise ValueError("'pair' goes with 'text', and 'pairs' with 'texts'")
         if self.pairs is not None and len(self.pairs) != len(self.texts or ()):
             raise ValueError("give as many 'pairs' as 'texts'")
+        alone = self.segment is not None and self.text is None
+        if alone or (self.segments is not None and self.texts is None):
+            raise ValueError("'segment' goes with 'text', and 'segments' with 'texts'")
+        if self.segments is not None and len(self.segments) != len(self.texts or ()):
+            raise ValueError("give as many 'segments' as 'texts'")
         return self
 
     @property
@@ -88,7 +98,8 @@ class AlternativeBody(BaseModel):
 class DecisionBody(BaseModel):
     """What to do with one text; ``action`` is a label or ``"handoff"``.
 
-    ``tier`` and ``cost`` are there where several models are asked one after the other.
+    ``tier`` and ``cost`` are there where several models are asked one after the other, and
+    ``segment`` where the worth of that segment's own requests decided.
     """
 
     action: str
@@ -98,6 +109,7 @@ class DecisionBody(BaseModel):
     alternatives: list[AlternativeBody]
     tier: str | None = None
     cost: WorthBody | None = None
+    segment: str | None = None
 
 
 class DecideResponse(BaseModel):
