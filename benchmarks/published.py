@@ -3,7 +3,7 @@
     python benchmarks/published.py
     python benchmarks/published.py --only banking77 mpnet-base
     python benchmarks/published.py --judged validation --only clinc150 train --seeds 0 \
-        --recipe contrastive --set tuned=0.8 epochs=2
+        --recipe fine-tune --set tuned=0.8 --set tuned=1 depth=3
     python benchmarks/published.py --show
 
 The few-label rows are those of the data sets' own few-shot files; a seed moves the training alone.
@@ -106,13 +106,16 @@ def parts(data: Path, name: str, part: str, judged: str) -> tuple[Rows, Rows]:
 def run(options: argparse.Namespace) -> None:
     """All that is wanted and not there yet."""
     command = f"python benchmarks/published.py --judged {options.judged}"
-    changed = {name: json.loads(value) for name, value in (pair.split("=") for pair in options.set)}
+    tried = [
+        {name: json.loads(value) for name, value in (pair.split("=") for pair in settings)}
+        for settings in options.set or [[]]
+    ]
     done = [(key_of(line), line["result"]["settings"]) for line in record.latest(RESULTS)]
     for (name, part, backbone), recipes in WANTED.items():
         if not set(options.only) <= {name, part, backbone}:
             continue
         if options.recipe:
-            recipes = [(options.recipe, changed)]
+            recipes = [(options.recipe, changed) for changed in tried]
         with tempfile.TemporaryDirectory() as folder:
             learnt, judged = parts(options.data, name, part, options.judged)
             bench = bench_of(learnt, judged, backbone=backbone, seed=0, folder=folder)
@@ -178,7 +181,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--judged", choices=("test", "validation"), default="test")
     parser.add_argument("--recipe", help="this one alone")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of it")
+    parser.add_argument(
+        "--set", nargs="+", action="append", metavar="NAME=VALUE", help="settings of it, each a try"
+    )
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     if options.show:

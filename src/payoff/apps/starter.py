@@ -99,6 +99,9 @@ $handoff
 # action = "opening_hours"
 # value = -80.0
 
+# [value.segments.enterprise]  # where a segment's requests are worth something else ([data] segment)
+# wrong = -40.0
+
 $person
 
 [traffic]

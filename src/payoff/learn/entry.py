@@ -14,7 +14,7 @@ class Entry:
     Args:
         request_id: Names the decision for ever; the same id is written once.
         artifact_sha256: Of the manifest of the artifact that decided.
-        text_sha256: Of the text in UTF-8.
+        text_sha256: Of the text in UTF-8, with its segment where that decided.
         action: A label, or ``"handoff"``.
         label: The most probable label.
         probability: Of that label.
@@ -58,11 +58,17 @@ def now_utc(later_s: float = 0.0) -> str:
     return (datetime.now(UTC) + timedelta(seconds=later_s)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def text_hash(text: str) -> str:
+def text_hash(text: str, segment: str = "") -> str:
     """SHA-256 of a text, so that the journal can tell texts apart without keeping them.
 
+    Args:
+        text: The text.
+        segment: Of its customer, where another one would have been decided otherwise.
+
     Example:
-        >>> text_hash("")[:8]
-        'e3b0c442'
+        >>> text_hash("")[:8], text_hash("", "vip") == text_hash("vip")
+        ('e3b0c442', False)
     """
+    if segment:
+        text = f"{text}\x1e{segment}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

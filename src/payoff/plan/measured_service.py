@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,5 +116,21 @@ def _per_month(costs: Mapping[str, Any], *, asked_apart: bool) -> float | None:
     steps = costs.get("forecast", {}).get("waterfall")
     if steps is None:
         return None
+    return fixed_per_month(
+        [(s["name"], float(s["amount"])) for s in steps], asked_apart=asked_apart
+    )
+
+
+def fixed_per_month(steps: Iterable[tuple[str, float]], *, asked_apart: bool) -> float:
+    """What a plan costs a month beside people, from the steps of its waterfall.
+
+    Args:
+        steps: Name and amount of each.
+        asked_apart: Whether an API is left out, being paid by the request.
+
+    Example:
+        >>> fixed_per_month([("right answers", 90.0), ("inference", -5.0)], asked_apart=False)
+        5.0
+    """
     left_out = (*_FLOWS, Step.API.value) if asked_apart else _FLOWS
-    return -sum(float(step["amount"]) for step in steps if step["name"] not in left_out)
+    return -sum(amount for name, amount in steps if name not in left_out)

@@ -60,8 +60,8 @@ class Parts:
 def parts_of(cut: Split) -> Parts:
     """Turn a split into arrays; rows of a class that training lacks are left out, and said."""
     labels = cut.train.labels
-    validation, lost_validation = _known(cut.validation, labels)
-    test, lost_test = _known(cut.test, labels)
+    validation, lost_validation = known_rows(cut.validation, labels)
+    test, lost_test = known_rows(cut.test, labels)
     lost = lost_validation + lost_test
     finding = Finding(
         "PF470",
@@ -114,7 +114,8 @@ def _enough_to_report(n_test: int) -> Finding:
     )
 
 
-def _known(dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, int]:
+def known_rows(dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, int]:
+    """The rows of labels that training knows, and how many others there are."""
     known = set(labels)
     rows = [i for i, target in enumerate(dataset.targets) if target in known]
     if len(rows) == len(dataset):

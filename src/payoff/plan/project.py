@@ -34,6 +34,7 @@ SCHEMA: dict[str, dict[str, type]] = {
         "matrix": _TEXT,
         "classes": _TABLE,
         "pairs": _LIST,
+        "segments": _TABLE,
     },
     "person": {
         "minutes": _NUMBER,

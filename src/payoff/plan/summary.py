@@ -20,6 +20,7 @@ from payoff.plan.cascade_section import cascade_section
 from payoff.plan.choice import foremost
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.ladder import Tried
+from payoff.plan.market_section import market_section
 from payoff.plan.options import Option, Workshop
 from payoff.plan.stopping import why_stopped
 from payoff.plan.versions import versions
@@ -48,6 +49,7 @@ def summarise(
         "decision": _decision(comparison, plans, terms.risk_aversion),
         "plans": plans,
         "cascade": cascade_section(comparison, terms.risk_aversion),
+        "market": market_section(comparison, workshop),
         "waterfall": _waterfall(chosen.forecast),
         "months": [
             {"month": m.month, "cash_mean": m.mean, "cash_low": m.low, "cash_high": m.high}

@@ -141,7 +141,7 @@ class _Service:
                 Entry(
                     request_id=asked.request_id if single else f"{asked.request_id}/{number}",
                     artifact_sha256=self._desk.artifact.sha256,
-                    text_sha256=text_hash(text),
+                    text_sha256=text_hash(text, decision.segment),
                     action=decision.action,
                     label=decision.label,
                     probability=decision.probability,

@@ -17,7 +17,9 @@ from payoff.plan.report.charts.confusions import draw_dearest
 from payoff.plan.report.charts.frontier import draw_frontier
 from payoff.plan.report.charts.heat_map import draw_heat_map
 from payoff.plan.report.charts.label_curve import draw_label_curve
+from payoff.plan.report.charts.market import draw_market
 from payoff.plan.report.charts.reliability import draw_reliability
+from payoff.plan.report.charts.segment_map import svg_with_segments
 from payoff.plan.report.charts.sheet import FONT, Sheet
 from payoff.plan.report.charts.timeline import draw_timeline
 from payoff.plan.report.charts.tornado import draw_tornado
@@ -37,6 +39,7 @@ PICTURES: Mapping[str, Draw] = MappingProxyType(
         "reliability": draw_reliability,
         "tornado": draw_tornado,
         "label_curve": draw_label_curve,
+        "market": draw_market,
         "timeline": draw_timeline,
     }
 )
@@ -133,7 +136,7 @@ def standing_alone(drawn: str, theme: str) -> str:
         "<text font-family=\"'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif\" ",
         svg,
     )
-    return coloured(svg, theme)
+    return coloured(svg_with_segments(svg, theme), theme)
 
 
 def _need_tools() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from payoff.plan.report.charts.cascade import read_cascade
 from payoff.plan.report.charts.cash import months_of, turning_month
 from payoff.plan.report.charts.confusions import HANDOFF, Cell, cells_of, dearest
+from payoff.plan.report.charts.market import read_market
 from payoff.plan.report.charts.points import points_of
 from payoff.plan.report.charts.timeline import spans_of
 from payoff.plan.report.charts.tornado import drivers_of, input_text
@@ -346,6 +347,7 @@ READINGS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
         "reliability": read_reliability,
         "tornado": read_tornado,
         "label_curve": read_label_curve,
+        "market": read_market,
         "timeline": read_timeline,
     }
 )

@@ -13,6 +13,7 @@ from payoff.core.extras import require
 from payoff.plan.report import readings, views
 from payoff.plan.report.advice import to_do
 from payoff.plan.report.charts.heat_map import MOST_WIDE, folded
+from payoff.plan.report.charts.segment_map import segment_roles
 from payoff.plan.report.charts.sheet import FONT
 from payoff.plan.report.figures import number, pick, words
 from payoff.plan.report.outlook_view import scenarios, what_ifs
@@ -81,7 +82,8 @@ def _context(summary: Mapping[str, Any], language: str) -> dict[str, Any]:
     def own(name: str) -> str:
         return (files("payoff.plan.report") / "templates" / name).read_text("utf-8")
 
-    style = f":root{{--font:{FONT};{css_variables('light')}}}" + _dark() + own("report.css")
+    light = f"--font:{FONT};{css_variables('light')};{segment_roles('light')}"
+    style = f":root{{{light}}}" + _dark() + own("report.css")
     return {
         "language": language,
         "title": words(summary.get("name"), missing="unnamed run"),
@@ -100,6 +102,7 @@ def _context(summary: Mapping[str, Any], language: str) -> dict[str, Any]:
         "what_ifs": what_ifs(summary),
         "to_do": to_do(summary),
         "reads_search": readings.read_search(summary),
+        "market_of": words(pick(summary, "market", "of"), missing=""),
         "basis_of_labels": words(pick(summary, "labels", "curve", "basis"), missing=""),
         "reads_findings": readings.read_findings(summary),
         "ece": {
@@ -129,7 +132,7 @@ def _figure(drawn: Picture | None) -> dict[str, Any] | None:
 
 def _dark() -> str:
     """The dark theme: what the system asks for, or what the reader chose; never on paper."""
-    dark = f"color-scheme:dark;{css_variables('dark')}"
+    dark = f"color-scheme:dark;{css_variables('dark')};{segment_roles('dark')}"
     return (
         "@media screen and (prefers-color-scheme:dark)"
         f"{{:root:not([data-theme=light]){{{dark}}}}}"

@@ -9,6 +9,7 @@ from typing import Any
 from payoff.plan.report.charts.confusions import dearest
 from payoff.plan.report.charts.heat_map import folded
 from payoff.plan.report.charts.label_curve import line_of, points_of
+from payoff.plan.report.charts.market import COLUMNS, market_rows
 from payoff.plan.report.charts.tornado import drivers_of, input_text
 from payoff.plan.report.figures import amount, entries, percent, quantity, words
 
@@ -45,6 +46,9 @@ def tables_of(summary: Summary) -> dict[str, Table]:
         "reliability": _reliability(summary),
         "tornado": _tornado(summary, unit),
         "label_curve": _label_curve(summary, unit),
+        "market": Table(
+            (*COLUMNS, f"{unit} a month", "5\u202f% end", "95\u202f% end"), market_rows(summary)
+        ),
     }
 
 

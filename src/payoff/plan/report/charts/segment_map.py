@@ -272,7 +272,7 @@ def save_map(
     from payoff.plan.report.pictures import standing_alone
 
     drawn = draw_segment_map(summary, Sheet(narrow=narrow))
-    svg = standing_alone(_coloured(drawn or "", theme), theme)
+    svg = standing_alone(drawn or "", theme)
     if path.suffix == ".png":
         import vl_convert
 
@@ -297,5 +297,11 @@ def check_ending(path: Path) -> None:
         )
 
 
-def _coloured(svg: str, theme: str) -> str:
+def svg_with_segments(svg: str, theme: str) -> str:
+    """An SVG with the roles of segments replaced by the colours of a theme.
+
+    Example:
+        >>> svg_with_segments('<path fill="var(--segment-1)"/>', "light")
+        '<path fill="#1f6a99"/>'
+    """
     return re.sub(r"var\(--segment-([0-9]+)\)", lambda found: HUES[theme][int(found[1]) - 1], svg)
