@@ -99,7 +99,7 @@ $handoff
 # action = "opening_hours"
 # value = -80.0
 
-# [value.segments.enterprise]  # where a segment's requests are worth something else ([data] segment)
+# [value.segments.enterprise]  # where a segment of [data] segment is worth something else
 # wrong = -40.0
 
 $person

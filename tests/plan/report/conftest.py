@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from payoff.plan.report.charts.segment_map import map_of
+
 Summary = dict[str, Any]
 
 LATIN = [
@@ -163,6 +165,27 @@ def _labels() -> Summary:
     }  # fmt: skip
 
 
+def _market(rng: np.random.Generator, language: str) -> Summary:
+    """Three segments, one of which had nothing answered alone."""
+    names = ["企业", "商店", "学校"] if language == "zh" else ["enterprise", "shops", "schools"]
+    codes = rng.integers(0, 3, 300)
+    plane = rng.normal(size=(300, 2)) + 4 * np.eye(3, 2)[codes]
+    segments = [
+        {"name": name, "requests_month": requests, "automated_share": alone,
+         "accuracy_automated": right, "profit_month": {"mean": m, "low": 0.8 * m, "high": 1.2 * m}}
+        for name, requests, alone, right, m in zip(
+            names, (20_000, 14_000, 6_000), (0.9, 0.7, 0.0), (0.98, 0.96, None),
+            (30_000.0, 12_000.0, -200.0), strict=True)
+    ]  # fmt: skip
+    return {
+        "of": "column 'plan'",
+        "sentence": f"Enter '{names[0]}', then '{names[1]}'; leave '{names[2]}'.",
+        "market": {"segments": segments},
+        "shares": dict(zip(names, (0.5, 0.35, 0.15), strict=True)),
+        "map": map_of(plane, codes, [{"name": name, "note": "9%"} for name in names]),
+    }
+
+
 def _cascade() -> Summary:
     """Two models alone, and both in turn."""
 
@@ -294,6 +317,7 @@ def make_summary(k: int = 6, *, seed: int = 0, language: str = "en") -> Summary:
             for n, a, b, p, q in drivers
         ],
         "labels": _labels(),
+        "market": _market(rng, language),
         **_outlook(profit),
         "cascade": _cascade(),
         "search": {"sentence": "The search stopped because nothing was left to try."},

@@ -19,6 +19,7 @@ from payoff.plan.report.charts import cash, confusions, frontier, heat_map, torn
 from payoff.plan.report.charts.lettering import Lettering, clean, cut, width_em
 from payoff.plan.report.charts.placing import Box, Spot, place_labels
 from payoff.plan.report.charts.points import Point, cost_axis, points_of
+from payoff.plan.report.charts.segment_map import HUES
 from payoff.plan.report.charts.sheet import Sheet
 from payoff.plan.report.pictures import PICTURES, picture, save
 from payoff.plan.report.theme import THEMES
@@ -47,7 +48,7 @@ def test_every_picture_is_plain_svg_in_roles_of_the_theme(
         assert " id=" not in svg
         used = set(re.findall(r"var\(--([a-z0-9-]+)\)", svg))
         assert used
-        assert used <= set(THEMES["light"])
+        assert used <= {*THEMES["light"], *(f"segment-{n + 1}" for n in range(len(HUES["light"])))}
         assert not re.search(r"#[0-9a-f]{3,8}\b", svg)
         assert "¦" not in svg
 

@@ -65,7 +65,7 @@ def test_the_page_is_whole_and_in_order(k: int, pages: dict[int, str]) -> None:
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert levels.count(2) == 11
+    assert levels.count(2) == 12
     assert all(after - before <= 1 for before, after in pairwise(levels))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -78,9 +78,9 @@ def test_the_page_is_whole_and_in_order(k: int, pages: dict[int, str]) -> None:
 def test_pictures_have_words_and_tables_have_scopes(k: int, pages: dict[int, str]) -> None:
     page = Page(pages[k])
     pictures = [a for a in page.all("div") if a.get("role") == "img"]
-    assert len(pictures) == 10
+    assert len(pictures) == 11
     assert all(len(a["aria-label"] or "") > 40 for a in pictures)
-    assert len(page.all("svg")) == 20
+    assert len(page.all("svg")) == 22
     assert all(a.get("scope") in ("row", "col") for a in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
 
@@ -380,7 +380,7 @@ def test_one_variant_of_a_picture_shows_and_its_words_stay_on_the_page(
         shown = page.evaluate(
             "[...document.querySelectorAll('svg')].filter(s => s.checkVisibility()).length"
         )
-        assert shown == 10
+        assert shown == 11
         outside = page.evaluate(
             """[...document.querySelectorAll('svg text')].filter(t => t.checkVisibility())
                .map(t => [t.textContent, t.getBoundingClientRect()])

@@ -44,8 +44,9 @@ def market_rows(summary: Summary) -> list[tuple[str, ...]]:
 
     Example:
         >>> one = {"name": "vip", "requests_month": 900, "profit_month": {"mean": 12}}
-        >>> market_rows({"market": {"market": {"segments": [one]}, "shares": {"vip": 0.25}}})
-        [('vip', '25\u202f%', '900', '–', '–', '12.00', '–', '–')]
+        >>> told = {"market": {"segments": [one]}, "shares": {"vip": 0.25}}
+        >>> market_rows({"market": told})[0][2:6]
+        ('900', 'not measured', 'not measured', '12.00')
     """
     return [
         (

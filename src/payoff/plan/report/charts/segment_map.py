@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from payoff.core.extras import require
 from payoff.core.files import write_bytes
 from payoff.plan.report.charts.placing import Place, Spot, place_labels
 from payoff.plan.report.charts.sheet import LABEL_PX, Sheet, rows_data
-from payoff.plan.report.figures import entries, pick, words
+from payoff.plan.report.figures import entries, finite, pick, words
 
 _MOST_DOTS: Final = 1500
 _MOST_NAMES: Final = 20
@@ -103,8 +103,9 @@ def draw_segment_map(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
     """
     import altair as alt
 
-    dots, segments = pick(summary, "map", "dots"), entries(summary, "map", "segments")
-    if not dots or not segments:
+    segments = entries(summary, "map", "segments")
+    dots = [dot for dot in pick(summary, "map", "dots") or () if _is_known(dot)]
+    if not dots or not segments or not all(_is_known(one.get("middle")) for one in segments):
         return None
     places = np.array([[x, y] for x, y, _ in dots])
     codes = [int(code) for *_, code in dots]
@@ -127,10 +128,15 @@ def draw_segment_map(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
         "shape": alt.Shape("shape:N", scale=None),
     }
     cloud = alt.Chart(rows_data(values)).mark_point(
-        size=16 if sheet.narrow else 26, opacity=0.45, strokeWidth=0
+        size=16 if sheet.narrow else 26, opacity=0.45, stroke="none"
     )
     layers = [cloud.encode(x=x, y=y, **looks), *_middles(segments, marks, frame, sheet, x, y)]
     return sheet.svg(alt.layer(*layers).properties(width=width, height=height))
+
+
+def _is_known(place: Any) -> bool:
+    """Whether all of a place's figures are there."""
+    return isinstance(place, Sequence) and all(finite(figure) is not None for figure in place)
 
 
 @dataclass(frozen=True, slots=True)
