@@ -16,19 +16,22 @@ from payoff.economics.policy import Policy
 LABELS = ("bad", "good")
 
 
-def pair_artifact(folder: Path) -> Path:
+VALUES = np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]])
+
+
+def pair_artifact(folder: Path, policy: Policy | None = None) -> Path:
     """Its logit for a label is 4 for each time that the label is said, in either text."""
     vectoriser = NgramVectoriser(["bad", "good"], [], [1.0, 1.0], word=(1, 1))
     runtime = NgramRuntime(vectoriser, np.array([[4.0, 0.0], [0.0, 4.0]]), [0.0, 0.0])
     runtime.save(folder)
-    values = np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]])
+    document = policy_document(policy or Policy(LABELS, VALUES), "USD")
     return write_artifact(
         folder / "pairs.payoff",
         name="pairs",
         labels=LABELS,
         tiers=[(TierSpec("bag of words", "ngrams", settings={"separator": " "}), folder)],
         calibrations=[Calibration()],
-        documents={"policy.json": policy_document(Policy(LABELS, values), "USD")},
+        documents={"policy.json": document},
         seed=0,
         data_fingerprint="0" * 64,
     )

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.economics.pair_artifact import LABELS, pair_artifact
+from tests.economics.pair_artifact import LABELS, VALUES, pair_artifact
 from tests.economics.tiers import drawn, policy_of, tiers_of
 
 from payoff.artifact.artifact import Artifact
@@ -230,7 +230,7 @@ def test_tables_and_names_that_do_not_fit_are_refused() -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """Rather sure of one of two labels; a vip's errors are a hundred times as dear."""
-    general = np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]])
+    general = VALUES
     vip = {"vip": np.array([[3.0, -700.0, -1.0], [-700.0, 3.0, -1.0]])}
     artifact = Artifact.open(pair_artifact(tmp_path))
     return Desk(artifact, Policy(LABELS, general, segment_values=vip), "USD")

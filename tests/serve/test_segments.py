@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.economics.pair_artifact import LABELS, pair_artifact
+from tests.economics.pair_artifact import LABELS, VALUES, pair_artifact
 from tests.serve.conftest import answering
 
 from payoff.artifact.artifact import Artifact
@@ -18,7 +18,7 @@ from payoff.serve.app import create_app
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    general = np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]])
+    general = VALUES
     vip = {"vip": np.array([[3.0, -700.0, -1.0], [-700.0, 3.0, -1.0]])}
     policy = Policy(LABELS, general, segment_values=vip)
     return Desk(Artifact.open(pair_artifact(tmp_path)), policy, "USD")

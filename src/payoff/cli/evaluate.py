@@ -19,6 +19,11 @@ from payoff.core.money import format_money
 @click.option("--pair", metavar="COLUMN", help="Column of the second text of each example.")
 @click.option("--label", required=True, metavar="COLUMN", help="Column of the true labels.")
 @click.option(
+    "--segment",
+    metavar="COLUMN",
+    help="Column of the segment, for an artifact that knows what segments are worth.",
+)
+@click.option(
     "--seconds", default=1.0, show_default=True, help="For measuring speed, twice; 0 leaves it out."
 )
 @with_terminal
@@ -30,14 +35,20 @@ def command(
     text: str,
     pair: str | None,
     label: str,
+    segment: str | None,
     seconds: float,
 ) -> None:
     """Measure the artifact ARTIFACT on FILE: quality, calibration, speed, size and profit."""
     from payoff.economics.desk import load
     from payoff.economics.evaluate import evaluate
 
-    dataset = Source(file, text, label, {"pair": pair} if pair else {}).dataset()
+    roles = {"pair": pair, "segment": segment}
+    named = {role: column for role, column in roles.items() if column}
+    dataset = Source(file, text, label, named).dataset()
     with load(artifact) as desk:
+        apart = ", ".join(desk.policy.segment_values)
+        if apart and segment is None:
+            terminal.say(f"Segments with a worth of their own: {apart}; --segment tells them.")
         terminal.say(f"Evaluating on {len(dataset):,} rows of {dataset.source} …")
         facts = evaluate(desk, dataset, seconds=seconds).as_dict()
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".csv", ".jsonl")
 _COLUMNS = ("text", "action", "label", "probability", "worth", "currency")
+_SEGMENT = "segment"
 
 
 @click.command()
@@ -80,6 +81,9 @@ def command(
 
     with load(artifact) as desk:
         decisions = desk.decide_many(given, pairs=pairs, segments=segments)
+        apart = ", ".join(desk.policy.segment_values) or "none"
+    if segments is not None and not any(made.segment for made in decisions):
+        terminal.say(f"--segment changed nothing: segments with a worth of their own: {apart}")
     if out is not None:
         write_text(out, (_lines if out.suffix == ".jsonl" else _table)(decisions, given, rows))
         content = {"out": str(out), "n_decisions": len(decisions)}
@@ -144,11 +148,13 @@ def _table(decisions: Sequence[Decision], texts: Sequence[str], rows: Sequence[i
     """Decisions as CSV with a header row."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*(["row"] if rows else []), *_COLUMNS])
+    apart = any(made.segment for made in decisions)
+    writer.writerow([*(["row"] if rows else []), *_COLUMNS, *([_SEGMENT] if apart else [])])
     for index, (made, text) in enumerate(zip(decisions, texts, strict=True)):
         cells = (text, made.action, made.label, f"{made.probability:.6f}")
         money = (made.worth.amount, made.worth.currency)
-        writer.writerow([*([rows[index]] if rows else []), *cells, *money])
+        own = [made.segment] if apart else []
+        writer.writerow([*([rows[index]] if rows else []), *cells, *money, *own])
     return buffer.getvalue()
 
 
@@ -159,6 +165,10 @@ def _lines(decisions: Sequence[Decision], texts: Sequence[str], rows: Sequence[i
 
 
 def _people(terminal: Terminal, decisions: Sequence[Decision]) -> None:
-    rows = [(d.action, d.label, f"{d.probability:.1%}", str(d.worth)) for d in decisions]
-    columns = ("action", "most likely label", "probability", "expected worth")
-    terminal.table(columns, rows, right=columns[2:])
+    plain = [(d.action, d.label, f"{d.probability:.1%}", str(d.worth)) for d in decisions]
+    columns: tuple[str, ...] = ("action", "most likely label", "probability", "expected worth")
+    rows: list[tuple[str, ...]] = [*plain]
+    if any(d.segment for d in decisions):
+        rows = [(*row, d.segment or "–") for row, d in zip(plain, decisions, strict=True)]
+        columns = (*columns, _SEGMENT)
+    terminal.table(columns, rows, right=columns[2:4])
