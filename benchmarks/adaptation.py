@@ -39,8 +39,8 @@ def quality(
 ) -> dict[str, Any]:
     """Accuracy and macro-F1 on the test rows, and what the training takes of one processor.
 
-    The texts are encoded beforehand, as a search does for all recipes at once. Those that learn
-    from texts alone have 2,000 training texts that were not drawn, without their labels.
+    The texts are encoded beforehand, as a search does for all recipes at once; the activations stay
+    in the benchmark's runs folder. Those that learn from texts alone have 2,000 training texts that were not drawn, without their labels.
     """
     from sklearn.metrics import f1_score
 
@@ -51,19 +51,20 @@ def quality(
     rest = np.setdiff1d(np.arange(len(texts)), chosen)[:N_UNLABELLED]
     learnt = [texts[i] for i in chosen], [labels[i] for i in chosen]
     made = recipe_named(recipe)
-    with tempfile.TemporaryDirectory() as folder:
-        bench = bench_of(
-            learnt, rows(data, name, "test"), backbone=backbone, seed=seed, folder=folder
-        )
-        bench = replace(bench, unlabelled=tuple(texts[i] for i in rest))
-        candidate = made.standard(bench)[0]
-        if backbone and bench.opened(backbone).backbone.family == "encoder":
-            bench.opened(backbone).trunk.prepare({dict(candidate.settings).get("depth", 0)})
-        started = time.process_time()
-        attempt = made.start(candidate, bench)
-        attempt.advance(1.0)
-        cpu_s = time.process_time() - started
-        predicted = attempt.logits(bench.validation).argmax(1)
+    folder = HERE / "runs" / "quality" / f"{name}-{each}-{seed}"  # activations for all recipes
+    folder.mkdir(parents=True, exist_ok=True)
+    bench = bench_of(
+        learnt, rows(data, name, "test"), backbone=backbone, seed=seed, folder=str(folder)
+    )
+    bench = replace(bench, unlabelled=tuple(texts[i] for i in rest))
+    candidate = made.standard(bench)[0]
+    if backbone and bench.opened(backbone).backbone.family == "encoder":
+        bench.opened(backbone).trunk.prepare({dict(candidate.settings).get("depth", 0)})
+    started = time.process_time()
+    attempt = made.start(candidate, bench)
+    attempt.advance(1.0)
+    cpu_s = time.process_time() - started
+    predicted = attempt.logits(bench.validation).argmax(1)
     truth = bench.targets[bench.validation]
     tuned = getattr(attempt, "training", None)
     return {

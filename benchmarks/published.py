@@ -29,7 +29,7 @@ from data_sets import Rows, bench_of, rows
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "published.jsonl"
-UPPER_HALF, LAST_TWO = {"depth": 6}, {"depth": 10}
+UPPER_HALF, LAST_TWO = {"depth": 6}, {"depth": 10, "tuned": 1}
 N_VALIDATION = 2000
 
 Row = tuple[str, dict[str, Any]]
