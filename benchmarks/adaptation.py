@@ -40,7 +40,8 @@ def quality(
     """Accuracy and macro-F1 on the test rows, and what the training takes of one processor.
 
     The texts are encoded beforehand, as a search does for all recipes at once; the activations stay
-    in the benchmark's runs folder. Those that learn from texts alone have 2,000 training texts that were not drawn, without their labels.
+    in the benchmark's runs folder. Those that learn from texts alone have 2,000 training texts that
+    were not drawn, without their labels.
     """
     from sklearn.metrics import f1_score
 
