@@ -52,7 +52,7 @@ WANTED: dict[tuple[str, str, str], list[Row]] = {
     ("clinc150", "train", "minilm-l6"): [
         ("frozen-head", {}),
         ("neighbours", {}),
-        ("fine-tune", {}),
+        ("fine-tune", {"depth": 3}),
     ],
     ("zh_waimai_10k", "train", "e5-small-multi"): [("frozen-head", {}), ("fine-tune", LAST_TWO)],
     ("banking77", "train", "mpnet-base"): [("frozen-head", {}), ("fine-tune", UPPER_HALF)],

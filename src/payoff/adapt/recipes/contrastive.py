@@ -42,7 +42,7 @@ class Contrastive(Tuned):
         ("batch_texts", 64),
         ("texts_a_class", 2),
         ("learning_rate", 3e-4),
-        ("temperature", 0.1),
+        ("temperature", 0.05),
         ("tuned", 0.5),
         ("members", 2),
         ("C", 10.0),
