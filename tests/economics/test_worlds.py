@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
-from payoff.economics import worlds as module
+from payoff.economics import row_weights as module
 from payoff.economics.traffic import Traffic
 from payoff.economics.worlds import Worlds
 
@@ -71,7 +71,7 @@ def test_worlds_too_large_to_keep_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_MOST_KEPT", 1)
     again = draw()
     np.testing.assert_array_equal(again.mean_values(values), kept)
-    assert again._kept == {}
+    assert again.row_weights._kept == {}
     np.testing.assert_array_equal(again.mean_values(values), kept)
 
 

@@ -134,24 +134,27 @@ def _quality_and_mix(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ends of the profit where only the quality varies, and where only the mix does."""
     mean, person = conditions.mean(), costs.person
-    share = _from_their_mean(mix_effects[3])
     if person is not None and person.capacity_per_month is not None:
         # At most so many are handed over where the mix varies, and where the quality does.
-        most = max(mean.handed_share[0] + share.max(), conditions.handed_share.max() - share.min())
+        share = mix_effects[3]
+        middle = float(share.mean(dtype=np.float64))
+        more, less = float(share.max()) - middle, float(share.min()) - middle
+        most = max(mean.handed_share[0] + more, conditions.handed_share.max() - less)
         if most * mean.requests.max() > person.capacity_per_month:
             return _beyond_capacity(conditions, costs, mix_effects, told)
     # All handoffs are answered: the profit is affine in what a request is worth.
     wage = 0.0 if person is None else person.cost_each * float(mean.minutes_factor[0])
     worth = conditions.right + conditions.wrong + conditions.handed_over
-    worth -= wage * conditions.handed_share
-    by_mix = _from_their_mean(np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects)
-    by_quality = worth - by_mix - worth.mean()
+    if wage:
+        worth = worth - conditions.handed_share * wage
+    by_mix = np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects
+    by_quality = worth - by_mix
     profit, requests = float(post(mean, costs, **told).monthly[0]), float(mean.requests.mean())
-    (low, high), (lower, upper) = ends(by_quality), ends(by_mix)
-    return (
-        (profit + requests * low, profit + requests * high),
-        (profit + requests * lower, profit + requests * upper),
+    quality, mix = (
+        tuple(profit + requests * (end - float(off.mean(dtype=np.float64))) for end in ends(off))
+        for off in (by_quality, by_mix)
     )
+    return (quality[0], quality[1]), (mix[0], mix[1])
 
 
 def _beyond_capacity(

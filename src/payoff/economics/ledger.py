@@ -135,8 +135,9 @@ class Ledger:
             total = met.requests * each[:, None] + self.served * handed[:, None]
             if self.nothing:
                 total += self.lost * self.nothing
-        for cost in self.cloud.values():
-            total = total - cost * met.price_factor[:, None]
+        if self.cloud:
+            first, *others = self.cloud.values()
+            total = total - sum(others, start=first) * met.price_factor[:, None]
         total -= sum(self.fixed.values())
         return total
 
@@ -219,8 +220,7 @@ def post(
         >>> post(c, PlanCosts(per_request=0.1), horizon_months=12).profit
         array([[95.]])
     """
-    share = conditions.handed_share
-    served = conditions.requests * share[:, None]
+    served = conditions.requests * conditions.handed_share[:, None]
     lost: Array | None = None
     capacity = None if costs.person is None else costs.person.capacity_per_month
     if capacity is not None and served.max() > capacity:
