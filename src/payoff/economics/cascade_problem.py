@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+Stops = tuple[Rows, Array]
+"""The tier that answers each request, and what asking all up to it cost."""
 
 FOLDS = 5
 """Parts of the cross-fitting."""
@@ -42,13 +44,12 @@ class TierRows:
     """What one tier does with each held-out request.
 
     Args:
-        name: Of the tier.
-        cost: What asking it costs, money per request.
-        probabilities: ``(n, k)``.
-        known: What it knows of each.
+        tier: The tier.
+        policy: What is worth what.
+        shifted: Its probabilities under the expected mix, ``(n, k)``.
+        believed: What it expects of every action, ``(n, k+1)``.
         actions: What would be done by it alone, ``(n,)``.
         realised: What that turns out to be worth, ``(n,)``.
-        believed: What it expects of every action, ``(n, k+1)``.
 
     Example:
         >>> from payoff.economics.cascade import CascadeTier
@@ -59,13 +60,12 @@ class TierRows:
         (array([0, 0]), array([ 3., -7.]))
     """
 
-    name: str
-    cost: float
-    probabilities: Array
-    known: Knowledge
+    tier: CascadeTier
+    policy: Policy
+    shifted: Array
+    believed: Array
     actions: Rows
     realised: Array
-    believed: Array
 
     @classmethod
     def of(cls, tier: CascadeTier, policy: Policy, truth: NDArray[np.int64]) -> TierRows:
@@ -74,16 +74,40 @@ class TierRows:
         Raises:
             EconomicsError: PF611 where its probabilities, PF614 where the truth does not fit.
         """
-        actions = policy.decide(tier.probabilities).actions.astype(np.int64)
-        return cls(
-            tier.name,
-            float(tier.cost),
-            tier.probabilities,
-            Knowledge.of(policy, tier.probabilities),
-            actions,
-            realised(policy.values, truth, actions),
-            policy.shifted(tier.probabilities) @ policy.values,
-        )
+        shifted = policy.shifted(tier.probabilities)
+        believed = shifted @ policy.values
+        scores = believed
+        if policy.penalties is not None:
+            scores = shifted @ (policy.values - policy.penalties)
+        actions = policy.best(scores).astype(np.int64)
+        worths = realised(policy.values, truth, actions)
+        return cls(tier, policy, shifted, believed, actions, worths)
+
+    @property
+    def cost(self) -> float:
+        """What asking it costs, money per request."""
+        return float(self.tier.cost)
+
+    @property
+    def probabilities(self) -> Array:
+        """As it says them, ``(n, k)``."""
+        return self.tier.probabilities
+
+    @cached_property
+    def known(self) -> Knowledge:
+        """What it knows of each."""
+        return Knowledge.of_shifted(self.policy, self.shifted, self.believed)
+
+    @cached_property
+    def by_regret(self) -> NDArray[np.intp]:
+        """The requests by rising regret, those of the same regret in their order."""
+        return np.argsort(self.known.features[:, 0], kind="stable")
+
+    def worth_to(self, last: TierRows) -> Array:
+        """Worth of stopping here, ``(n,)``: half by truth, half as the last tier believes."""
+        believed = np.take_along_axis(last.believed, self.actions[:, None], axis=1)[:, 0]
+        worth: Array = _TRUE * self.realised + (1.0 - _TRUE) * believed
+        return worth
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,42 +170,34 @@ class CascadeProblem:
 
     @cached_property
     def worths(self) -> tuple[Array, ...]:
-        """Worth of stopping at each tier: half by truth, half as the last tier believes."""
-        believed = self.tiers[-1].believed
-        return tuple(
-            _TRUE * tier.realised
-            + (1.0 - _TRUE) * np.take_along_axis(believed, tier.actions[:, None], axis=1)[:, 0]
-            for tier in self.tiers
-        )
+        """Worth of stopping at each tier, as `TierRows.worth_to`."""
+        return tuple(tier.worth_to(self.tiers[-1]) for tier in self.tiers)
 
-    def solved(self, rows: Rows, seed: int, forms: Sequence[str] = FORMS) -> CascadePolicy:
+    def solved(self, rows: Rows, seed: int) -> CascadePolicy:
         """When to go on, learnt backwards from some of the requests.
 
         Args:
             rows: Which requests.
             seed: Of the folds within them.
-            forms: Forms of the regression that may be taken, the plainest first. Where there is
-                one alone, what comes after a tier is decided by gains that know the request: a
-                fifth of the work, for comparing tiers.
 
         Raises:
             EconomicsError: PF604 for a cost below 0.
         """
-        names = tuple(tier.name for tier in self.tiers)
+        names = tuple(tier.tier.name for tier in self.tiers)
         costs = tuple(tier.cost for tier in self.tiers)
         gains: list[Gain] = []
         after = self.worths[-1][rows]  # what is still to come, once a tier was paid
+        parts = folds(len(rows), seed) if len(costs) > 1 else ()
         for tier in range(len(costs) - 2, -1, -1):
             stopped = self.worths[tier][rows]
             gone = after - self.price_factor * costs[tier + 1]
-            folds = _folds(len(rows), seed) if len(forms) > 1 else ()
-            gain, expected = self._fitted(tier, rows, gone - stopped, folds, forms)
+            gain, expected = self._fitted(tier, rows, gone - stopped, parts)
             after = np.where(expected > 0, gone, stopped)
             gains.append(gain)
         return CascadePolicy(names, costs, tuple(reversed(gains)))
 
-    def answered(self, cascade: CascadePolicy, rows: Rows) -> Answered:
-        """What a cascade of these tiers does with some of the requests."""
+    def stops(self, cascade: CascadePolicy, rows: Rows) -> Stops:
+        """Where a cascade of these tiers stops with some of the requests, and what that cost."""
         tiers, costs = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows))
         left = np.arange(len(rows))
         for tier, asked in enumerate(self.tiers):
@@ -190,29 +206,29 @@ class CascadeProblem:
             if tier < len(cascade.gains):
                 known = asked.known.take(rows[left])
                 left = left[cascade.gains[tier].of(known) > 0]
+        return tiers, costs
+
+    def answered(self, rows: Rows, stops: Stops) -> Answered:
+        """What the tiers where it stops say of the requests."""
+        tiers, costs = stops
         said = np.empty((len(rows), len(self.policy.labels)))
         for tier, asked in enumerate(self.tiers):
             mine = tiers == tier
             said[mine] = asked.probabilities[rows[mine]]
         return Answered(said, tiers, costs)
 
-    def cross_fitted(self, rows: Rows, seed: int, forms: Sequence[str] = FORMS) -> Answered:
+    def cross_fitted(self, rows: Rows, seed: int) -> Answered:
         """What is done with some of the requests by policies that each did not know the request."""
         if len(self.tiers) == 1:
-            return self.answered(self.solved(rows, seed), rows)
-        return outside(
-            rows,
-            seed,
-            lambda others, inside, own: self.answered(self.solved(others, own, forms), inside),
-        )
+            return self.answered(rows, self.stops(self.solved(rows, seed), rows))
+
+        def stops(others: Rows, inside: Rows, own: int) -> Stops:
+            return self.stops(self.solved(others, own), inside)
+
+        return self.answered(rows, outside(rows, seed, stops))
 
     def _fitted(
-        self,
-        tier: int,
-        rows: Rows,
-        gained: Array,
-        folds: Sequence[Rows],
-        forms: Sequence[str],
+        self, tier: int, rows: Rows, gained: Array, parts: Sequence[Rows]
     ) -> tuple[Gain, Array]:
         """The gain of the best form, and what it expects of each request that it did not know."""
         known, weights = self.tiers[tier].known.take(rows), self.row_weights[rows]
@@ -224,48 +240,38 @@ class CascadeProblem:
             )
 
         everyone = np.ones(len(rows), dtype=np.bool_)
-        if not folds:
-            gain = fitted(forms[0], everyone)
-            return gain, gain.of(known)
-        best, errors, expected = forms[0], np.full(len(rows), np.inf), gained
-        for form in forms:
+        best, errors, expected = FORMS[0], np.full(len(rows), np.inf), gained
+        for form in FORMS:
             told = np.empty(len(rows))
-            for inside in folds:
+            for inside in parts:
                 others = everyone.copy()
                 others[inside] = False
                 told[inside] = fitted(form, others).of(known.take(inside))
             own = weights * (told - gained) ** 2
-            if form == forms[0] or _clearly_above(errors, own):
+            if form == FORMS[0] or _clearly_above(errors, own):
                 best, errors, expected = form, own, told
         return fitted(best, everyone), expected
 
 
-def outside(rows: Rows, seed: int, answer: Callable[[Rows, Rows, int], Answered]) -> Answered:
+def outside(rows: Rows, seed: int, stop: Callable[[Rows, Rows, int], Stops]) -> Stops:
     """Requests answered fold by fold, each by what was learnt from the others.
 
     Args:
         rows: Which requests.
         seed: Decides who is in which fold.
-        answer: From the requests to learn from, those to answer and a seed, to an `Answered`.
+        stop: From the requests to learn from, those to answer and a seed, to where it stops.
 
     Example:
         >>> def counted(others, inside, seed):  # whoever answers knows eight of the ten
-        ...     n = len(inside)
-        ...     return Answered(np.zeros((n, 2)), np.full(n, len(others)), np.zeros(n))
-        >>> outside(np.arange(10), 0, counted).tiers
+        ...     return np.full(len(inside), len(others)), np.zeros(len(inside))
+        >>> outside(np.arange(10), 0, counted)[0]
         array([8, 8, 8, 8, 8, 8, 8, 8, 8, 8])
     """
-    parts = _folds(len(rows), seed)
-    done = [
-        answer(np.delete(rows, inside), rows[inside], seed + number + 1)
-        for number, inside in enumerate(parts)
-    ]
-    order = np.argsort(np.concatenate(parts), kind="stable")
-    return Answered(
-        np.concatenate([one.probabilities for one in done])[order],
-        np.concatenate([one.tiers for one in done])[order],
-        np.concatenate([one.costs for one in done])[order],
-    )
+    tiers, costs = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows))
+    for number, inside in enumerate(folds(len(rows), seed)):
+        others = np.delete(rows, inside)
+        tiers[inside], costs[inside] = stop(others, rows[inside], seed + number + 1)
+    return tiers, costs
 
 
 def _clearly_above(high: Array, low: Array) -> bool:
@@ -275,7 +281,12 @@ def _clearly_above(high: Array, low: Array) -> bool:
     return float(difference.mean()) > _CLEAR * error
 
 
-def _folds(n: int, seed: int) -> list[Rows]:
-    """Rows of each fold; labels play no part, so that their names do not matter."""
+def folds(n: int, seed: int) -> list[Rows]:
+    """Rows of each fold; labels play no part, so that their names do not matter.
+
+    Example:
+        >>> [len(inside) for inside in folds(12, 0)]
+        [3, 3, 2, 2, 2]
+    """
     shuffled = np.random.default_rng(seed).permutation(n)
     return [np.sort(part) for part in np.array_split(shuffled, min(FOLDS, n))]
