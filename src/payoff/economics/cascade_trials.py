@@ -73,9 +73,7 @@ class CascadeTrials:
         """The requests of each fold."""
         return [self.rows[part] for part in folds(len(self.rows), self.seed)]
 
-    def _reached(
-        self, choice: Sequence[int], fold: int, inside: Rows, price_factor: float
-    ) -> Rows:
+    def _reached(self, choice: Sequence[int], fold: int, inside: Rows, price_factor: float) -> Rows:
         """The tier, by its place in the choice, that answers each request of a fold."""
         last = choice[-1]
         after, reached = self._worth(last, last), np.zeros(len(inside), dtype=np.int64)

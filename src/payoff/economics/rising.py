@@ -82,13 +82,18 @@ class RisingGroups:
 def _pooled(sums: Sequence[float], weights: Sequence[float]) -> list[tuple[int, float, float]]:
     """First group, sum and weight of each block of groups that share a level."""
     blocks: list[tuple[int, float, float]] = []
-    for group in range(len(sums)):
-        first, total, weight = group, sums[group], weights[group]
+    first, total, weight = 0, sums[0], weights[0]  # of the last block
+    for group in range(1, len(sums)):
+        more, heavy = sums[group], weights[group]
+        if total * heavy < more * weight:
+            blocks.append((first, total, weight))
+            first, total, weight = group, more, heavy
+            continue
+        total, weight = total + more, weight + heavy
         while blocks and blocks[-1][1] * weight >= total * blocks[-1][2]:
             first, before, heavy = blocks.pop()
             total, weight = before + total, heavy + weight
-        blocks.append((first, total, weight))
-    return blocks
+    return [*blocks, (first, total, weight)]
 
 
 @lru_cache(maxsize=64)

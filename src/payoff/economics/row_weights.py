@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ Block = NDArray[np.float32]
 
 _BLOCK: Final = 256
 _MOST_KEPT: Final = 50_000_000
+_MOST_SHARED: Final = 10_000_000
 _WORTH_THREADS: Final = 1_000_000  # weights of all worlds together
 _WEIGHTS, _BORROWED = 1, 6  # of the streams of `Worlds`
 
@@ -49,6 +51,19 @@ class RowWeights:
     mix: Array
     likely: Array | None = None
     _kept: dict[int, Block] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def like(
+        cls, seed: int, truth: NDArray[np.int64], mix: Array, likely: Array | None
+    ) -> RowWeights:
+        """The same, or those drawn for other traffic and prices, so that they are drawn once."""
+        made = cls(seed, truth, mix, likely)
+        if mix.shape[0] * len(truth) > _MOST_SHARED:
+            return made
+        digest = hashlib.sha256(str((seed, truth.shape, mix.shape)).encode())
+        for array in (truth, mix) if likely is None else (truth, mix, likely):
+            digest.update(np.ascontiguousarray(array))
+        return _shared(_Drawn(digest.digest(), made))
 
     @property
     def table(self) -> Block:
@@ -143,3 +158,17 @@ class RowWeights:
         places = np.arange(len(block))[:, None], borrowed
         np.add.at(block, places, (weights * more).astype(np.float32))
         return block
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Row weights, known by what they are drawn from."""
+
+    digest: bytes
+    made: RowWeights = field(compare=False)
+
+
+@lru_cache(maxsize=2)
+def _shared(drawn: _Drawn) -> RowWeights:
+    """Those of the validation rows and of the test rows of a run, for all its what-ifs."""
+    return drawn.made

@@ -180,7 +180,7 @@ class Worlds:
     @cached_property
     def row_weights(self) -> RowWeights:
         """Weight of each row in each world, drawn where it is needed."""
-        return RowWeights(self.seed, self.truth, self.mix, self.likely)
+        return RowWeights.like(self.seed, self.truth, self.mix, self.likely)
 
     @property
     def weights(self) -> NDArray[np.float32]:
