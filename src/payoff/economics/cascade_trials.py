@@ -62,11 +62,12 @@ class CascadeTrials:
             for fold, inside in enumerate(self._inside):
                 reached[inside] = self._reached(choice, fold, inside, price_factor)
         reached = reached[self.rows]
-        if len(np.unique(reached)) < len(tiers):
+        if not np.bincount(reached, minlength=len(tiers)).all():
             return -np.inf
-        worths = np.choose(reached, [tier.realised[self.rows] for tier in tiers])
-        costs = np.cumsum([tier.cost for tier in tiers])[reached]
-        return float(np.average(worths - costs, weights=self.problem.row_weights[self.rows]))
+        costs = np.cumsum([tier.cost for tier in tiers])
+        nets = np.stack([tier.realised[self.rows] for tier in tiers], axis=1) - costs
+        weights = self.problem.row_weights[self.rows]
+        return float(nets[np.arange(len(nets)), reached] @ weights / weights.sum())
 
     @cached_property
     def _inside(self) -> list[Rows]:
@@ -81,10 +82,10 @@ class CascadeTrials:
             stopped = self._worth(place, last)
             gone = after - price_factor * self.problem.tiers[following].cost
             regret = self.problem.tiers[place].known.features[:, 0]
-            expected = np.interp(regret, *self._learners(place, fold).fitted(gone - stopped))
-            on = expected > 0
-            after = np.where(on, gone, stopped)
-            reached = np.where(on[inside], reached + 1, 0)
+            gain = self._learners(place, fold).fitted(gone - stopped)
+            reached = np.where(np.interp(regret[inside], *gain) > 0, reached + 1, 0)
+            if place != choice[0]:  # a tier before it learns from what comes after
+                after = np.where(np.interp(regret, *gain) > 0, gone, stopped)
         return reached
 
     def _worth(self, place: int, last: int) -> Array:
