@@ -160,24 +160,26 @@ def _quality_and_mix(
 def _beyond_capacity(
     conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The same where people cannot take all that is handed over."""
+    """The same where people cannot take all that is handed over; added up in float32.
+
+    What does not hang on them, machines and what is fixed, is that of the mean world.
+    """
     mean = conditions.mean()
-    by_quality, by_mix = {}, {}
-    for name, effect in zip(_ROW_VALUES, mix_effects, strict=True):
-        off = _from_their_mean(effect)
-        by_mix[name] = getattr(mean, name) + off
-        by_quality[name] = getattr(conditions, name) - off
-    quality, mix = (
-        ends(post(replace(mean, **varied), costs, **told).monthly)
-        for varied in (by_quality, by_mix)
+    answers = PlanCosts(person=costs.person)
+    profit, answered = (float(post(mean, paid, **told).monthly[0]) for paid in (costs, answers))
+    middle = np.array([getattr(mean, name)[0] for name in _ROW_VALUES], dtype=np.float32)
+    off = mix_effects - mix_effects.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+    values = np.array([getattr(conditions, name) for name in _ROW_VALUES], dtype=np.float32)
+    rest = (
+        part.astype(np.float32) for part in (mean.requests, mean.minutes_factor, mean.price_factor)
     )
-    return quality, mix
-
-
-def _from_their_mean(effects: Effects) -> Array:
-    """Distance of each from the mean, ``(n_worlds,)``, in float64."""
-    off: Array = np.subtract(effects, effects.mean(dtype=np.float64), dtype=np.float64)
-    return off
+    requests, minutes, prices = rest
+    quality, mix = (
+        ends(post(Conditions(*varied, requests, minutes, prices), answers, **told).monthly)
+        for varied in (values - off, off + middle[:, None])
+    )
+    more = profit - answered
+    return (quality[0] + more, quality[1] + more), (mix[0] + more, mix[1] + more)
 
 
 def _span(amounts: Array) -> tuple[float, float]:

@@ -141,11 +141,11 @@ class Ledger:
         total -= sum(self.fixed.values())
         return total
 
-    @property
+    @cached_property
     def handed_each(self) -> Array:
         """Money that a handoff which is answered earns before wages, shape ``(w,)``."""
-        share, earned = self.conditions.handed_share, self.conditions.handed_over
-        each: Array = np.divide(earned, share, out=np.zeros(len(share)), where=share > 0)
+        share = self.conditions.handed_share
+        each: Array = self.conditions.handed_over / np.maximum(share, np.finfo(share.dtype).tiny)
         return each
 
     @cached_property

@@ -87,16 +87,18 @@ class RowKinds:
             dtype: What they are added up in.
         """
         factors, rest = self.factors[plan], self.rests[plan]
+        kinds = [weighed[place].astype(dtype) for place in self.places[plan]]
         means = np.empty((len(rest), weighed.shape[1]), dtype=dtype)
         for mean, mine, constant in zip(means, factors, rest, strict=True):
-            mean.fill(constant)
-            used = [place for place in range(len(mine)) if mine[place]]
-            for number, place in enumerate(used):
-                one, row = dtype(mine[place]), weighed[self.places[plan][place]]
-                if number == 0 and not constant:
-                    np.multiply(row, one, out=mean, dtype=dtype)
-                else:
-                    mean += np.multiply(row, one, dtype=dtype)
+            used = np.flatnonzero(mine)
+            if not len(used):
+                mean.fill(constant)
+                continue
+            np.multiply(kinds[used[0]], dtype(mine[used[0]]), out=mean)
+            for place in used[1:]:
+                mean += kinds[place] * dtype(mine[place])
+            if constant:
+                mean += dtype(constant)
         return means
 
 
