@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,12 +103,6 @@ class TierRows:
         """The requests by rising regret, those of the same regret in their order."""
         return np.argsort(self.known.features[:, 0], kind="stable")
 
-    def worth_to(self, last: TierRows) -> Array:
-        """Worth of stopping here, ``(n,)``: half by truth, half as the last tier believes."""
-        believed = np.take_along_axis(last.believed, self.actions[:, None], axis=1)[:, 0]
-        worth: Array = _TRUE * self.realised + (1.0 - _TRUE) * believed
-        return worth
-
 
 @dataclass(frozen=True, eq=False)
 class CascadeProblem:
@@ -126,6 +120,7 @@ class CascadeProblem:
     tiers: tuple[TierRows, ...]
     row_weights: Array
     price_factor: float = 1.0
+    _worths: dict[tuple[int, int], Array] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -147,7 +142,7 @@ class CascadeProblem:
             >>> truth = np.tile([0, 1], 5)
             >>> problem = CascadeProblem.of([CascadeTier("all", np.eye(2)[truth], 0.1)], policy,
             ...                             truth)
-            >>> problem.worths[0].mean()
+            >>> problem.worth(0, 0).mean()
             np.float64(3.0)
         """
         n = len(truth)
@@ -168,10 +163,13 @@ class CascadeProblem:
         chosen = tuple(self.tiers[place] for place in places)
         return replace(self, tiers=chosen, price_factor=price_factor)
 
-    @cached_property
-    def worths(self) -> tuple[Array, ...]:
-        """Worth of stopping at each tier, as `TierRows.worth_to`."""
-        return tuple(tier.worth_to(self.tiers[-1]) for tier in self.tiers)
+    def worth(self, place: int, last: int) -> Array:
+        """Worth of stopping at a tier, ``(n,)``: half by truth, half as the last tier believes."""
+        if (place, last) not in self._worths:
+            tier, believed = self.tiers[place], self.tiers[last].believed
+            said = np.take_along_axis(believed, tier.actions[:, None], axis=1)[:, 0]
+            self._worths[place, last] = _TRUE * tier.realised + (1.0 - _TRUE) * said
+        return self._worths[place, last]
 
     def solved(self, rows: Rows, seed: int) -> CascadePolicy:
         """When to go on, learnt backwards from some of the requests.
@@ -186,10 +184,11 @@ class CascadeProblem:
         names = tuple(tier.tier.name for tier in self.tiers)
         costs = tuple(tier.cost for tier in self.tiers)
         gains: list[Gain] = []
-        after = self.worths[-1][rows]  # what is still to come, once a tier was paid
+        last = len(costs) - 1
+        after = self.worth(last, last)[rows]  # what is still to come, once a tier was paid
         parts = folds(len(rows), seed) if len(costs) > 1 else ()
-        for tier in range(len(costs) - 2, -1, -1):
-            stopped = self.worths[tier][rows]
+        for tier in range(last - 1, -1, -1):
+            stopped = self.worth(tier, last)[rows]
             gone = after - self.price_factor * costs[tier + 1]
             gain, expected = self._fitted(tier, rows, gone - stopped, parts)
             after = np.where(expected > 0, gone, stopped)
@@ -233,24 +232,19 @@ class CascadeProblem:
         """The gain of the best form, and what it expects of each request that it did not know."""
         known, weights = self.tiers[tier].known.take(rows), self.row_weights[rows]
         n_labels = len(self.policy.labels)
-
-        def fitted(form: str, some: NDArray[Any]) -> Gain:
-            return fit_gain(
-                form, known.take(some), gained[some], n_labels, row_weights=weights[some]
-            )
-
-        everyone = np.ones(len(rows), dtype=np.bool_)
-        best, errors, expected = FORMS[0], np.full(len(rows), np.inf), gained
-        for form in FORMS:
-            told = np.empty(len(rows))
-            for inside in parts:
-                others = everyone.copy()
-                others[inside] = False
-                told[inside] = fitted(form, others).of(known.take(inside))
-            own = weights * (told - gained) ** 2
-            if form == FORMS[0] or _clearly_above(errors, own):
-                best, errors, expected = form, own, told
-        return fitted(best, everyone), expected
+        told = np.empty((len(FORMS), len(rows)))
+        for inside in parts:
+            others = np.delete(np.arange(len(rows)), inside)
+            learnt, asked = known.take(others), known.take(inside)
+            for one, form in zip(told, FORMS, strict=True):
+                gain = fit_gain(form, learnt, gained[others], n_labels, row_weights=weights[others])
+                one[inside] = gain.of(asked)
+        errors = weights * (told - gained) ** 2
+        best = 0
+        for place in range(1, len(FORMS)):
+            if _clearly_above(errors[best], errors[place]):
+                best = place
+        return fit_gain(FORMS[best], known, gained, n_labels, row_weights=weights), told[best]
 
 
 def outside(rows: Rows, seed: int, stop: Callable[[Rows, Rows, int], Stops]) -> Stops:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payoff.economics.cascade_problem import CascadeProblem, Rows, folds
-from payoff.economics.rising import RisingGroups
+from payoff.economics.rising import ManyGroups, RisingGroups
 
 Array = NDArray[np.float64]
 
@@ -44,10 +44,7 @@ class CascadeTrials:
     problem: CascadeProblem
     rows: Rows
     seed: int
-    _worths: dict[tuple[int, int], Array] = field(default_factory=dict, init=False, repr=False)
-    _groups: dict[tuple[int, int], RisingGroups] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _learners: dict[int, ManyGroups] = field(default_factory=dict, init=False, repr=False)
 
     def value(self, choice: Sequence[int], price_factor: float = 1.0) -> float:
         """Cross-fitted worth less what asking costs; none where a tier answers nobody.
@@ -57,11 +54,7 @@ class CascadeTrials:
             price_factor: How many times dearer than they are to take them to be in learning.
         """
         tiers = [self.problem.tiers[place] for place in choice]
-        reached = np.zeros(len(self.problem.row_weights), dtype=np.int64)
-        if len(tiers) > 1:
-            for fold, inside in enumerate(self._inside):
-                reached[inside] = self._reached(choice, fold, inside, price_factor)
-        reached = reached[self.rows]
+        reached = self._reached(choice, price_factor)[self.rows]
         if not np.bincount(reached, minlength=len(tiers)).all():
             return -np.inf
         costs = np.cumsum([tier.cost for tier in tiers])
@@ -74,35 +67,45 @@ class CascadeTrials:
         """The requests of each fold."""
         return [self.rows[part] for part in folds(len(self.rows), self.seed)]
 
-    def _reached(self, choice: Sequence[int], fold: int, inside: Rows, price_factor: float) -> Rows:
-        """The tier, by its place in the choice, that answers each request of a fold."""
-        last = choice[-1]
-        after, reached = self._worth(last, last), np.zeros(len(inside), dtype=np.int64)
+    def _reached(self, choice: Sequence[int], price_factor: float) -> Rows:
+        """The tier, by its place in the choice, that answers each request."""
+        problem, last = self.problem, choice[-1]
+        reached = np.zeros(len(problem.row_weights), dtype=np.int64)
+        after = [problem.worth(last, last)]  # in each fold, once it is not the same in all
         for place, following in zip(choice[-2::-1], choice[:0:-1], strict=True):
-            stopped = self._worth(place, last)
-            gone = after - price_factor * self.problem.tiers[following].cost
-            regret = self.problem.tiers[place].known.features[:, 0]
-            gain = self._learners(place, fold).fitted(gone - stopped)
-            reached = np.where(np.interp(regret[inside], *gain) > 0, reached + 1, 0)
+            stopped = problem.worth(place, last)
+            gone = [worth - price_factor * problem.tiers[following].cost for worth in after]
+            gains = self._fitted(place, [worth - stopped for worth in gone])
+            regret, answers = problem.tiers[place].known.features[:, 0], reached
+            reached = np.zeros_like(answers)
+            for inside, gain in zip(self._inside, gains, strict=True):
+                on = np.interp(regret[inside], *gain) > 0
+                reached[inside] = np.where(on, answers[inside] + 1, 0)
             if place != choice[0]:  # a tier before it learns from what comes after
-                after = np.where(np.interp(regret, *gain) > 0, gone, stopped)
+                ahead = gone * (len(gains) // len(gone))
+                after = [
+                    np.where(np.interp(regret, *gain) > 0, worth, stopped)
+                    for worth, gain in zip(ahead, gains, strict=True)
+                ]
         return reached
 
-    def _worth(self, place: int, last: int) -> Array:
-        """Worth of stopping at a tier, as `TierRows.worth_to`."""
-        if (place, last) not in self._worths:
-            tiers = self.problem.tiers
-            self._worths[place, last] = tiers[place].worth_to(tiers[last])
-        return self._worths[place, last]
-
-    def _learners(self, place: int, fold: int) -> RisingGroups:
-        """The requests outside a fold, by what a tier knows."""
-        if (place, fold) not in self._groups:
-            tier, learn = self.problem.tiers[place], np.zeros(len(self.problem.row_weights), bool)
-            learn[self.rows] = True
-            learn[self._inside[fold]] = False
-            order = tier.by_regret
-            self._groups[place, fold] = RisingGroups.of(
-                tier.known.features[:, 0], self.problem.row_weights, order[learn[order]]
+    def _fitted(self, place: int, gained: Sequence[Array]) -> list[tuple[Array, Array]]:
+        """Gains of a tier in each fold, from one list of amounts for all or one for each."""
+        if place not in self._learners:
+            self._learners[place] = ManyGroups(
+                tuple(map(partial(self._groups, place), self._inside))
             )
-        return self._groups[place, fold]
+        learners = self._learners[place]
+        if len(gained) == 1:
+            return learners.fitted(gained[0])
+        pairs = zip(learners.each, gained, strict=True)
+        return [groups.fitted(amounts) for groups, amounts in pairs]
+
+    def _groups(self, place: int, inside: Rows) -> RisingGroups:
+        """The requests outside a fold, by what a tier knows."""
+        problem = self.problem
+        tier, learn = problem.tiers[place], np.zeros(len(problem.row_weights), dtype=np.bool_)
+        learn[self.rows] = True
+        learn[inside] = False
+        rows = tier.by_regret[learn[tier.by_regret]]
+        return RisingGroups.of(tier.known.features[:, 0], problem.row_weights, rows)

@@ -136,9 +136,9 @@ class Policy:
             >>> Policy(("a", "b"), np.eye(2, 3)).best(np.array([[0.1, 0.3, 0.3]]))
             array([1])
         """
-        top = scores.max(axis=1, keepdims=True)
-        ties = scores >= top - _TIE_TOLERANCE * np.abs(self.values).max(initial=0.0)
-        first: NDArray[np.intp] = np.argmax(ties, axis=1)
+        top = scores[np.arange(len(scores)), scores.argmax(axis=1)]
+        least = top - _TIE_TOLERANCE * np.abs(self.values).max(initial=0.0)
+        first: NDArray[np.intp] = np.argmax(scores >= least[:, None], axis=1)
         return first
 
     def penalised(self, penalties: NDArray[np.float64]) -> Policy:
@@ -293,8 +293,9 @@ def _probabilities(given: NDArray[np.floating[Any]], k: int) -> NDArray[np.float
             expected=f"(n, {k}): one column per label",
         )
     with np.errstate(invalid="ignore"):  # what is not finite passes neither
-        good = checked.min(axis=1, initial=0.0) >= 0
-        good &= np.abs(checked.sum(axis=1) - 1.0) <= _SUM_TOLERANCE
+        good = np.abs(checked @ np.ones(k) - 1.0) <= _SUM_TOLERANCE
+        if not (good.all() and checked.min(initial=0.0) >= 0):
+            good &= checked.min(axis=1, initial=0.0) >= 0
     if not good.all():
         row = int(np.argmin(good))
         raise EconomicsError(

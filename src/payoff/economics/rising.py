@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,11 @@ class RisingGroups:
         Args:
             amounts: Of all rows.
         """
-        sums = np.add.reduceat(self.weights * amounts[self.rows], self.starts).tolist()
+        sums = np.add.reduceat(self.weights * amounts[self.rows], self.starts)
+        return self.pooled(sums.tolist())
+
+    def pooled(self, sums: Sequence[float]) -> tuple[Array, Array]:
+        """The same from the weighted sum of the amounts of each group."""
         blocks = _pooled(sums, self.totals)
         levels = [total / weight for _, total, weight in blocks]
         firsts = [first for first, _, _ in blocks]
@@ -77,6 +81,43 @@ class RisingGroups:
             for end in (self.knots[first][0], self.knots[last][1])
         ]
         return np.array(knots), np.repeat(levels, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class ManyGroups:
+    """Several choices of the same rows, for amounts that are fitted on each of them.
+
+    Args:
+        each: The groups of each choice.
+
+    Example:
+        >>> places, ones = np.array([5.0, 1.0, 3.0]), np.ones(3)
+        >>> some = [RisingGroups.of(places, ones, np.array(rows)) for rows in ([1, 2], [2, 0])]
+        >>> [levels for _, levels in ManyGroups(tuple(some)).fitted(np.array([4.0, 2.0, 0.0]))]
+        [array([1., 1.]), array([0., 0., 4., 4.])]
+    """
+
+    each: tuple[RisingGroups, ...]
+
+    def fitted(self, amounts: Array) -> list[tuple[Array, Array]]:
+        """`RisingGroups.fitted` of each."""
+        rows, weights, starts = self._joined
+        sums = np.add.reduceat(weights * amounts[rows], starts).tolist()
+        found, begun = [], 0
+        for groups in self.each:
+            found.append(groups.pooled(sums[begun : begun + len(groups.totals)]))
+            begun += len(groups.totals)
+        return found
+
+    @cached_property
+    def _joined(self) -> tuple[NDArray[np.intp], Array, NDArray[np.intp]]:
+        """Rows, weights and starts of all choices one after the other."""
+        begun = np.cumsum([0, *(len(groups.rows) for groups in self.each[:-1])])
+        return (
+            np.concatenate([groups.rows for groups in self.each]),
+            np.concatenate([groups.weights for groups in self.each]),
+            np.concatenate([g.starts + n for g, n in zip(self.each, begun, strict=True)]),
+        )
 
 
 def _pooled(sums: Sequence[float], weights: Sequence[float]) -> list[tuple[int, float, float]]:

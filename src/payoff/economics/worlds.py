@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from payoff.economics.traffic import Traffic
 
 Array = NDArray[np.float64]
 
+_MOST_MIXES: Final = 1_000_000  # shares that are kept for other worlds
 _MIX, _TRAFFIC, _MINUTES, _PRICES = range(2, 6)  # 1 and 6 are those of `RowWeights`
 
 
@@ -128,7 +129,9 @@ class Worlds:
             likely /= likely.sum()
             drawn = shares > 0
         alpha = concentration * shares[drawn] / shares[drawn].sum()
-        mix[:, drawn] = _stream(seed, _MIX).dirichlet(alpha, size=n_worlds)
+        few = n_worlds * len(alpha) <= _MOST_MIXES
+        draw = _mixes if few else _mixes.__wrapped__
+        mix[:, drawn] = draw(seed, tuple(alpha.tolist()), n_worlds)
         return cls(
             seed=seed,
             truth=rows,
@@ -252,6 +255,12 @@ class Worlds:
     def _mix_rows(self) -> NDArray[np.float32]:
         """The mix by class, ``(k, n_worlds)``."""
         return np.ascontiguousarray(self.mix.T, dtype=np.float32)
+
+
+@lru_cache(maxsize=2)
+def _mixes(seed: int, alpha: tuple[float, ...], n_worlds: int) -> Array:
+    """Mixes of labels; those of the validation and of the test rows of a run are drawn once."""
+    return _stream(seed, _MIX).dirichlet(alpha, size=n_worlds)
 
 
 def _stream(*key: int) -> np.random.Generator:
