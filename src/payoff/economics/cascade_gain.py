@@ -255,4 +255,5 @@ def _ridge(known: Knowledge, y: Array, w: Array, n_labels: int) -> tuple[Array, 
 
 def _by_class(amounts: Array, predicted: NDArray[np.int64], n_labels: int) -> Array:
     """Sum of the amounts of each predicted class, ``(n_labels,)``."""
-    return np.bincount(predicted, weights=amounts, minlength=n_labels)
+    sums: Array = np.bincount(predicted, amounts, n_labels).astype(np.float64)
+    return sums

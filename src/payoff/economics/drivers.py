@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -170,16 +170,14 @@ def _beyond_capacity(
     middle = np.array([getattr(mean, name)[0] for name in _ROW_VALUES], dtype=np.float32)
     off = mix_effects - mix_effects.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
     values = np.array([getattr(conditions, name) for name in _ROW_VALUES], dtype=np.float32)
-    rest = (
-        part.astype(np.float32) for part in (mean.requests, mean.minutes_factor, mean.price_factor)
-    )
-    requests, minutes, prices = rest
-    quality, mix = (
-        ends(post(Conditions(*varied, requests, minutes, prices), answers, **told).monthly)
-        for varied in (values - off, off + middle[:, None])
-    )
-    more = profit - answered
-    return (quality[0] + more, quality[1] + more), (mix[0] + more, mix[1] + more)
+    single = Conditions(*(getattr(mean, one.name).astype(np.float32) for one in fields(Conditions)))
+
+    def span(varied: Effects) -> tuple[float, float]:
+        met = replace(single, **dict(zip(_ROW_VALUES, varied, strict=True)))
+        low, high = ends(post(met, answers, **told).monthly)
+        return low + profit - answered, high + profit - answered
+
+    return span(values - off), span(off + middle[:, None])
 
 
 def _span(amounts: Array) -> tuple[float, float]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-F = TypeVar("F", np.float32, np.float64)
 
 _SHADES = np.array([1.0, np.sqrt(2.0), np.sqrt(3.0), np.sqrt(5.0)])
 """Tell rows of unlike values apart by one sum; what it takes for alike is looked at again."""
@@ -77,8 +76,11 @@ class RowKinds:
         )
 
     def means(
-        self, plan: int, weighed: NDArray[np.floating[Any]], dtype: type[F] = np.float64
-    ) -> NDArray[F]:
+        self,
+        plan: int,
+        weighed: NDArray[np.floating[Any]],
+        dtype: type[np.floating[Any]] = np.float64,
+    ) -> NDArray[Any]:
         """Row values of a plan in each world, ``(n_values, n_worlds)``.
 
         Args:

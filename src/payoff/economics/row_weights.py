@@ -62,7 +62,7 @@ class RowWeights:
             return made
         digest = hashlib.sha256(str((seed, truth.shape, mix.shape)).encode())
         for array in (truth, mix) if likely is None else (truth, mix, likely):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).tobytes())
         return _shared(_Drawn(digest.digest(), made))
 
     @property

@@ -122,11 +122,13 @@ class Reckoning:
         options = options_in(self._prices, requirement, self.terms.traffic)
         near = [o for o in options if self.terms.region in ("", o.region)]
         requests = self.terms.traffic.per_month
-        chosen = cheapest(near, requests)
-        if _is_rented(chosen):
-            return chosen, chosen
         rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
-        return chosen, cheapest(rented, requests) if rented else chosen
+        if not rented:
+            chosen = cheapest(near, requests)
+            return chosen, chosen
+        reference = cheapest(rented, requests)
+        others = [option for option in near if not _is_rented(option)]
+        return cheapest([reference, *others], requests), reference
 
     def token_charges(self, tokens: Tokens, share: float) -> tuple[Charge, ...]:
         """What is paid for somebody else's model that this share of the requests reaches.
