@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -10,8 +10,8 @@ from threading import Lock
 from typing import Any
 
 _LOCK = Lock()
-_HELD: list[Any] = []
-"""One entry for each block that is open; the first holds what to go back to."""
+_HELD: list[list[int]] = []
+"""For each block that is open, the threads of each library before the first was."""
 
 
 @contextmanager
@@ -31,16 +31,34 @@ def one_thread_each() -> Iterator[None]:
         [2. 2.]
     """
     with _LOCK:
-        _HELD.append(None if _HELD else _controller().limit(limits=1))
+        if not _HELD:
+            before = [library.get_num_threads() for library in _libraries()]
+            _set([1] * len(before))
+        else:
+            before = _HELD[0]
+        _HELD.append(before)
     try:
         yield
     finally:
         with _LOCK:
-            limit = _HELD.pop()  # of the last block that is open, whichever that is
+            before = _HELD.pop()
             if not _HELD:
-                limit.restore_original_limits()
+                _set(before)
+
+
+def _set(threads: Sequence[int]) -> None:
+    """Set the threads of each library, whichever thread of this process set them before."""
+    for library, number in zip(_libraries(), threads, strict=True):
+        claim = getattr(library, "clear_controlling_thread", None)  # not in all versions
+        if claim is not None:
+            claim(force=True)
+        library.set_num_threads(number)
+        if claim is not None:
+            claim(force=True)
 
 
 @cache
-def _controller() -> Any:
-    return import_module("threadpoolctl").ThreadpoolController().select(user_api="blas")
+def _libraries() -> list[Any]:
+    found = import_module("threadpoolctl").ThreadpoolController()
+    libraries: list[Any] = found.select(user_api="blas").lib_controllers
+    return libraries

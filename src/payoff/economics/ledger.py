@@ -145,7 +145,7 @@ class Ledger:
     def handed_each(self) -> Array:
         """Money that a handoff which is answered earns before wages, shape ``(w,)``."""
         share = self.conditions.handed_share
-        each: Array = self.conditions.handed_over / np.maximum(share, np.finfo(share.dtype).tiny)
+        each: Array = self.conditions.handed_over / np.where(share > 0, share, np.inf)
         return each
 
     @cached_property
