@@ -115,7 +115,8 @@ class Terms:
         found = self.judge.calibrated(logits["validation"])
         said = {"validation": found.probabilities, "test": found.calibration.apply(logits["test"])}
         judge = self.judge.held(found.probabilities, terms.floors, most_handed=terms.most_handed)
-        hosting, reference = self.reckoning.hosting(model.evidence)
+        known = model.evidence
+        hosting, reference = self.reckoning.hosting(known.latency, known.footprint)
         return Measured(
             model, said, judge, self.reckoning.costs(hosting, model.training_s), reference
         )

@@ -271,7 +271,8 @@ class Founder:
         judge = self.judge.held(
             calibrated.probabilities, terms.floors, most_handed=terms.most_handed
         )
-        hosting, reference = self.reckoning.hosting(_evidence(recipe))
+        known = _evidence(recipe)
+        hosting, reference = self.reckoning.hosting(known.latency, known.footprint)
         costs = self.reckoning.costs(hosting, 60.0)
         case = Case(recipe, judge.outcome(calibrated.probabilities), costs, reference)
         (profit,) = profits(

@@ -92,6 +92,23 @@ def test_linear_finds_a_line_and_by_class_an_offset() -> None:
     assert plain.of(known_of(np.array([4.0]))) == pytest.approx([2.0], abs=0.1)
 
 
+def test_classes_solved_one_by_one_are_those_of_all_equations_together() -> None:
+    """Ridge on standardised features and a column for each class, written out."""
+    rng = np.random.default_rng(2)
+    known = Knowledge(rng.normal(3, 2, size=(200, 5)), rng.integers(0, 7, 200))
+    gained, w = rng.normal(size=200), rng.uniform(0.3, 3.0, 200)
+    centre = np.average(known.features, axis=0, weights=w)
+    spread = np.sqrt(np.average((known.features - centre) ** 2, axis=0, weights=w))
+    design = np.hstack([(known.features - centre) / spread, np.eye(8)[known.predicted]])
+    left = design.T @ np.diag(w) @ design + np.diag([1.0] * 5 + [10.0] * 8)
+    mean = np.average(gained, weights=w)
+    solved = np.linalg.solve(left, design.T @ (w * (gained - mean)))
+    gain = fit_gain("by class", known, gained, 8, row_weights=w)
+    assert gain.weights == pytest.approx(solved[:5] / spread, rel=1e-9)
+    assert gain.offsets == pytest.approx(solved[5:], rel=1e-9, abs=1e-12)
+    assert gain.intercept == pytest.approx(mean - centre @ gain.weights)
+
+
 def test_few_rows_of_a_class_are_believed_by_half() -> None:
     predicted = np.repeat([0, 1], [1000, 10])
     gained = np.where(predicted == 1, 4.0, 0.0)

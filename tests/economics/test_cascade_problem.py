@@ -15,7 +15,7 @@ def test_it_answers_as_the_policy_does() -> None:
     problem = CascadeProblem.of(tiers_of(said, (0.001, 0.01, 0.2)), POLICY, truth)
     rows = np.arange(20, 120)
     solved = problem.solved(rows, 1)
-    quick = problem.answered(solved, rows)
+    quick = problem.answered(rows, problem.stops(solved, rows))
     slow = solved.answer(POLICY, len(rows), lambda tier, asked: said[tier][rows[asked]])
     assert len(np.unique(quick.tiers)) > 1
     np.testing.assert_array_equal(quick.tiers, slow.tiers)
@@ -32,7 +32,7 @@ def test_a_dearer_price_asks_less_and_is_told_as_it_is() -> None:
         dearer = problem.choose((0, 1), factor)
         solved = dearer.solved(rows, 0)
         assert solved.costs == (0.0, 0.1)
-        shares.append(dearer.answered(solved, rows).tiers.mean())
+        shares.append(dearer.stops(solved, rows)[0].mean())
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > shares[-1] == 0.0
 

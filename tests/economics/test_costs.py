@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from payoff.core.errors import EconomicsError
 from payoff.core.files import to_json
 from payoff.core.money import Money
-from payoff.economics.charge import Charge, Fixed, PerColdStart, PerInstance, PerRequest
+from payoff.economics.charge import (
+    Charge,
+    Fixed,
+    PerColdStart,
+    PerInstance,
+    PerRequest,
+    PerScaledInstance,
+)
 from payoff.economics.costs import (
     CostLine,
     PlanCosts,
@@ -145,6 +152,28 @@ def test_instances_are_enough_and_not_one_too_many(
     n = float(rented.count(np.array([requests]))[0])
     assert first + (n - 1) * each >= requests * (1 - 1e-9)
     assert n == 1 or first + (n - 2) * each < requests
+
+
+@given(
+    requests=st.one_of(st.floats(0, 1e6), st.sampled_from([100.0, 220.0, 370.0, 370.0001, 520.0])),
+    at_least=st.integers(1, 4),
+)
+@settings(max_examples=80, deadline=None)
+def test_one_month_by_itself_uses_what_it_uses_among_others(requests: float, at_least: int) -> None:
+    pool = PerInstance(730.0, np.array([100.0, 220.0]), 150.0, at_least)
+    one = PerInstance(1.0, np.array([150.0]), 150.0, at_least)
+    quantities = (
+        Fixed(2.0), PerRequest(0.3), PerColdStart(0.5, 5.0), pool, one,
+        PerScaledInstance(pool, (1.0, 0.5, 0.0, 2.0)),
+    )  # fmt: skip
+    for quantity in quantities:
+        told = quantity.at(requests)
+        assert isinstance(told, float)
+        assert told == pytest.approx(quantity(np.array([requests]))[0], rel=1e-12)
+    charges = tuple(charge(quantity, "0.07") for quantity in quantities)
+    host = Hosting("h", "p", "i", "", currency="USD", charges=charges)
+    among = host.cost_per_month(np.array([requests, 1.0]))
+    assert host.cost_at(requests) == pytest.approx(among[0], rel=1e-12)
 
 
 def test_cold_starts_by_hand() -> None:

@@ -129,15 +129,23 @@ def test_factors_that_the_profit_is_affine_in_need_no_quantile_of_it() -> None:
     for name, varied in plain.items():
         ledger = post(varied, CASES[0].costs, horizon_months=12)
         low, high = np.quantile(ledger.profit.mean(axis=1), (0.05, 0.95))
-        assert float(found[name].low) == pytest.approx(low, rel=1e-9)
-        assert float(found[name].high) == pytest.approx(high, rel=1e-9)
+        assert float(found[name].low) == pytest.approx(low, rel=1e-6)
+        assert float(found[name].high) == pytest.approx(high, rel=1e-6)
 
 
-@pytest.mark.parametrize("capacity", [None, 300.0, 900.0, 1e9])
-def test_quality_and_mix_are_varied_one_at_a_time(capacity: float | None) -> None:
-    """The short way for people who can take all is that of posting every world."""
+@pytest.mark.parametrize(
+    ("capacity", "n_handed"), [(None, 35), (300.0, 35), (900.0, 35), (1e9, 35), (3.0, 1)]
+)
+def test_quality_and_mix_are_varied_one_at_a_time(capacity: float | None, n_handed: int) -> None:
+    """The short way for people who can take all is that of posting every world.
+
+    Where one row is handed over, its share comes close to 0, and rounding may take it below.
+    """
     person = Person(4, 30, 0.02, capacity_per_month=capacity)
-    one = replace(CASES[0], costs=replace(CASES[0].costs, person=person))
+    actions = np.where(np.arange(150) < n_handed, 3, np.where(np.arange(150) % 9, TRUTH, 0))
+    outcome = Outcome.of_actions(WORTH, LABELS, TRUTH, actions)
+    costs = replace(CASES[0].costs, person=person)
+    one = replace(CASES[0], costs=costs, outcome=outcome)
     (told,) = forecasts([one], STEADY, currency="USD", nothing=-0.5)
     rows = one.row_values(150)
     means = STEADY.mean_values(rows).astype(np.float64)

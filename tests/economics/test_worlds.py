@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
-from payoff.economics import worlds as module
+from payoff.economics import row_weights as module
 from payoff.economics.traffic import Traffic
 from payoff.economics.worlds import Worlds
 
@@ -69,9 +69,10 @@ def test_worlds_too_large_to_keep_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     values = np.arange(len(TRUTH), dtype=float)[None]
     kept = draw().mean_values(values)
     monkeypatch.setattr(module, "_MOST_KEPT", 1)
+    monkeypatch.setattr(module, "_MOST_SHARED", 1)
     again = draw()
     np.testing.assert_array_equal(again.mean_values(values), kept)
-    assert again._kept == {}
+    assert again.row_weights._kept == {}
     np.testing.assert_array_equal(again.mean_values(values), kept)
 
 
@@ -85,6 +86,27 @@ def test_seeds_and_streams() -> None:
     np.testing.assert_array_equal(longer.price_factor, 1.0)
     fewer = draw(n_worlds=300)  # more worlds are added to those that were there
     np.testing.assert_array_equal(fewer.weights[:256], one.weights[:256])
+
+
+def test_worlds_of_other_traffic_share_their_row_weights() -> None:
+    """They are drawn once; what they are drawn from tells them apart from all others."""
+    one, longer = draw(n_worlds=90), draw(n_worlds=90, months=24, price_spread=0.3)
+    assert one.row_weights is longer.row_weights
+    others = [{"seed": 2}, {"mix_concentration": 7.0}, {"truth": TRUTH[::-1]}]
+    others += [{"expected_mix": np.array([0.2, 0.3, 0.5])}, {"n_worlds": 89}]
+    for other in others:
+        assert draw(**{"n_worlds": 90} | other).row_weights is not one.row_weights
+
+
+@pytest.mark.parametrize("mix", [None, np.array([0.1, 0.2, 0.7])])
+def test_neither_threads_nor_cores_change_a_weight(
+    mix: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_SHARED", 1)
+    plain = draw(expected_mix=mix).weights
+    monkeypatch.setattr(module, "_WORTH_THREADS", 1)
+    monkeypatch.setattr(module, "physical_cores", lambda: 3)
+    np.testing.assert_array_equal(draw(expected_mix=mix).weights, plain)
 
 
 def test_factors_have_mean_one() -> None:

@@ -43,6 +43,19 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"kept.json", "kept.npz"}
 
 
+def test_a_run_that_is_read_again_is_read_once_until_its_files_are_others(tmp_path: Path) -> None:
+    first, second = (kept_of(TERMS, seed=seed) for seed in (0, 1))
+    first.write(tmp_path)
+    read = Kept.read(tmp_path)
+    assert Kept.read(tmp_path) is read
+    with pytest.raises(ValueError, match="read-only"):
+        read.options[0].test[0, 0] = 1.0
+    second.write(tmp_path)
+    again = Kept.read(tmp_path)
+    np.testing.assert_array_equal(again.options[0].test, second.options[0].test)
+    assert (again.options[0].test != read.options[0].test).any()
+
+
 def test_what_is_missing_or_altered_is_said(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="PF292") as missing:
         Kept.read(tmp_path)

@@ -17,8 +17,10 @@ _REACH: Final = 1000.0
 _GRID: Final = 512
 _FACTORS: Final = np.geomspace(1.0 / _REACH, _REACH, _GRID)
 _MOST_STEPS: Final = 20_000
-_POINTS: Final = 258  # 257 parts: six times is finer than 2^-48 of a step of the grid
-_SECTIONS: Final = 6
+_PARTS: Final = np.linspace(0.0, 1.0, 66)
+_CLOSE: Final = 2.0**-46  # of a step of the grid
+_NEAR: Final = 2.0 ** -np.arange(8.0, 52.0, 6.0)  # of a step, to both sides of the crossing
+_SECTIONS: Final = 8  # equal parts alone: 65^8 is finer than that
 _JUST_ABOVE: Final = 1e-9
 
 
@@ -29,8 +31,9 @@ def break_even_volume(
 
     Costs are stepwise: the profit falls where one more machine is needed and rises up to the next
     step. So the last volume with a loss is looked for, among a grid and both sides of each step,
-    and then closed in on; what is found holds for all larger volumes, up to a thousand times the
-    expected traffic.
+    and then closed in on: by where a straight line would cross, which is the place unless a cost
+    is curved, and by equal parts. What is found holds for all larger volumes, up to a thousand
+    times the expected traffic.
 
     Args:
         conditions: What the plan meets; its mean world is used.
@@ -60,17 +63,32 @@ def break_even_volume(
 
     expected = float(mean.requests.mean())
     volumes = _volumes(expected, costs)
-    losses = np.flatnonzero(profit(volumes) < 0)
+    amounts = profit(volumes)
+    losses = np.flatnonzero(amounts < 0)
     if not len(losses):
         return 0.0
     if losses[-1] == len(volumes) - 1:
         return None
-    low, high = volumes[losses[-1]], volumes[losses[-1] + 1]
+    place = losses[-1]
+    ends, amounts = volumes[place : place + 2], amounts[place : place + 2]
+    close = (ends[1] - ends[0]) * _CLOSE
     for _ in range(_SECTIONS):
-        inner = np.linspace(low, high, _POINTS)
-        last = np.flatnonzero(np.append(True, profit(inner[1:-1]) < 0))[-1]
-        low, high = inner[last], inner[last + 1]
-    return float(high)
+        inner = _between(ends, amounts)
+        amounts = np.concatenate([amounts[:1], profit(inner[1:-1]), amounts[1:]])
+        place = np.flatnonzero(amounts[:-1] < 0)[-1]
+        ends, amounts = inner[place : place + 2], amounts[place : place + 2]
+        if ends[1] - ends[0] <= close:
+            break
+    return float(ends[1])
+
+
+def _between(ends: Array, amounts: Array) -> Array:
+    """Volumes from one end to the other, in equal parts and close around a straight crossing."""
+    crossing = amounts[0] / (amounts[0] - amounts[1])
+    shares = np.concatenate([_PARTS, crossing - _NEAR, crossing + _NEAR, [crossing]])
+    inner: Array = ends[0] + (ends[1] - ends[0]) * np.unique(shares.clip(0.0, 1.0))
+    inner[-1] = ends[1]
+    return inner
 
 
 def _volumes(expected: float, costs: PlanCosts) -> Array:

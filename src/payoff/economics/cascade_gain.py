@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
 from payoff.economics.policy import Policy
+from payoff.economics.rising import RisingGroups
 from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
@@ -21,8 +22,6 @@ FEATURES = ("regret", "probability", "margin", "entropy", "value")
 FORMS = ("isotonic", "linear", "by class")
 """What can be fitted, the plainest first; see `fit_gain`."""
 
-_MOST_GROUPS = 128
-"""Groups of rows of like regret that the isotonic regression tells apart."""
 _REGRET_PLACES = 9
 _PENALTY = 1.0
 """Of the standardised features, in rows: next to none."""
@@ -67,16 +66,33 @@ class Knowledge:
             EconomicsError: PF611 where they are no probabilities of the policy's labels.
         """
         p = policy.shifted(probabilities)
-        values = policy.tables.expected(p, segments).max(axis=1)
-        top = np.partition(p, -2, axis=1)[:, -2:]
+        return cls.of_shifted(policy, p, policy.tables.expected(p, segments), segments)
+
+    @classmethod
+    def of_shifted(
+        cls, policy: Policy, p: Array, believed: Array, segments: Segments | None = None
+    ) -> Knowledge:
+        """From what the policy makes of the probabilities.
+
+        Args:
+            policy: What is worth what.
+            p: Probabilities under the expected mix, ``(n, k)``.
+            believed: What every action is then expected to be worth, ``(n, k+1)``.
+            segments: Segment of each request, ``(n,)``; None where none is known.
+        """
+        values = believed.max(axis=1)
+        predicted, rows = p.argmax(axis=1), np.arange(len(p))
+        largest, others = p[rows, predicted], p.copy()
+        others[rows, predicted] = -np.inf
+        second = others.max(axis=1)
         scale = policy.tables.largest or 1.0
         regret = (policy.tables.best(p, segments) - values) / scale
         regret = (
             np.round(regret, _REGRET_PLACES) * scale
         )  # what is alike is not told apart by noise
         entropy = -np.sum(p * np.log(np.maximum(p, np.finfo(np.float64).tiny)), axis=1)
-        columns = (regret, top[:, 1], top[:, 1] - top[:, 0], entropy, values)
-        return cls(np.stack(columns, axis=1), p.argmax(axis=1).astype(np.int64))
+        columns = (regret, largest, largest - second, entropy, values)
+        return cls(np.stack(columns, axis=1), predicted.astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.predicted)
@@ -206,7 +222,9 @@ def fit_gain(
     weights, offsets, intercept = np.zeros(len(FEATURES)), np.zeros(n_labels), 0.0
     if form == "isotonic":
         weights[0] = 1.0
-        knots, levels = _isotonic(known.features[:, 0], gained, row_weights)
+        regret = known.features[:, 0]
+        groups = RisingGroups.of(regret, row_weights, np.argsort(regret, kind="stable"))
+        knots, levels = groups.fitted(gained)
     else:
         knots = levels = np.array([gained.min(), gained.max()])
         fitted = _ridge(known, gained, row_weights, n_labels if form == "by class" else 0)
@@ -216,41 +234,35 @@ def fit_gain(
     return Gain(weights, offsets, intercept, knots, levels, form)
 
 
-def _isotonic(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
-    """Knots and levels of the rising step function nearest to ``y``, steps joined by slopes."""
-    order = np.argsort(x, kind="stable")
-    x, y, w = x[order], y[order], w[order]
-    starts = np.unique(np.linspace(0, len(x), min(_MOST_GROUPS, len(x)) + 1).astype(np.int64)[:-1])
-    starts = starts[np.concatenate([[True], x[starts[1:]] > x[starts[1:] - 1]])]  # no tie is cut
-    ends = np.append(starts[1:], len(x)) - 1
-    weight = np.add.reduceat(w, starts)
-    total = np.add.reduceat(w * y, starts)
-    blocks: list[tuple[float, float, float, float]] = []  # weighted sum, weight, first and last x
-    for first, last, t, n in zip(x[starts], x[ends], total, weight, strict=True):
-        block = (float(t), float(n), float(first), float(last))
-        while blocks and blocks[-1][0] * block[1] >= block[0] * blocks[-1][1]:
-            before = blocks.pop()
-            block = (before[0] + block[0], before[1] + block[1], before[2], block[3])
-        blocks.append(block)
-    levels = [t / n for t, n, _, _ in blocks]
-    return np.array([b[2:] for b in blocks]).ravel(), np.repeat(levels, 2)
-
-
 def _ridge(known: Knowledge, y: Array, w: Array, n_labels: int) -> tuple[Array, Array, float]:
-    """Weights, offsets of ``n_labels`` classes, and intercept."""
+    """Weights, offsets of ``n_labels`` classes, and intercept.
+
+    A row has one class, so that the offsets follow from the weights, class by class, and are put
+    in for them: what is solved is as large as the features are many (the Schur complement).
+    """
     share = w / w.sum()
     centre = share @ known.features
     scale = np.sqrt(share @ (known.features - centre) ** 2)
     scale[scale <= 1e-12 * (1.0 + np.abs(centre))] = np.inf  # says nothing
     design = (known.features - centre) / scale
-    if n_labels:
-        design = np.hstack([design, np.eye(n_labels)[known.predicted]])
-    penalty = np.full(design.shape[1], _CLASS_PENALTY)
-    penalty[: len(FEATURES)] = _PENALTY
     mean = float(share @ y)
-    weighted = design * w[:, None]
-    solved: Array = np.linalg.solve(
-        weighted.T @ design + np.diag(penalty), weighted.T @ (y - mean)
-    ).astype(np.float64)
-    weights = solved[: len(FEATURES)] / scale
-    return weights, solved[len(FEATURES) :], float(mean - centre @ weights)
+    weighted, off = design * w[:, None], y - mean
+    left, right = weighted.T @ design + _PENALTY * np.eye(len(FEATURES)), weighted.T @ off
+    offsets = np.zeros(0)
+    if n_labels:
+        own = [_by_class(column, known.predicted, n_labels) for column in weighted.T]
+        cross = np.stack(own, axis=1)  # (k, 5)
+        each = _by_class(w, known.predicted, n_labels) + _CLASS_PENALTY
+        sums = _by_class(w * off, known.predicted, n_labels)
+        left, right = left - cross.T @ (cross / each[:, None]), right - cross.T @ (sums / each)
+    solved: Array = np.linalg.solve(left, right).astype(np.float64)
+    if n_labels:
+        offsets = (sums - cross @ solved) / each
+    weights = solved / scale
+    return weights, offsets, float(mean - centre @ weights)
+
+
+def _by_class(amounts: Array, predicted: NDArray[np.int64], n_labels: int) -> Array:
+    """Sum of the amounts of each predicted class, ``(n_labels,)``."""
+    sums: Array = np.bincount(predicted, amounts, n_labels).astype(np.float64)
+    return sums

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+Stops = tuple[Rows, Array]
+"""The tier that answers each request, and what asking all up to it cost."""
 
 FOLDS = 5
 """Parts of the cross-fitting."""
@@ -42,13 +44,13 @@ class TierRows:
     """What one tier does with each held-out request.
 
     Args:
-        name: Of the tier.
-        cost: What asking it costs, money per request.
-        probabilities: ``(n, k)``.
-        known: What it knows of each.
+        tier: The tier.
+        policy: What is worth what.
+        shifted: Its probabilities under the expected mix, ``(n, k)``.
+        believed: What it expects of every action, ``(n, k+1)``.
         actions: What would be done by it alone, ``(n,)``.
         realised: What that turns out to be worth, ``(n,)``.
-        believed: What it expects of every action, ``(n, k+1)``.
+        segments: Segment of each request, ``(n,)``; None where none is known.
 
     Example:
         >>> from payoff.economics.cascade import CascadeTier
@@ -59,13 +61,13 @@ class TierRows:
         (array([0, 0]), array([ 3., -7.]))
     """
 
-    name: str
-    cost: float
-    probabilities: Array
-    known: Knowledge
+    tier: CascadeTier
+    policy: Policy
+    shifted: Array
+    believed: Array
     actions: Rows
     realised: Array
-    believed: Array
+    segments: Segments | None = None
 
     @classmethod
     def of(
@@ -80,16 +82,34 @@ class TierRows:
         Raises:
             EconomicsError: PF611 where its probabilities, PF614 where the truth does not fit.
         """
-        actions = policy.decide(tier.probabilities, segments).actions.astype(np.int64)
-        return cls(
-            tier.name,
-            float(tier.cost),
-            tier.probabilities,
-            Knowledge.of(policy, tier.probabilities, segments),
-            actions,
-            policy.realised(truth, actions, segments),
-            policy.expected_values(tier.probabilities, segments),
-        )
+        shifted = policy.shifted(tier.probabilities)
+        believed = policy.tables.expected(shifted, segments)
+        scores = believed
+        if policy.penalties is not None:
+            scores = believed - shifted @ policy.penalties
+        actions = policy.best(scores).astype(np.int64)
+        worths = policy.realised(truth, actions, segments)
+        return cls(tier, policy, shifted, believed, actions, worths, segments)
+
+    @property
+    def cost(self) -> float:
+        """What asking it costs, money per request."""
+        return float(self.tier.cost)
+
+    @property
+    def probabilities(self) -> Array:
+        """As it says them, ``(n, k)``."""
+        return self.tier.probabilities
+
+    @cached_property
+    def known(self) -> Knowledge:
+        """What it knows of each."""
+        return Knowledge.of_shifted(self.policy, self.shifted, self.believed, self.segments)
+
+    @cached_property
+    def by_regret(self) -> NDArray[np.intp]:
+        """The requests by rising regret, those of the same regret in their order."""
+        return np.argsort(self.known.features[:, 0], kind="stable")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +128,7 @@ class CascadeProblem:
     tiers: tuple[TierRows, ...]
     row_weights: Array
     price_factor: float = 1.0
+    _worths: dict[tuple[int, int], Array] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -130,7 +151,7 @@ class CascadeProblem:
             >>> truth = np.tile([0, 1], 5)
             >>> problem = CascadeProblem.of([CascadeTier("all", np.eye(2)[truth], 0.1)], policy,
             ...                             truth)
-            >>> problem.worths[0].mean()
+            >>> problem.worth(0, 0).mean()
             np.float64(3.0)
         """
         n = len(truth)
@@ -151,44 +172,40 @@ class CascadeProblem:
         chosen = tuple(self.tiers[place] for place in places)
         return replace(self, tiers=chosen, price_factor=price_factor)
 
-    @cached_property
-    def worths(self) -> tuple[Array, ...]:
-        """Worth of stopping at each tier: half by truth, half as the last tier believes."""
-        believed = self.tiers[-1].believed
-        return tuple(
-            _TRUE * tier.realised
-            + (1.0 - _TRUE) * np.take_along_axis(believed, tier.actions[:, None], axis=1)[:, 0]
-            for tier in self.tiers
-        )
+    def worth(self, place: int, last: int) -> Array:
+        """Worth of stopping at a tier, ``(n,)``: half by truth, half as the last tier believes."""
+        if (place, last) not in self._worths:
+            tier, believed = self.tiers[place], self.tiers[last].believed
+            said = np.take_along_axis(believed, tier.actions[:, None], axis=1)[:, 0]
+            self._worths[place, last] = _TRUE * tier.realised + (1.0 - _TRUE) * said
+        return self._worths[place, last]
 
-    def solved(self, rows: Rows, seed: int, forms: Sequence[str] = FORMS) -> CascadePolicy:
+    def solved(self, rows: Rows, seed: int) -> CascadePolicy:
         """When to go on, learnt backwards from some of the requests.
 
         Args:
             rows: Which requests.
             seed: Of the folds within them.
-            forms: Forms of the regression that may be taken, the plainest first. Where there is
-                one alone, what comes after a tier is decided by gains that know the request: a
-                fifth of the work, for comparing tiers.
 
         Raises:
             EconomicsError: PF604 for a cost below 0.
         """
-        names = tuple(tier.name for tier in self.tiers)
+        names = tuple(tier.tier.name for tier in self.tiers)
         costs = tuple(tier.cost for tier in self.tiers)
         gains: list[Gain] = []
-        after = self.worths[-1][rows]  # what is still to come, once a tier was paid
-        for tier in range(len(costs) - 2, -1, -1):
-            stopped = self.worths[tier][rows]
+        last = len(costs) - 1
+        after = self.worth(last, last)[rows]  # what is still to come, once a tier was paid
+        parts = folds(len(rows), seed) if len(costs) > 1 else ()
+        for tier in range(last - 1, -1, -1):
+            stopped = self.worth(tier, last)[rows]
             gone = after - self.price_factor * costs[tier + 1]
-            folds = _folds(len(rows), seed) if len(forms) > 1 else ()
-            gain, expected = self._fitted(tier, rows, gone - stopped, folds, forms)
+            gain, expected = self._fitted(tier, rows, gone - stopped, parts)
             after = np.where(expected > 0, gone, stopped)
             gains.append(gain)
         return CascadePolicy(names, costs, tuple(reversed(gains)))
 
-    def answered(self, cascade: CascadePolicy, rows: Rows) -> Answered:
-        """What a cascade of these tiers does with some of the requests."""
+    def stops(self, cascade: CascadePolicy, rows: Rows) -> Stops:
+        """Where a cascade of these tiers stops with some of the requests, and what that cost."""
         tiers, costs = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows))
         left = np.arange(len(rows))
         for tier, asked in enumerate(self.tiers):
@@ -197,82 +214,67 @@ class CascadeProblem:
             if tier < len(cascade.gains):
                 known = asked.known.take(rows[left])
                 left = left[cascade.gains[tier].of(known) > 0]
+        return tiers, costs
+
+    def answered(self, rows: Rows, stops: Stops) -> Answered:
+        """What the tiers where it stops say of the requests."""
+        tiers, costs = stops
         said = np.empty((len(rows), len(self.policy.labels)))
         for tier, asked in enumerate(self.tiers):
             mine = tiers == tier
             said[mine] = asked.probabilities[rows[mine]]
         return Answered(said, tiers, costs)
 
-    def cross_fitted(self, rows: Rows, seed: int, forms: Sequence[str] = FORMS) -> Answered:
+    def cross_fitted(self, rows: Rows, seed: int) -> Answered:
         """What is done with some of the requests by policies that each did not know the request."""
         if len(self.tiers) == 1:
-            return self.answered(self.solved(rows, seed), rows)
-        return outside(
-            rows,
-            seed,
-            lambda others, inside, own: self.answered(self.solved(others, own, forms), inside),
-        )
+            return self.answered(rows, self.stops(self.solved(rows, seed), rows))
+
+        def stops(others: Rows, inside: Rows, own: int) -> Stops:
+            return self.stops(self.solved(others, own), inside)
+
+        return self.answered(rows, outside(rows, seed, stops))
 
     def _fitted(
-        self,
-        tier: int,
-        rows: Rows,
-        gained: Array,
-        folds: Sequence[Rows],
-        forms: Sequence[str],
+        self, tier: int, rows: Rows, gained: Array, parts: Sequence[Rows]
     ) -> tuple[Gain, Array]:
         """The gain of the best form, and what it expects of each request that it did not know."""
         known, weights = self.tiers[tier].known.take(rows), self.row_weights[rows]
         n_labels = len(self.policy.labels)
-
-        def fitted(form: str, some: NDArray[Any]) -> Gain:
-            return fit_gain(
-                form, known.take(some), gained[some], n_labels, row_weights=weights[some]
-            )
-
-        everyone = np.ones(len(rows), dtype=np.bool_)
-        if not folds:
-            gain = fitted(forms[0], everyone)
-            return gain, gain.of(known)
-        best, errors, expected = forms[0], np.full(len(rows), np.inf), gained
-        for form in forms:
-            told = np.empty(len(rows))
-            for inside in folds:
-                others = everyone.copy()
-                others[inside] = False
-                told[inside] = fitted(form, others).of(known.take(inside))
-            own = weights * (told - gained) ** 2
-            if form == forms[0] or _clearly_above(errors, own):
-                best, errors, expected = form, own, told
-        return fitted(best, everyone), expected
+        told = np.empty((len(FORMS), len(rows)))
+        for inside in parts:
+            others = np.delete(np.arange(len(rows)), inside)
+            learnt, asked = known.take(others), known.take(inside)
+            for one, form in zip(told, FORMS, strict=True):
+                gain = fit_gain(form, learnt, gained[others], n_labels, row_weights=weights[others])
+                one[inside] = gain.of(asked)
+        errors = weights * (told - gained) ** 2
+        best = 0
+        for place in range(1, len(FORMS)):
+            if _clearly_above(errors[best], errors[place]):
+                best = place
+        return fit_gain(FORMS[best], known, gained, n_labels, row_weights=weights), told[best]
 
 
-def outside(rows: Rows, seed: int, answer: Callable[[Rows, Rows, int], Answered]) -> Answered:
+def outside(rows: Rows, seed: int, stop: Callable[[Rows, Rows, int], Stops]) -> Stops:
     """Requests answered fold by fold, each by what was learnt from the others.
 
     Args:
         rows: Which requests.
         seed: Decides who is in which fold.
-        answer: From the requests to learn from, those to answer and a seed, to an `Answered`.
+        stop: From the requests to learn from, those to answer and a seed, to where it stops.
 
     Example:
         >>> def counted(others, inside, seed):  # whoever answers knows eight of the ten
-        ...     n = len(inside)
-        ...     return Answered(np.zeros((n, 2)), np.full(n, len(others)), np.zeros(n))
-        >>> outside(np.arange(10), 0, counted).tiers
+        ...     return np.full(len(inside), len(others)), np.zeros(len(inside))
+        >>> outside(np.arange(10), 0, counted)[0]
         array([8, 8, 8, 8, 8, 8, 8, 8, 8, 8])
     """
-    parts = _folds(len(rows), seed)
-    done = [
-        answer(np.delete(rows, inside), rows[inside], seed + number + 1)
-        for number, inside in enumerate(parts)
-    ]
-    order = np.argsort(np.concatenate(parts), kind="stable")
-    return Answered(
-        np.concatenate([one.probabilities for one in done])[order],
-        np.concatenate([one.tiers for one in done])[order],
-        np.concatenate([one.costs for one in done])[order],
-    )
+    tiers, costs = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows))
+    for number, inside in enumerate(folds(len(rows), seed)):
+        others = np.delete(rows, inside)
+        tiers[inside], costs[inside] = stop(others, rows[inside], seed + number + 1)
+    return tiers, costs
 
 
 def _clearly_above(high: Array, low: Array) -> bool:
@@ -282,7 +284,12 @@ def _clearly_above(high: Array, low: Array) -> bool:
     return float(difference.mean()) > _CLEAR * error
 
 
-def _folds(n: int, seed: int) -> list[Rows]:
-    """Rows of each fold; labels play no part, so that their names do not matter."""
+def folds(n: int, seed: int) -> list[Rows]:
+    """Rows of each fold; labels play no part, so that their names do not matter.
+
+    Example:
+        >>> [len(inside) for inside in folds(12, 0)]
+        [3, 3, 2, 2, 2]
+    """
     shuffled = np.random.default_rng(seed).permutation(n)
     return [np.sort(part) for part in np.array_split(shuffled, min(FOLDS, n))]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
+from payoff.core.one_thread import one_thread_each
 from payoff.economics.cascade import Cascade, CascadeTier
 from payoff.economics.cascade_outcome import CascadeOutcome
-from payoff.economics.cascade_policy import Answered, CascadePolicy
-from payoff.economics.cascade_problem import CascadeProblem, Rows, outside
+from payoff.economics.cascade_policy import CascadePolicy
+from payoff.economics.cascade_problem import CascadeProblem, Rows, Stops, outside
+from payoff.economics.cascade_trials import CascadeTrials
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
 
@@ -21,12 +23,12 @@ Array = NDArray[np.float64]
 Choice = tuple[int, ...]
 
 _MOST = 4  # tiers among which is searched
-_QUICK = ("isotonic",)  # form of the gains while it is searched
 _MARGINS = (0.002, 0.01, 0.05)
 """What asking may be taken to cost at least, in spreads of the payoff."""
 _TIE = 1e-9  # of the payoff's largest amount
 
 
+@one_thread_each()
 def best_cascade(
     tiers: Sequence[CascadeTier],
     policy: Policy,
@@ -84,17 +86,17 @@ def best_cascade(
     problem = CascadeProblem.of(ordered, policy, truth, row_weights, segments)
     everyone = np.arange(len(truth))
 
-    def answered(others: Rows, inside: Rows, own: int) -> Answered:
+    def stops(others: Rows, inside: Rows, own: int) -> Stops:
         found = _found(problem, others, at_least, own)
-        done = found.problem.answered(found.policy, inside)
-        return replace(done, tiers=np.array(found.choice, dtype=np.int64)[done.tiers])
+        tiers, costs = found.problem.stops(found.policy, inside)
+        return np.array(found.choice, dtype=np.int64)[tiers], costs
 
     found = _found(problem, everyone, at_least, seed)
     judged, valued = (
         CascadeOutcome.of(policy, done, truth, row_weights=problem.row_weights, segments=segments)
         for done in (
             found.problem.cross_fitted(everyone, seed),
-            outside(everyone, seed, answered),
+            problem.answered(everyone, outside(everyone, seed, stops)),
         )
     )
     return Cascade(found.policy, judged, valued, found.problem.price_factor)
@@ -113,10 +115,11 @@ def _found(problem: CascadeProblem, rows: Rows, at_least: int, seed: int) -> _Fo
     """The tiers, and how much dearer than they are they are to be taken to be."""
     tie = _TIE * problem.policy.tables.largest
     values: dict[Choice, float] = {}
+    trials = CascadeTrials(problem, rows, seed)
 
     def value(choice: Choice) -> float:
         if choice not in values:
-            values[choice] = _value(problem.choose(choice), rows, seed)
+            values[choice] = trials.value(choice)
         return values[choice]
 
     offered = _offered(problem, rows)
@@ -126,12 +129,12 @@ def _found(problem: CascadeProblem, rows: Rows, at_least: int, seed: int) -> _Fo
         if better == best:
             break
         best = better
-    used, highest, factor = problem.choose(best), value(best), 1.0
+    highest, factor = value(best), 1.0
     spread = problem.policy.tables.spread
-    dearest = max((tier.cost for tier in used.tiers[1:]), default=0.0)
+    dearest = max((problem.tiers[place].cost for place in best[1:]), default=0.0)
     for margin in _MARGINS if dearest > 0 else ():
         dearer = max(1.0, margin * spread / dearest)
-        own = _value(problem.choose(best, dearer), rows, seed)
+        own = trials.value(best, dearer)
         if own > highest + tie:
             highest, factor = own, dearer
     chosen = problem.choose(best, factor)
@@ -148,15 +151,6 @@ def _offered(problem: CascadeProblem, rows: Rows) -> list[int]:
     leads = [net > max(nets[:place], default=-np.inf) for place, net in enumerate(nets)]
     by_rank = sorted(range(len(nets)), key=lambda place: (not leads[place], -nets[place]))
     return sorted(by_rank[:_MOST])
-
-
-def _value(problem: CascadeProblem, rows: Rows, seed: int) -> float:
-    """Cross-fitted worth less what asking costs; none where a tier answers nobody."""
-    done = problem.cross_fitted(rows, seed, _QUICK)
-    if len(np.unique(done.tiers)) < len(problem.tiers):
-        return -np.inf
-    worths = np.choose(done.tiers, [tier.realised[rows] for tier in problem.tiers])
-    return float(np.average(worths - done.costs, weights=problem.row_weights[rows]))
 
 
 def _best(choices: Sequence[Choice], value: Callable[[Choice], float], tie: float) -> Choice:

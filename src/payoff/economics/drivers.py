@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -134,47 +134,50 @@ def _quality_and_mix(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ends of the profit where only the quality varies, and where only the mix does."""
     mean, person = conditions.mean(), costs.person
-    share = _from_their_mean(mix_effects[3])
     if person is not None and person.capacity_per_month is not None:
         # At most so many are handed over where the mix varies, and where the quality does.
-        most = max(mean.handed_share[0] + share.max(), conditions.handed_share.max() - share.min())
+        share = mix_effects[3]
+        middle = float(share.mean(dtype=np.float64))
+        more, less = float(share.max()) - middle, float(share.min()) - middle
+        most = max(mean.handed_share[0] + more, conditions.handed_share.max() - less)
         if most * mean.requests.max() > person.capacity_per_month:
             return _beyond_capacity(conditions, costs, mix_effects, told)
     # All handoffs are answered: the profit is affine in what a request is worth.
     wage = 0.0 if person is None else person.cost_each * float(mean.minutes_factor[0])
     worth = conditions.right + conditions.wrong + conditions.handed_over
-    worth -= wage * conditions.handed_share
-    by_mix = _from_their_mean(np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects)
-    by_quality = worth - by_mix - worth.mean()
+    if wage:
+        worth = worth - conditions.handed_share * wage
+    by_mix = np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects
+    by_quality = worth - by_mix
     profit, requests = float(post(mean, costs, **told).monthly[0]), float(mean.requests.mean())
-    (low, high), (lower, upper) = ends(by_quality), ends(by_mix)
-    return (
-        (profit + requests * low, profit + requests * high),
-        (profit + requests * lower, profit + requests * upper),
+    quality, mix = (
+        tuple(profit + requests * (end - float(off.mean(dtype=np.float64))) for end in ends(off))
+        for off in (by_quality, by_mix)
     )
+    return (quality[0], quality[1]), (mix[0], mix[1])
 
 
 def _beyond_capacity(
     conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The same where people cannot take all that is handed over."""
+    """The same where people cannot take all that is handed over; added up in float32.
+
+    What does not hang on them, machines and what is fixed, is that of the mean world.
+    """
     mean = conditions.mean()
-    by_quality, by_mix = {}, {}
-    for name, effect in zip(_ROW_VALUES, mix_effects, strict=True):
-        off = _from_their_mean(effect)
-        by_mix[name] = getattr(mean, name) + off
-        by_quality[name] = getattr(conditions, name) - off
-    quality, mix = (
-        ends(post(replace(mean, **varied), costs, **told).monthly)
-        for varied in (by_quality, by_mix)
-    )
-    return quality, mix
+    answers = PlanCosts(person=costs.person)
+    profit, answered = (float(post(mean, paid, **told).monthly[0]) for paid in (costs, answers))
+    middle = np.array([getattr(mean, name)[0] for name in _ROW_VALUES], dtype=np.float32)
+    off = mix_effects - mix_effects.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+    values = np.array([getattr(conditions, name) for name in _ROW_VALUES], dtype=np.float32)
+    single = Conditions(*(getattr(mean, one.name).astype(np.float32) for one in fields(Conditions)))
 
+    def span(varied: Effects) -> tuple[float, float]:
+        met = replace(single, **dict(zip(_ROW_VALUES, varied, strict=True)))
+        low, high = ends(post(met, answers, **told).monthly)
+        return low + profit - answered, high + profit - answered
 
-def _from_their_mean(effects: Effects) -> Array:
-    """Distance of each from the mean, ``(n_worlds,)``, in float64."""
-    off: Array = np.subtract(effects, effects.mean(dtype=np.float64), dtype=np.float64)
-    return off
+    return span(values - off), span(off + middle[:, None])
 
 
 def _span(amounts: Array) -> tuple[float, float]:

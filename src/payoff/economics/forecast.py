@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.core.errors import EconomicsError
+from payoff.core.one_thread import one_thread_each
 from payoff.economics.break_even import break_even_volume
 from payoff.economics.case import Case
 from payoff.economics.costs import CostLine, PlanCosts
 from payoff.economics.drivers import Driver, drivers_of
 from payoff.economics.ledger import Conditions, Ledger, bill_of, post
 from payoff.economics.outcome import Outcome
+from payoff.economics.row_kinds import RowKinds
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.waterfall import (
     MonthCash,
@@ -266,16 +268,17 @@ class _Posted:
     """A plan with what it meets, what it uses of its hosting, and its ledger.
 
     ``mix_effects`` are the means of its four row values where only the mix varies,
-    ``(4, n_worlds)``; empty where nobody asks for them.
+    ``(4, n_worlds)``; None where nobody asks for them.
     """
 
     case: Case
     conditions: Conditions
     usage: Usage | None
     ledger: Ledger
-    mix_effects: NDArray[np.float32]
+    mix_effects: NDArray[np.float32] | None
 
 
+@one_thread_each()
 def _each(
     cases: Sequence[Case],
     worlds: Worlds,
@@ -292,24 +295,25 @@ def _each(
     """
     for case in cases:
         case.check_currency(currency)
-    rows = np.concatenate([case.row_values(worlds.n_rows) for case in cases])
-    means = worlds.mean_values(rows)
+    kinds = RowKinds.of([case.row_values(worlds.n_rows) for case in cases])
+    weighed = worlds.mean_values(kinds.rows)
     months = worlds.months if horizon_months is None else horizon_months
 
-    def posted(number: int, effects: NDArray[np.float32]) -> _Posted:
-        costs, mine = cases[number].costs, slice(4 * number, 4 * number + 4)
-        conditions = _conditions_of(means[mine].astype(np.float64), worlds)
+    def posted(number: int, effects: NDArray[np.float32] | None) -> _Posted:
+        costs = cases[number].costs
+        conditions = _conditions_of(kinds.means(number, weighed), worlds)
         usage = None if costs.hosting is None else costs.hosting.use(conditions.requests)
         ledger = post(conditions, costs, nothing=nothing, horizon_months=months, usage=usage)
         return _Posted(cases[number], conditions, usage, ledger, effects)
 
     def some(start: int) -> list[T]:
         numbers = range(start, min(start + _TOGETHER, len(cases)))
-        effects = np.empty((4 * len(numbers), 0), dtype=np.float32)
-        if by_mix:
-            effects = worlds.mix_effects(rows[4 * start : 4 * (start + _TOGETHER)])
-        pairs = zip(numbers, effects.reshape(len(numbers), 4, -1), strict=True)
-        return [told(posted(number, effect)) for number, effect in pairs]
+        if not by_mix:
+            return [told(posted(number, None)) for number in numbers]
+        mine = kinds.take(numbers)
+        mixed = worlds.mix_effects(mine.rows)
+        effects = (mine.means(place, mixed, np.float32) for place in range(len(numbers)))
+        return [told(posted(number, one)) for number, one in zip(numbers, effects, strict=True)]
 
     starts, cores = range(0, len(cases), _TOGETHER), physical_cores()
     if cores == 1 or len(cases) * worlds.n_worlds < _WORTH_THREADS:
@@ -320,7 +324,8 @@ def _each(
 
 def _forecast(posted: _Posted, worlds: Worlds, *, currency: str, nothing: float) -> Forecast:
     case, conditions, ledger = posted.case, posted.conditions, posted.ledger
-    costs = case.costs
+    costs, effects = case.costs, posted.mix_effects
+    assert effects is not None
     profit = _profit(ledger, worlds, currency)
     months = cash_by_month(ledger, costs, worlds.months)
     return Forecast(
@@ -338,7 +343,7 @@ def _forecast(posted: _Posted, worlds: Worlds, *, currency: str, nothing: float)
             costs,
             currency=currency,
             nothing=nothing,
-            mix_effects=posted.mix_effects,
+            mix_effects=effects,
             factor_ends=worlds.factor_ends,
             horizon_months=worlds.months,
             usage=posted.usage,
@@ -354,8 +359,10 @@ def _forecast(posted: _Posted, worlds: Worlds, *, currency: str, nothing: float)
 
 def _profit(ledger: Ledger, worlds: Worlds, currency: str) -> UncertainMoney:
     """The mean over the months, in each world."""
-    profit = np.broadcast_to(ledger.monthly, (worlds.n_worlds,))
-    return UncertainMoney(profit.copy(), currency)
+    profit = ledger.monthly
+    if len(profit) != worlds.n_worlds:  # the same in all
+        profit = np.repeat(profit, worlds.n_worlds)
+    return UncertainMoney(profit, currency)
 
 
 def gap(first: Forecast, second: Forecast) -> UncertainMoney:

@@ -17,14 +17,14 @@ from payoff.economics.costs import CostLine, Step
 from payoff.economics.instance import rented, scaled
 from payoff.economics.offer import Offer, Tariff
 from payoff.economics.platform import platforms
+from payoff.economics.priced_book import PricedBook
 from payoff.economics.requirement import Requirement
-from payoff.economics.serverless import Rates, serverless
+from payoff.economics.serverless import serverless
 from payoff.economics.traffic import Traffic
 
 if TYPE_CHECKING:
     from payoff.economics.prices.book import PriceBook
     from payoff.economics.prices.exchange import ExchangeRates
-    from payoff.economics.prices.price import Price
 
 _GB = 1e9
 _Part = tuple[Step, str, Quantity, str, str, bool]
@@ -98,6 +98,21 @@ class Hosting:
             total = total + cost
         return total
 
+    def cost_at(self, requests: float) -> float:
+        """Cost of one month with so many requests; not in arrays, which is quicker for one.
+
+        Raises:
+            EconomicsError: PF617 where it could not be priced.
+        """
+        self._check_priced()
+        return sum(
+            float(charge.unit_price) * charge.quantity.at(requests) for charge in self.charges
+        )
+
+    def _check_priced(self) -> None:
+        if not self.priced:
+            raise EconomicsError("PF617", self.name, f"it has no price: {self.why_not}")
+
     def lines(self, requests: float | NDArray[np.float64]) -> tuple[CostLine, ...]:
         """The bill of a month with so many requests; of the mean month for several."""
         return tuple(charge.line(requests) for charge in self.charges)
@@ -154,8 +169,7 @@ class Usage:
             EconomicsError: PF617 where it could not be priced.
         """
         hosting = self.hosting
-        if not hosting.priced:
-            raise EconomicsError("PF617", hosting.name, f"it has no price: {hosting.why_not}")
+        hosting._check_priced()
         costs: dict[Step, NDArray[np.float64]] = {}
         for charge, units in zip(hosting.charges, self.units, strict=True):
             cost = float(charge.unit_price) * units
@@ -204,30 +218,35 @@ def hosting_options(
         >>> {option.provider for option in options if option.meets_limits}
         {'aws'}
     """
-    known = [name for name in book.providers if providers is None or name in providers]
-    options = []
-    for provider in known:
-        for price in book.find(kind="instance", provider=provider, on=on):
-            try:
-                tariff = Tariff.of(price, currency, rates=rates, on=on)
-            except EconomicsError as error:
-                offer = Tariff(price, price.money).refused(error.found)
-            else:
-                offer = rented(tariff, requirement)
-            options.append((provider, offer))
-            by_hour = scaled(offer, requirement)
-            if by_hour is not None:
-                options.append((provider, by_hour))
-    for provider in known:
-        for own in _rates_of(book, provider, currency=currency, rates=rates, on=on):
-            if isinstance(own, Offer):
-                options.append((provider, own))
-                continue
-            platform = platforms()[provider, own.gb_second.price.service]
-            likely = traffic.per_month
-            offer = serverless(platform, own, requirement, requests_per_month=likely)
-            options.append((provider, offer))
-    shared = _Shared(book, requirement, currency, rates, on)
+    priced = PricedBook(book, currency, rates=rates, providers=providers, on=on)
+    return options_in(priced, requirement, traffic)
+
+
+def options_in(priced: PricedBook, requirement: Requirement, traffic: Traffic) -> list[Hosting]:
+    """The same where the prices are looked up already, for several models.
+
+    Example:
+        >>> from payoff.economics.prices import PriceBook
+        >>> need = Requirement(200.0, 5.0, 2e8, 9e7, 0.5, 4.0)
+        >>> priced = PricedBook(PriceBook.builtin(), "USD", on=date(2026, 11, 22))
+        >>> len(options_in(priced, need, Traffic(40_000))) > 20
+        True
+    """
+    options: list[tuple[str, Offer]] = []
+    for provider, tariff in priced.instances:
+        offer = tariff if isinstance(tariff, Offer) else rented(tariff, requirement)
+        options.append((provider, offer))
+        by_hour = scaled(offer, requirement)
+        if by_hour is not None:
+            options.append((provider, by_hour))
+    for provider, own in priced.functions:
+        if isinstance(own, Offer):
+            options.append((provider, own))
+            continue
+        platform = platforms()[provider, own.gb_second.price.service]
+        offer = serverless(platform, own, requirement, requests_per_month=traffic.per_month)
+        options.append((provider, offer))
+    shared = _Shared(priced, requirement)
     return [shared.hosting(provider, offer) for provider, offer in options]
 
 
@@ -263,43 +282,18 @@ def cheapest(options: Iterable[Hosting], requests: float | NDArray[np.float64]) 
             f"no option holds all limits ({reasons or 'none was offered'})",
             mend="Loosen the latency limit, name more providers, or give exchange rates.",
         )
+    if np.ndim(requests) == 0:
+        return min(usable, key=lambda option: option.cost_at(float(requests)))
     months = np.asarray(requests, dtype=np.float64)
     return min(usable, key=lambda option: float(option.cost_per_month(months).mean()))
-
-
-def _rates_of(
-    book: PriceBook, provider: str, *, currency: str, rates: ExchangeRates | None, on: date
-) -> list[Rates | Offer]:
-    """The provider's serverless services with all their prices, or why one cannot be used."""
-    found: list[Rates | Offer] = []
-    for memory in book.find(kind="serverless_gb_second", provider=provider, on=on):
-        matching = {"provider": provider, "service": memory.service, "region": memory.region}
-        request = book.find(kind="serverless_request", on=on, **matching)
-        vcpu = book.find(kind="serverless_vcpu_second", on=on, **matching)
-        refused = Tariff(memory, memory.money).refused
-        if (provider, memory.service) not in platforms():
-            found.append(refused("how it rounds memory and time is not known"))
-            continue
-        if not request:
-            found.append(refused("the price book has no price of a request"))
-            continue
-        prices = [request[0], memory, *vcpu[:1]]
-        try:
-            found.append(Rates(*(Tariff.of(p, currency, rates=rates, on=on) for p in prices)))
-        except EconomicsError as error:
-            found.append(refused(error.found))
-    return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
     """Adds to an offer what its provider charges for traffic and storage, once a region."""
 
-    book: PriceBook
+    priced: PricedBook
     need: Requirement
-    currency: str
-    rates: ExchangeRates | None
-    on: date
     known: dict[tuple[str, str], _Beside] = field(default_factory=dict)
 
     def hosting(self, provider: str, offer: Offer) -> Hosting:
@@ -318,7 +312,7 @@ class _Shared:
             offer.provider,
             offer.item,
             offer.region,
-            currency=self.currency,
+            currency=self.priced.currency,
             charges=tuple(charges),
             why_not=why_not,
             notes=tuple(notes),
@@ -329,25 +323,18 @@ class _Shared:
         charges: list[Charge] = []
         notes: list[str] = []
         for kind, what in (("egress_gb", "traffic"), ("object_storage_gb_month", "storage")):
-            price = self._dearest(kind, provider, region)
-            if price is None:
-                notes.append(f"{what} is not priced: the price book has none of {provider}")
-                continue
             try:
-                charges += self._charges(kind, price, region)
+                tariff = self.priced.beside(kind, provider, region)
             except EconomicsError as error:  # in a currency without a rate
                 return [], notes, f"{what} cannot be priced: {error.found}"
+            if tariff is None:
+                notes.append(f"{what} is not priced: the price book has none of {provider}")
+            else:
+                charges += self._charges(kind, tariff, region)
         return charges, notes, ""
 
-    def _dearest(self, kind: str, provider: str, region: str) -> Price | None:
-        """The provider's dearest price of a kind: in the region and the currency, if it has one."""
-        prices = self.book.find(kind=kind, provider=provider, on=self.on)
-        here = [price for price in prices if price.region == region] or prices
-        here = [price for price in here if price.currency == self.currency] or here
-        return max(here, key=lambda price: price.price, default=None)
-
-    def _charges(self, kind: str, price: Price, region: str) -> list[Charge]:
-        tariff = Tariff.of(price, self.currency, rates=self.rates, on=self.on)
+    def _charges(self, kind: str, tariff: Tariff, region: str) -> list[Charge]:
+        price = tariff.price
         need, per_request = self.need, self.need.bytes_in + self.need.bytes_out
         elsewhere = "" if price.region in ("", region) else f"price of {price.region}"
         sizes = "" if need.sizes_measured else "sizes assumed"

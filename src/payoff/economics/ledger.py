@@ -135,16 +135,17 @@ class Ledger:
             total = met.requests * each[:, None] + self.served * handed[:, None]
             if self.nothing:
                 total += self.lost * self.nothing
-        for cost in self.cloud.values():
-            total = total - cost * met.price_factor[:, None]
+        if self.cloud:
+            first, *others = self.cloud.values()
+            total = total - sum(others, start=first) * met.price_factor[:, None]
         total -= sum(self.fixed.values())
         return total
 
-    @property
+    @cached_property
     def handed_each(self) -> Array:
         """Money that a handoff which is answered earns before wages, shape ``(w,)``."""
-        share, earned = self.conditions.handed_share, self.conditions.handed_over
-        each: Array = np.divide(earned, share, out=np.zeros(len(share)), where=share > 0)
+        share = self.conditions.handed_share
+        each: Array = self.conditions.handed_over / np.where(share > 0, share, np.inf)
         return each
 
     @cached_property
@@ -219,8 +220,7 @@ def post(
         >>> post(c, PlanCosts(per_request=0.1), horizon_months=12).profit
         array([[95.]])
     """
-    share = conditions.handed_share
-    served = conditions.requests * share[:, None]
+    served = conditions.requests * conditions.handed_share[:, None]
     lost: Array | None = None
     capacity = None if costs.person is None else costs.person.capacity_per_month
     if capacity is not None and served.max() > capacity:

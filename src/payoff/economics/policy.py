@@ -174,9 +174,9 @@ class Policy:
             >>> Policy(("a", "b"), np.eye(2, 3)).best(np.array([[0.1, 0.3, 0.3]]))
             array([1])
         """
-        top = scores.max(axis=1, keepdims=True)
-        ties = scores >= top - _TIE_TOLERANCE * self.tables.largest
-        first: NDArray[np.intp] = np.argmax(ties, axis=1)
+        top = scores[np.arange(len(scores)), scores.argmax(axis=1)]
+        least = top - _TIE_TOLERANCE * self.tables.largest
+        first: NDArray[np.intp] = np.argmax(scores >= least[:, None], axis=1)
         return first
 
     def penalised(self, penalties: NDArray[np.float64]) -> Policy:
@@ -358,9 +358,10 @@ def _probabilities(given: NDArray[np.floating[Any]], k: int) -> NDArray[np.float
             f"they have the shape {checked.shape}",
             expected=f"(n, {k}): one column per label",
         )
-    good = np.isfinite(checked).all(axis=1) & (checked >= 0).all(axis=1)
-    with np.errstate(invalid="ignore"):
-        good &= np.abs(checked.sum(axis=1) - 1.0) <= _SUM_TOLERANCE
+    with np.errstate(invalid="ignore"):  # what is not finite passes neither
+        good = np.abs(checked @ np.ones(k) - 1.0) <= _SUM_TOLERANCE
+        if not (good.all() and checked.min(initial=0.0) >= 0):
+            good &= checked.min(axis=1, initial=0.0) >= 0
     if not good.all():
         row = int(np.argmin(good))
         raise EconomicsError(

@@ -15,7 +15,7 @@ QUANTILES: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 """The quantiles by which samples are summarised on disk."""
 
 
-def ends(samples: NDArray[np.float64]) -> tuple[float, float]:
+def ends(samples: NDArray[np.floating[Any]]) -> tuple[float, float]:
     """5 % and 95 % quantile, as `numpy.quantile` gives them; several times as fast for many.
 
     The second is looked for among what the first left above it.
@@ -31,19 +31,19 @@ def ends(samples: NDArray[np.float64]) -> tuple[float, float]:
     return _quantile(parted, 0.05), _quantile(parted, 0.95, parted_at=_place(parted, 0.05)[0])
 
 
-def _place(samples: NDArray[np.float64], share: float) -> tuple[int, float]:
+def _place(samples: NDArray[np.floating[Any]], share: float) -> tuple[int, float]:
     """Samples below a quantile, and how far it lies from that one to the next."""
     place = (len(samples) - 1) * share
     return int(place), place - int(place)
 
 
-def _quantile(parted: NDArray[np.float64], share: float, parted_at: int = 0) -> float:
+def _quantile(parted: NDArray[np.floating[Any]], share: float, parted_at: int = 0) -> float:
     """A quantile of what is parted at a lower place already; parts it at this one, in place."""
     below, way = _place(parted, share)
     rest = parted[parted_at:]
     rest.partition(below - parted_at)
-    first, above = parted[below], parted[below + 1 :]
-    return float(first + (above.min(initial=np.inf) - first) * way) if way else float(first)
+    first, above = float(parted[below]), parted[below + 1 :]
+    return first + (float(above.min(initial=np.inf)) - first) * way if way else first
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.row_weights import RowWeights
 from payoff.economics.traffic import Traffic
 
 Array = NDArray[np.float64]
 
-_BLOCK: Final = 256
-_MOST_KEPT: Final = 50_000_000
-_WEIGHTS, _MIX, _TRAFFIC, _MINUTES, _PRICES, _BORROWED = range(1, 7)
+_MOST_MIXES: Final = 1_000_000  # shares that are kept for other worlds
+_MIX, _TRAFFIC, _MINUTES, _PRICES = range(2, 6)  # 1 and 6 are those of `RowWeights`
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,10 +77,6 @@ class Worlds:
     absent: tuple[int, ...] = ()
     absent_share: float = 0.0
     likely: Array | None = None
-    _order: NDArray[np.intp] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_order", np.argsort(self.truth, kind="stable"))
 
     @classmethod
     def draw(
@@ -135,7 +129,9 @@ class Worlds:
             likely /= likely.sum()
             drawn = shares > 0
         alpha = concentration * shares[drawn] / shares[drawn].sum()
-        mix[:, drawn] = _stream(seed, _MIX).dirichlet(alpha, size=n_worlds)
+        few = n_worlds * len(alpha) <= _MOST_MIXES
+        draw = _mixes if few else _mixes.__wrapped__
+        mix[:, drawn] = draw(seed, tuple(alpha.tolist()), n_worlds)
         return cls(
             seed=seed,
             truth=rows,
@@ -184,16 +180,18 @@ class Worlds:
         ends = (0.05, 0.95)
         return np.quantile(self.minutes_factor, ends), np.quantile(self.price_factor, ends)
 
+    @cached_property
+    def row_weights(self) -> RowWeights:
+        """Weight of each row in each world, drawn where it is needed."""
+        return RowWeights.like(self.seed, self.truth, self.mix, self.likely)
+
     @property
     def weights(self) -> NDArray[np.float32]:
         """Weight of each row in each world, shape ``(n_worlds, n)``, in the order of the rows.
 
         For looking at; `mean_values` does not need it all at once.
         """
-        weights = np.empty((self.n_worlds, self.n_rows), dtype=np.float32)
-        for where, block in self._blocks():
-            weights[where, self._order] = block
-        return weights
+        return self.row_weights.table
 
     def mean_values(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Mean of each plan's row values in each world: one matrix product a block of worlds.
@@ -211,12 +209,7 @@ class Worlds:
             raise EconomicsError(
                 "PF618", "row values", f"shape {values.shape}", expected=f"(n_plans, {self.n_rows})"
             )
-        ordered = np.ascontiguousarray(values[:, self._order], dtype=np.float32)
-        means = np.empty((len(values), self.n_worlds), dtype=np.float32)
-        means.fill(0.0)  # its memory is had in one go, not in strips below
-        for where, block in self._blocks():
-            np.matmul(ordered, block.T, out=means[:, where])
-        return means
+        return self.row_weights.means(values)
 
     def mix_effects(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Mean of each plan's row values in each world as far as the mix alone decides it.
@@ -232,7 +225,7 @@ class Worlds:
         means = self.class_means(values)
         if self.likely is not None:
             counts = np.bincount(self.truth, minlength=self.mix.shape[1])
-            borrowed = values[:, self._order] @ self.likely
+            borrowed = values[:, np.argsort(self.truth, kind="stable")] @ self.likely
             means = (counts * means + borrowed[:, None]) / (counts + 1)
         effects: NDArray[np.float32] = means.astype(np.float32) @ self._mix_rows
         return effects
@@ -241,8 +234,9 @@ class Worlds:
         """Plain mean of row values within each class, shape ``(n_plans, k)``; 0 without rows."""
         k = self.mix.shape[1]
         counts = np.maximum(np.bincount(self.truth, minlength=k), 1)
-        sums = [np.bincount(self.truth, weights=row, minlength=k) for row in values]
-        means: Array = np.array(sums) / counts
+        means = np.empty((len(values), k))
+        for mean, row in zip(means, values, strict=True):
+            mean[:] = np.bincount(self.truth, weights=row, minlength=k) / counts
         return means
 
     @cached_property
@@ -258,72 +252,15 @@ class Worlds:
         return digest.hexdigest()
 
     @cached_property
-    def _runs(self) -> tuple[NDArray[np.intp], ...]:
-        """Classes that rows have, where each starts among the sorted rows, and its rows."""
-        sorted_truth = self.truth[self._order]
-        return np.unique(sorted_truth, return_index=True, return_counts=True)
-
-    @cached_property
     def _mix_rows(self) -> NDArray[np.float32]:
         """The mix by class, ``(k, n_worlds)``."""
         return np.ascontiguousarray(self.mix.T, dtype=np.float32)
 
-    @cached_property
-    def _kept(self) -> dict[int, NDArray[np.float32]]:
-        return {}
 
-    def _blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Weights by blocks of worlds, rows sorted by class; kept where all of them are small."""
-        starts = range(0, self.n_worlds, _BLOCK)
-        wheres = [slice(start, min(start + _BLOCK, self.n_worlds)) for start in starts]
-        if self.n_worlds * self.n_rows > _MOST_KEPT:
-            yield from zip(wheres, _ahead(self._draw_block, wheres), strict=True)
-            return
-        for number, where in enumerate(wheres):
-            if number not in self._kept:
-                self._kept[number] = self._draw_block(number, where)
-            yield where, self._kept[number]
-
-    def _draw_block(self, number: int, where: slice) -> NDArray[np.float32]:
-        """Exponentials, scaled so that each class sums to its share of the mix.
-
-        Where a row is borrowed for each class, it takes part in the class's sum as one more row,
-        and its weight is added to that of the row that it is.
-        """
-        classes, starts, counts = self._runs
-        size = (where.stop - where.start, self.n_rows)
-        block = _stream(self.seed, _WEIGHTS, number).standard_exponential(size, dtype=np.float32)
-        np.maximum(block, np.finfo(np.float32).tiny, out=block)
-        sums = np.add.reduceat(block, starts, axis=1, dtype=np.float64)
-        mix = self.mix[where]
-        if self.likely is None:
-            scale = (mix[:, classes] / sums).astype(np.float32)
-            np.multiply(block, np.repeat(scale, counts, axis=1), out=block)
-            return block
-        rng = _stream(self.seed, _BORROWED, number)
-        more = rng.standard_exponential(mix.shape) + np.finfo(np.float32).tiny
-        totals = more.copy()
-        totals[:, classes] += sums
-        weights = mix / totals
-        scale = weights[:, classes].astype(np.float32)
-        np.multiply(block, np.repeat(scale, counts, axis=1), out=block)
-        borrowed = rng.choice(self.n_rows, size=mix.shape, p=self.likely)
-        places = np.arange(len(block))[:, None], borrowed
-        np.add.at(block, places, (weights * more).astype(np.float32))
-        return block
-
-
-def _ahead(
-    draw: Callable[[int, slice], NDArray[np.float32]], wheres: Sequence[slice]
-) -> Iterator[NDArray[np.float32]]:
-    """Draw each block while the one before it is used."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(draw, 0, wheres[0])
-        for number, where in enumerate(wheres[1:], start=1):
-            block = coming.result()
-            coming = pool.submit(draw, number, where)
-            yield block
-        yield coming.result()
+@lru_cache(maxsize=2)
+def _mixes(seed: int, alpha: tuple[float, ...], n_worlds: int) -> Array:
+    """Mixes of labels; those of the validation and of the test rows of a run are drawn once."""
+    return _stream(seed, _MIX).dirichlet(alpha, size=n_worlds)
 
 
 def _stream(*key: int) -> np.random.Generator:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,6 @@ class CascadePlan:
         cascade: When to go on, and what it did with validation rows.
         judge: Of the validation rows, by the policy that keeps floors and people's capacity.
         reckoning: Turns what was measured into money.
-        evidence: Of the validation rows; latency and footprint follow from those of its models.
         costs: What it pays, in whole machines for all its models together.
         reference: The cheapest rented machine that holds the limits, to compare with.
         offered: All that might have been asked.
@@ -57,7 +57,6 @@ class CascadePlan:
     cascade: Cascade
     judge: Judge
     reckoning: Reckoning
-    evidence: Evidence
     costs: PlanCosts
     reference: Hosting
     offered: tuple[CascadeTier, ...]
@@ -67,6 +66,22 @@ class CascadePlan:
     def name(self) -> str:
         """What people read."""
         return _ARROW.join(tier.name for tier in self.tiers)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Of the validation rows; latency and footprint follow from those of its models."""
+        said, truth, mixture = self.cascade.judged.probabilities, self.judge.truth, self._mixture
+        return Evidence(
+            "validation",
+            measure_quality(said, truth),
+            ece=ece(said, truth),
+            classwise_ece=classwise_ece(said, truth),
+            reliability=reliability(said, truth),
+            latency=mixture.latency,
+            footprint=mixture.footprint,
+            training_s=sum(tier.training_s for tier in self.tiers),
+            machine=self.tiers[-1].evidence.machine,
+        )
 
     @property
     def policy(self) -> Policy:
@@ -82,8 +97,11 @@ class CascadePlan:
     @property
     def reached(self) -> tuple[float, ...]:
         """Share of the validation rows that each tier is asked about."""
-        shares = self.cascade.judged.shares(len(self.tiers))
-        return Mixture([tier.evidence for tier in self.tiers], shares).reached
+        return self._mixture.reached
+
+    @property
+    def _mixture(self) -> Mixture:
+        return _mixture(self.tiers, self.cascade)
 
     def answered(
         self, said: Sequence[NDArray[np.floating[Any]]], segments: Segments | None
@@ -173,21 +191,16 @@ def cascade_of(
     known = {model.name: model for model in models}
     chosen = tuple(known[name] for name in cascade.policy.tiers)
     name = _ARROW.join(cascade.policy.tiers)
-    judged = cascade.judged
-    mixture = Mixture([model.evidence for model in chosen], judged.shares(len(chosen)))
-    evidence = _evidence(chosen, mixture, judged.probabilities, judge)
     terms = reckoning.terms
     try:
         held = judge.held(cascade.valued.probabilities, terms.floors, most_handed=terms.most_handed)
-        hosting, reference = _hosted(chosen, mixture, evidence, reckoning)
+        hosting, reference = _hosted(chosen, _mixture(chosen, cascade), reckoning)
     except EconomicsError as error:
         if error.code not in ("PF616", "PF640"):
             raise
         raise _refused(f"{name}: {error.where}, {error.found}") from error
     costs = reckoning.costs(hosting, sum(model.training_s for model in chosen))
-    return CascadePlan(
-        chosen, cascade, held, reckoning, evidence, costs, reference, tuple(tiers), left_out
-    )
+    return CascadePlan(chosen, cascade, held, reckoning, costs, reference, tuple(tiers), left_out)
 
 
 def _refused(why: str) -> EconomicsError:
@@ -218,7 +231,7 @@ def _offered(
 
 
 def _hosted(
-    tiers: Sequence[Measured], mixture: Mixture, evidence: Evidence, reckoning: Reckoning
+    tiers: Sequence[Measured], mixture: Mixture, reckoning: Reckoning
 ) -> tuple[Hosting, Hosting]:
     """The cheapest host of all tiers, and the rented machine beside it; tokens paid.
 
@@ -226,11 +239,13 @@ def _hosted(
         EconomicsError: PF616 where no host holds the limits; told first is whether the answers
             alone, without any waiting, are too slow for that.
     """
-    limit, latency = reckoning.terms.latency_limit_ms, evidence.latency
-    if limit is not None and latency is not None and latency.p95_ms > limit:
+    limit, latency = reckoning.terms.latency_limit_ms, mixture.latency
+    if limit is not None and latency.p95_ms > limit:
         found = f"95 % of single answers take up to {latency.p95_ms:.0f} ms, over the {limit:g} ms"
         raise EconomicsError("PF616", "latency limit", found)
-    hosting, reference = reckoning.hosting(evidence, service_scv=mixture.service_scv)
+    hosting, reference = reckoning.hosting(
+        latency, mixture.footprint, service_scv=mixture.service_scv
+    )
     paid = [
         charge
         for tier, share in zip(tiers, mixture.reached, strict=True)
@@ -240,17 +255,5 @@ def _hosted(
     return hosting.with_charges(paid), reference.with_charges(paid)
 
 
-def _evidence(tiers: Sequence[Measured], mixture: Mixture, said: Array, judge: Judge) -> Evidence:
-    """What is known of it from what was measured of its tiers."""
-    truth = judge.truth
-    return Evidence(
-        "validation",
-        measure_quality(said, truth),
-        ece=ece(said, truth),
-        classwise_ece=classwise_ece(said, truth),
-        reliability=reliability(said, truth),
-        latency=mixture.latency,
-        footprint=mixture.footprint,
-        training_s=sum(tier.training_s for tier in tiers),
-        machine=tiers[-1].evidence.machine,
-    )
+def _mixture(tiers: Sequence[Measured], cascade: Cascade) -> Mixture:
+    return Mixture([tier.evidence for tier in tiers], cascade.judged.shares(len(tiers)))

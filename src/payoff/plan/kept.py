@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -176,44 +177,13 @@ class Kept:
 
     @classmethod
     def read(cls, folder: Path) -> Kept:
-        """Read what `write` wrote.
+        """Read what `write` wrote; of the run that was read last only if its files are others now.
 
         Raises:
             ProjectError: PF292 where the run kept nothing, or it cannot be read.
         """
         try:
-            told = json.loads((folder / _FIGURES).read_text("utf-8"))
-            if told["format"] != _FORMAT:
-                raise ValueError(f"format {told['format']}")
-            packed = io.BytesIO((folder / _ARRAYS).read_bytes())
-            with np.load(packed) as arrays:
-                options = tuple(
-                    KeptOption(
-                        one["name"],
-                        one["recipe"],
-                        Evidence.from_dict(one["evidence"]),
-                        one["training_s"],
-                        arrays[f"validation{number}"],
-                        arrays[f"test{number}"],
-                        tokens=Tokens(**one["tokens"]) if one.get("tokens") else None,
-                    )
-                    for number, one in enumerate(told["options"])
-                )
-                return cls(
-                    sections=_with_days(told["sections"], date.fromisoformat),
-                    labels=tuple(told["labels"]),
-                    seed=told["seed"],
-                    chosen=told["chosen"],
-                    expected=told["expected"],
-                    n_labelled=told["n_labelled"],
-                    training_counts=arrays["training_counts"],
-                    request_bytes=told["request_bytes"],
-                    characters_per_text=told["characters_per_text"],
-                    validation_truth=arrays["validation_truth"],
-                    test_truth=arrays["test_truth"],
-                    options=options,
-                    **{name: arrays[name] for name in _SEGMENTS if name in arrays},
-                )
+            return _read(folder.resolve(), tuple(map(_stamp, _files(folder))))
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ProjectError(
                 "PF292",
@@ -222,6 +192,56 @@ class Kept:
                 expected=f"{_FIGURES} and {_ARRAYS}, which every finished run keeps",
                 mend="Run it again: what was trained is kept, and only the end is repeated.",
             ) from error
+
+
+def _files(folder: Path) -> tuple[Path, Path]:
+    return folder / _FIGURES, folder / _ARRAYS
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    """What tells a file from what was written there before."""
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=1)
+def _read(folder: Path, stamps: tuple[tuple[int, int, int], ...]) -> Kept:
+    """What a run kept; nothing of it can be changed, since others may be told the same."""
+    figures, packed = _files(folder)
+    told = json.loads(figures.read_text("utf-8"))
+    if told["format"] != _FORMAT:
+        raise ValueError(f"format {told['format']}")
+    with np.load(io.BytesIO(packed.read_bytes())) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    for array in arrays.values():
+        array.setflags(write=False)
+    options = tuple(
+        KeptOption(
+            one["name"],
+            one["recipe"],
+            Evidence.from_dict(one["evidence"]),
+            one["training_s"],
+            arrays[f"validation{number}"],
+            arrays[f"test{number}"],
+            tokens=Tokens(**one["tokens"]) if one.get("tokens") else None,
+        )
+        for number, one in enumerate(told["options"])
+    )
+    return Kept(
+        sections=_with_days(told["sections"], date.fromisoformat),
+        labels=tuple(told["labels"]),
+        seed=told["seed"],
+        chosen=told["chosen"],
+        expected=told["expected"],
+        n_labelled=told["n_labelled"],
+        training_counts=arrays["training_counts"],
+        request_bytes=told["request_bytes"],
+        characters_per_text=told["characters_per_text"],
+        validation_truth=arrays["validation_truth"],
+        test_truth=arrays["test_truth"],
+        options=options,
+        **{name: arrays[name] for name in _SEGMENTS if name in arrays},
+    )
 
 
 def _with_days(sections: Mapping[str, Mapping[str, Any]], change: Any) -> dict[str, dict[str, Any]]:

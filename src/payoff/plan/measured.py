@@ -94,7 +94,9 @@ def hosting_of(
     Raises:
         EconomicsError: PF616 where no host holds the limits.
     """
-    chosen, reference = reckoning.hosting(evidence)
+    assert evidence.latency is not None
+    assert evidence.footprint is not None
+    chosen, reference = reckoning.hosting(evidence.latency, evidence.footprint)
     if tokens is None:
         return chosen, reference
     try:

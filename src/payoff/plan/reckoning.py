@@ -17,16 +17,18 @@ from payoff.economics.case import Case
 from payoff.economics.charge import Charge, PerInstance
 from payoff.economics.costs import CostLine, PlanCosts, labels_line, training_line
 from payoff.economics.forecast import Forecast, forecasts
-from payoff.economics.hosting import Hosting, cheapest, hosting_options
+from payoff.economics.hosting import Hosting, cheapest, options_in
 from payoff.economics.offer import exchange
 from payoff.economics.outcome import Outcome
 from payoff.economics.policy import Policy
+from payoff.economics.priced_book import PricedBook
 from payoff.economics.prices.price import Price
 from payoff.economics.requirement import Requirement
 from payoff.economics.tokens import Tokens
 from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
-from payoff.evidence.evidence import Evidence
+from payoff.evidence.footprint import Footprint
+from payoff.evidence.latency import Latency
 from payoff.plan.terms import Terms
 
 _Machine = tuple[str, Money, date, str]  # name, rent an hour, its day and source
@@ -89,19 +91,19 @@ class Reckoning:
             expected_mix=mix,
         )
 
-    def hosting(self, evidence: Evidence, *, service_scv: float = 1.0) -> tuple[Hosting, Hosting]:
+    def hosting(
+        self, latency: Latency, footprint: Footprint, *, service_scv: float = 1.0
+    ) -> tuple[Hosting, Hosting]:
         """The cheapest host that holds the limits, and the cheapest rented machine beside it.
 
         Args:
-            evidence: Its latency and footprint.
+            latency: Its speed.
+            footprint: Its size, memory and start.
             service_scv: Squared coefficient of variation of the time that a request takes.
 
         Raises:
             EconomicsError: PF616 where no host holds them, with the reasons.
         """
-        latency, footprint = evidence.latency, evidence.footprint
-        assert latency is not None
-        assert footprint is not None
         assert footprint.peak_rss_bytes is not None
         assert footprint.start_s is not None
         requirement = Requirement(
@@ -118,22 +120,16 @@ class Reckoning:
             at_once=self.terms.traffic.at_once,
             by_hour=self.terms.traffic.by_hour,
         )
-        options = hosting_options(
-            self.terms.prices,
-            requirement,
-            self.terms.traffic,
-            currency=self.terms.currency,
-            rates=self.terms.rates,
-            providers=self.terms.providers or None,
-            on=self.terms.on,
-        )
+        options = options_in(self._prices, requirement, self.terms.traffic)
         near = [o for o in options if self.terms.region in ("", o.region)]
         requests = self.terms.traffic.per_month
-        chosen = cheapest(near, requests)
-        if _is_rented(chosen):
-            return chosen, chosen
         rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
-        return chosen, cheapest(rented, requests) if rented else chosen
+        if not rented:
+            chosen = cheapest(near, requests)
+            return chosen, chosen
+        reference = cheapest(rented, requests)
+        others = [option for option in near if not _is_rented(option)]
+        return cheapest([reference, *others], requests), reference
 
     def token_charges(self, tokens: Tokens, share: float) -> tuple[Charge, ...]:
         """What is paid for somebody else's model that this share of the requests reaches.
@@ -151,15 +147,7 @@ class Reckoning:
             EconomicsError: PF605 where prices are in other currencies and a rate is missing, PF601
                 where the price book has none on that day.
         """
-        options = hosting_options(
-            self.terms.prices,
-            _ANY_MODEL,
-            self.terms.traffic,
-            currency=self.terms.currency,
-            rates=self.terms.rates,
-            providers=self.terms.providers or None,
-            on=self.terms.on,
-        )
+        options = options_in(self._prices, _ANY_MODEL, self.terms.traffic)
         near = [option for option in options if self.terms.region in ("", option.region)]
         if any(option.priced for option in near):
             return
@@ -201,6 +189,18 @@ class Reckoning:
             hosting=hosting,
             person=self.terms.payoff.person,
             months_until_retraining=self.terms.months_until_retraining,
+        )
+
+    @cached_property
+    def _prices(self) -> PricedBook:
+        """The prices that the terms allow, the same for all models."""
+        terms = self.terms
+        return PricedBook(
+            terms.prices,
+            terms.currency,
+            on=terms.on,
+            rates=terms.rates,
+            providers=terms.providers or None,
         )
 
     @cached_property

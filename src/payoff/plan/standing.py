@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from payoff.core.findings import Finding
+from payoff.core.one_thread import one_thread_each
 from payoff.economics.baselines import Baseline
 from payoff.economics.case import Case
 from payoff.economics.forecast import Forecast, forecasts, profits
@@ -85,6 +86,7 @@ class Standing:
     cascade: Mapping[str, Any]
 
     @classmethod
+    @one_thread_each()
     def of(cls, kept: Kept, terms: Terms, *, cascades: bool = True) -> Standing:
         """Reckon what was measured under these terms.
 

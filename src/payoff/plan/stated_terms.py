@@ -109,6 +109,8 @@ def _prices(content: Mapping[str, Any], folder: Path) -> PriceBook:
     own, book = content.get("hosting", {}).get("prices", ()), PriceBook.builtin()
     if isinstance(own, str):
         return book.with_prices(PriceBook.from_csv(folder / own))
+    if not own:
+        return book
     return book.with_prices([Price.from_row(row, f"{FILE} [hosting.prices]") for row in own])
 
 

@@ -47,6 +47,7 @@ class PriceBook:
     _found: dict[Any, list[Price]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _fingerprint: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prices", _merged(self.prices))
@@ -276,11 +277,13 @@ new price its own day.
 
     def fingerprint(self) -> str:
         """SHA-256 of all facts, the same for the same facts in any order."""
-        digest = hashlib.sha256()
-        for price in self.prices:
-            digest.update("\x1f".join(price.as_dict().values()).encode())
-            digest.update(b"\x1e")
-        return digest.hexdigest()
+        if not self._fingerprint:
+            digest = hashlib.sha256()
+            for price in self.prices:
+                digest.update("\x1f".join(price.as_dict().values()).encode())
+                digest.update(b"\x1e")
+            self._fingerprint.append(digest.hexdigest())
+        return self._fingerprint[0]
 
     def to_csv(self) -> str:
         """All facts as the text of a price file that `from_csv` reads."""
