@@ -6,11 +6,12 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, Step
@@ -77,13 +78,18 @@ class Meter:
         now, cpu = time.monotonic(), _cpu_s()
         line = self._hours(what, now - self._since)
         booking = Booking(uuid.uuid4().hex, self.project, line, cpu_s=cpu - self._cpu_since)
+        self._write([booking])
+        self._since, self._cpu_since = now, cpu
+
+    def _write(self, bookings: Sequence[Booking]) -> None:
+        """Book what was used of what is held."""
         left = self._held
         if left is not None:
-            rest = max(left.amount - line.amount, self._money(0.0))
-            left = replace(left, amount=rest)
-        self.journal.book([booking], left=left)
+            amounts = (self._exchanged(one.line.amount) for one in bookings)
+            rest = left.amount - sum(amounts, start=self._money(0.0))
+            left = replace(left, amount=max(rest, self._money(0.0)))
+        self.journal.book(bookings, left=left)
         self._held = left
-        self._since, self._cpu_since = now, cpu
 
     def tick(self, what: str) -> None:
         """Book the time, and refuse to go on where the budget does not hold the next minute.
@@ -98,12 +104,13 @@ class Meter:
         rest = minute if self._held is None else max(minute, self._held.amount)
         self._hold(f"the next minute of {what}", minute, rest, seconds=NEXT_S)
 
-    def allow(self, what: str, seconds: float) -> None:
+    def allow(self, what: str, seconds: float, *, besides: Money | None = None) -> None:
         """Refuse what would exceed the month's budget, before it is begun.
 
         Args:
             what: What would be begun.
             seconds: How long it is expected to take on this machine.
+            besides: What it costs at most beside the machine's time, such as an API's answers.
 
         Raises:
             EconomicsError: PF620 where it would be exceeded; PF605 where a booked line is in
@@ -111,7 +118,10 @@ class Meter:
         """
         hourly = self.terms.machine_per_hour or 0.0
         waiting = time.monotonic() - self._since
-        self.allow_cost(what, self._money(hourly * (waiting + seconds) / 3600.0), seconds=seconds)
+        cost = self._money(hourly * (waiting + seconds) / 3600.0)
+        if besides is not None:
+            cost = cost + self._exchanged(besides)
+        self.allow_cost(what, cost, seconds=seconds)
 
     def allow_cost(self, what: str, cost: Money, *, seconds: float = 0.0) -> None:
         """The same for what costs so much; it is held for this until it is booked or released.
@@ -145,8 +155,7 @@ class Meter:
     def _allowed(self, asked: Hold, rest: Money, booked: list[Booking], others: list[Hold]) -> Hold:
         """The hold, or the complaint that the budget does not bear it."""
         cap, currency = self._money(self.terms.per_month or 0.0), self.terms.currency
-        gone = total(spent(booked, currency, rates=self.terms.rates), currency)
-        kept = sum((self._exchanged(one.amount) for one in others), start=self._money(0.0))
+        gone, kept = self._gone(booked), self._kept(others)
         if gone + kept + asked.amount <= cap:
             return replace(asked, amount=rest) if gone + kept + rest <= cap else asked
         left = max(cap - gone, self._money(0.0))
@@ -162,6 +171,25 @@ class Meter:
             mend="What is done is kept: raise per_month, or run the same command again next month.",
         )
 
+    def left(self) -> Money | None:
+        """What is left of the month's budget, less what others hold; None where there is none.
+
+        Raises:
+            EconomicsError: PF605 where a booked line is in another currency without a rate.
+            ServiceError: PF703 to PF706 where the journal fails.
+        """
+        if self.terms.per_month is None:
+            return None
+        booked, others = self.journal.standing(self.project, self._holder)
+        return self._money(self.terms.per_month) - self._gone(booked) - self._kept(others)
+
+    def _gone(self, booked: list[Booking]) -> Money:
+        currency = self.terms.currency
+        return total(spent(booked, currency, rates=self.terms.rates), currency)
+
+    def _kept(self, others: list[Hold]) -> Money:
+        return sum((self._exchanged(one.amount) for one in others), start=self._money(0.0))
+
     def release(self) -> None:
         """Hold nothing of the budget any more: the work is done, or ends here.
 
@@ -173,6 +201,8 @@ class Meter:
             self._held = None
 
     def _exchanged(self, amount: Money) -> Money:
+        if not amount.amount:
+            return self._money(0.0)
         if amount.currency == self.terms.currency or self.terms.rates is None:
             return amount
         return self.terms.rates.convert(amount, self.terms.currency, today_utc())
@@ -205,53 +235,71 @@ class Meter:
             ]
         )
 
-    def book_answers(self, usage: Mapping[str, Any], booking_id: str, *, on: date) -> None:
-        """Book the tokens of an API's answers at their dated price.
+    def book_answers(
+        self,
+        usage: Mapping[str, Any],
+        booking_id: str,
+        *,
+        on: date,
+        price: TokenPrice | None = None,
+    ) -> None:
+        """Book the tokens of an API's answers at their price, once for ever.
 
         Args:
             usage: ``model``, ``n_answers``, ``input_tokens``, ``output_tokens``, and ``base_url``.
             booking_id: The same for the same answers, so that they are booked once.
             on: Day of the price.
+            price: Of a token, where it is stated; else the dated price of the model holds.
         """
-        model, n = str(usage["model"]), int(usage["n_answers"])
         counts = {"read": int(usage["input_tokens"]), "written": int(usage["output_tokens"])}
-        # Some prices depend on the length of a call: those of the mean call hold.
-        mean = {kind: max(1, round(count / n)) for kind, count in counts.items()} if n else {}
-        note, on_day, source = "", None, ""
-        each = dict.fromkeys(counts, self._money(0.0))
-        try:
-            if mean:
-                call = price_llm_call(
-                    model, input_tokens=mean["read"], output_tokens=mean["written"], on=on
-                )
-                each = {
-                    "read": Money(call.input_cost.amount / mean["read"], "USD"),
-                    "written": Money(call.output_cost.amount / mean["written"], "USD"),
-                }
-                on_day, source = on, call.source
-        except EconomicsError as error:
-            note = f"{UNPRICED}: {error.found}"
-        self.journal.book(
+        named = {f"{booking_id}-{kind}": kind for kind, count in counts.items() if count}
+        named = {one: kind for one, kind in named.items() if not self.journal.is_booked(one)}
+        if not named:
+            return
+        each, note = self._each_token(usage, counts, on, price)
+        self._write(
             [
                 Booking(
-                    f"{booking_id}-{kind}",
+                    name,
                     self.project,
                     CostLine(
                         Step.API,
-                        f"{model} at {usage['base_url']}, tokens {kind}",
-                        count,
+                        f"{usage['model']} at {usage['base_url']}, tokens {kind}",
+                        counts[kind],
                         "token",
-                        each[kind],
-                        as_of=on_day,
-                        source=source,
+                        each.read if kind == "read" else each.written,
+                        as_of=on if each.source and price is None else None,
+                        source=each.source,
                         measured=not usage.get("n_unmetered"),
                         note=note,
                     ),
                 )
-                for kind, count in counts.items()
-                if count
+                for name, kind in named.items()
             ]
         )
+
+    def _each_token(
+        self,
+        usage: Mapping[str, Any],
+        counts: Mapping[str, int],
+        on: date,
+        price: TokenPrice | None,
+    ) -> tuple[TokenPrice, str]:
+        """The price of a token; of 0, and the note of it, where nobody knows any."""
+        if price is not None:
+            return price, ""
+        n = max(1, int(usage["n_answers"]))
+        # Some prices depend on the length of a call: those of the mean call hold.
+        read, written = (max(1, round(count / n)) for count in counts.values())
+        try:
+            call = price_llm_call(
+                str(usage["model"]), input_tokens=read, output_tokens=written, on=on
+            )
+        except EconomicsError as error:
+            nothing = self._money(0.0)
+            return TokenPrice(nothing, nothing), f"{UNPRICED}: {error.found}"
+        costs = (call.input_cost.amount / read, call.output_cost.amount / written)
+        return TokenPrice(*(Money(cost, "USD") for cost in costs), call.source), ""
 
     def _hours(self, what: str, seconds: float) -> CostLine:
         stated = self.terms.machine_per_hour is not None

@@ -211,6 +211,8 @@ def unpriced(rows: Iterable[Spent]) -> Finding:
 
 def _in(currency: str, booking: Booking, rates: ExchangeRates | None) -> Money:
     amount = booking.line.amount
+    if not amount.amount:
+        return Money.of(0, currency)  # an hour without a price: nothing needs no rate
     if amount.currency == currency or rates is None:
         return amount
     return rates.convert(amount, currency, date.fromisoformat(booking.time_utc[:10]))
