@@ -15,7 +15,7 @@ from payoff.economics.cascade_gain import Gain, Knowledge
 from payoff.economics.policy import Policy
 
 Array = NDArray[np.float64]
-Ask = Callable[[int, NDArray[np.int64]], Array]
+Ask = Callable[[int, NDArray[np.int64]], Array | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,9 @@ class CascadePolicy:
         Args:
             policy: What is worth what.
             n: How many requests there are.
-            ask: Calibrated probabilities, ``(n_rows, k)``, of some tier for some of the requests.
+            ask: Calibrated probabilities, ``(n_rows, k)``, of some tier for some of the requests;
+                None where that tier cannot be asked, and the one before it answers. The first
+                one always can.
 
         Raises:
             EconomicsError: PF611 where a tier's answer is no probabilities of the policy's labels.
@@ -98,6 +100,8 @@ class CascadePolicy:
             if not len(rows):
                 break
             said = ask(tier, rows)
+            if said is None:
+                continue
             probabilities[rows], tiers[rows] = said, tier
             costs[rows] += cost
             if tier < len(self.gains):

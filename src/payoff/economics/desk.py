@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.texts import check_request, check_texts
-from payoff.core.errors import ArtifactError
+from payoff.core.errors import ArtifactError, MachineError
 from payoff.core.money import Money
 from payoff.core.pair import joined_pairs
 from payoff.economics.actions import HANDOFF
@@ -27,6 +28,7 @@ CASCADE = "cascade"
 """Key of the cascade in ``policy.json``."""
 EVIDENCE = "evidence.json"
 
+_LOG = logging.getLogger("payoff.desk")
 _N_ALTERNATIVES = 3
 _PLACES = 6
 _COST_PLACES = 12  # a second of a small machine costs millionths
@@ -90,6 +92,10 @@ class Desk:
         cascade: When to ask the next of the artifact's models; None where the last one answers
             all requests.
 
+    Attributes:
+        keeps_answering: Whether a model before an endpoint answers where that cannot be asked. A
+            service sets it; who measures leaves it, so that no other model is measured unseen.
+
     Raises:
         ArtifactError: PF504 where the policy is for other labels or the cascade for other models.
 
@@ -119,6 +125,8 @@ class Desk:
         self.artifact = artifact
         self.policy = policy
         self.cascade = cascade
+        self.keeps_answering = False
+        self._failing: dict[int, str] = {}
         self.currency = Money.of(0, currency).currency
 
     @property
@@ -159,17 +167,39 @@ class Desk:
 
         Raises:
             DataError: PF105 where a text is unusable.
+            MachineError: PF811 to PF817 and PF820 where an endpoint cannot be asked, and no model
+                before it is to answer.
         """
         if self.cascade is None:
             said = self.artifact.probabilities(texts)
             last = np.full(len(said), len(self.artifact.tiers) - 1)
             return Answered(said, last, np.zeros(len(said)))
 
-        def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-            return self.artifact.probabilities([texts[row] for row in rows], tier=tier)
+        def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+            try:
+                said = self.artifact.probabilities([texts[row] for row in rows], tier=tier)
+            except MachineError as error:
+                if not (self.keeps_answering and tier and self._is_endpoint(tier)):
+                    raise
+                self._tell(tier, error.code, str(error))
+                return None
+            self._tell(tier, "", "")
+            return said
 
         check_texts(texts)
         return self.cascade.answer(self.policy, len(texts), ask)
+
+    def _is_endpoint(self, tier: int) -> bool:
+        return self.artifact.tiers[tier].kind == "endpoint"
+
+    def _tell(self, tier: int, code: str, why: str) -> None:
+        """Log once that a model cannot be asked, and once that it can be asked again."""
+        if self._failing.get(tier, "") == code:
+            return
+        self._failing[tier] = code
+        name = self.artifact.tiers[tier].name
+        told = f"{name} is not asked, the model before it answers: {why}"
+        _LOG.warning(told if code else f"{name} is asked again")
 
     @property
     def reads_pairs(self) -> bool:
@@ -309,14 +339,10 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
 
 def _price_endpoints(artifact: Artifact) -> None:
     """Tell models that somebody else serves what their tokens cost today, for a cap in money."""
-    for number, tier in enumerate(artifact.tiers):
-        if tier.kind == "endpoint":
-            from payoff.artifact.runtime.endpoint import EndpointRuntime
-            from payoff.economics.endpoint_price import price_client
+    for client in artifact.endpoints():
+        from payoff.economics.endpoint_price import price_client
 
-            runtime = artifact.runtime(number)
-            assert isinstance(runtime, EndpointRuntime)
-            price_client(runtime.client, on=datetime.now(UTC).date())
+        price_client(client, on=datetime.now(UTC).date())
 
 
 def policy_document(

@@ -15,6 +15,7 @@ from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, Step
+from payoff.economics.prices.exchange import ExchangeRates
 from payoff.economics.prices.llm import price_llm_call
 from payoff.learn.booking import Booking
 from payoff.learn.entry import now_utc
@@ -85,7 +86,7 @@ class Meter:
         """Book what was used of what is held."""
         left = self._held
         if left is not None:
-            amounts = (self._exchanged(one.line.amount) for one in bookings)
+            amounts = (self.exchanged(one.line.amount) for one in bookings)
             rest = left.amount - sum(amounts, start=self._money(0.0))
             left = replace(left, amount=max(rest, self._money(0.0)))
         self.journal.book(bookings, left=left)
@@ -120,7 +121,7 @@ class Meter:
         waiting = time.monotonic() - self._since
         cost = self._money(hourly * (waiting + seconds) / 3600.0)
         if besides is not None:
-            cost = cost + self._exchanged(besides)
+            cost = cost + self.exchanged(besides)
         self.allow_cost(what, cost, seconds=seconds)
 
     def allow_cost(self, what: str, cost: Money, *, seconds: float = 0.0) -> None:
@@ -171,24 +172,32 @@ class Meter:
             mend="What is done is kept: raise per_month, or run the same command again next month.",
         )
 
-    def left(self) -> Money | None:
-        """What is left of the month's budget, less what others hold; None where there is none.
+    def standing(self) -> tuple[Money, Money]:
+        """What of the month's budget is spent, and what others hold of it.
 
         Raises:
             EconomicsError: PF605 where a booked line is in another currency without a rate.
             ServiceError: PF703 to PF706 where the journal fails.
         """
+        booked, others = self.journal.standing(self.project, self._holder)
+        return self._gone(booked), self._kept(others)
+
+    def left(self) -> Money | None:
+        """What is left of the month's budget, less what others hold; None where there is none.
+
+        Raises:
+            EconomicsError, ServiceError: As `standing`.
+        """
         if self.terms.per_month is None:
             return None
-        booked, others = self.journal.standing(self.project, self._holder)
-        return self._money(self.terms.per_month) - self._gone(booked) - self._kept(others)
+        return self._money(self.terms.per_month) - sum(self.standing(), start=self._money(0.0))
 
     def _gone(self, booked: list[Booking]) -> Money:
         currency = self.terms.currency
         return total(spent(booked, currency, rates=self.terms.rates), currency)
 
     def _kept(self, others: list[Hold]) -> Money:
-        return sum((self._exchanged(one.amount) for one in others), start=self._money(0.0))
+        return sum((self.exchanged(one.amount) for one in others), start=self._money(0.0))
 
     def release(self) -> None:
         """Hold nothing of the budget any more: the work is done, or ends here.
@@ -200,12 +209,22 @@ class Meter:
             self.journal.release(self._holder)
             self._held = None
 
-    def _exchanged(self, amount: Money) -> Money:
-        if not amount.amount:
-            return self._money(0.0)
-        if amount.currency == self.terms.currency or self.terms.rates is None:
-            return amount
-        return self.terms.rates.convert(amount, self.terms.currency, today_utc())
+    def exchanged(self, amount: Money, currency: str = "") -> Money:
+        """An amount in another currency, at today's rate.
+
+        Args:
+            amount: In any currency.
+            currency: Wanted; that of the books where it is empty.
+
+        Raises:
+            EconomicsError: PF605 without a needed rate.
+        """
+        wanted, rates = currency or self.terms.currency, self.terms.rates
+        if not amount.amount or amount.currency == wanted:
+            return Money(amount.amount, wanted)
+        if rates is None:
+            rates = ExchangeRates(wanted)
+        return rates.convert(amount, wanted, today_utc())
 
     def book_labels(self, labelled: Iterable[tuple[str, str]], price_each: Money) -> int:
         """Book labels that were bought, each once for ever, whatever run uses it again.

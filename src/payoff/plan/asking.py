@@ -13,12 +13,11 @@ from payoff.adapt.workbench import Workbench
 from payoff.artifact.runtime import Runtime, open_tier
 from payoff.artifact.runtime.endpoint import EndpointRuntime
 from payoff.artifact.tier import TierSpec
-from payoff.core.errors import EconomicsError
 from payoff.economics.endpoint_price import price_client
 from payoff.evidence.asked_latency import asked_latency
 from payoff.evidence.latency import Latency
 from payoff.learn.meter import today_utc
-from payoff.learn.spending import BUDGET
+from payoff.learn.spending import unpriced_budget
 from payoff.plan.runs import Run
 
 
@@ -107,23 +106,6 @@ def texts_to_ask(recipe: Recipe, bench: Workbench, texts: Sequence[str]) -> list
     return [text for text in dict.fromkeys(texts) if text not in known]
 
 
-def unpriced_budget(model: str, base_url: str) -> EconomicsError:
-    """The error where a budget is to be held and nobody knows what a token costs.
-
-    Example:
-        >>> unpriced_budget("tiny", "http://127.0.0.1:8000/v1").code
-        'PF629'
-    """
-    return EconomicsError(
-        "PF629",
-        f"{BUDGET} per_month",
-        f"nobody knows what a token of '{model}' at {base_url} costs",
-        expected="a price, so that the budget can be held",
-        mend="State the price of a million tokens read and written, as in: export "
-        "PAYOFF_ENDPOINT_PRICE='0.15 0.60 USD'; '0 0 USD' where it is free.",
-    )
-
-
 def book_attempt(run: Run, candidate: Candidate, attempt: Any, key: str) -> None:
     """Book the time of a rung, and the answers of an endpoint once for ever.
 
@@ -141,8 +123,8 @@ def book_attempt(run: Run, candidate: Candidate, attempt: Any, key: str) -> None
     run.meter.book(candidate.name)
     asked = getattr(attempt, "attempt", attempt)
     if isinstance(asked, ApiAttempt):
-        name, price = f"{run.trained.name}/{key}", asked.client.price
-        run.meter.book_answers(asked.usage(), name, on=today_utc(), price=price)
+        name = f"{run.trained.name}/{key}"
+        run.meter.book_answers(asked.usage(), name, on=today_utc(), price=asked.stated_price)
 
 
 def opened(
@@ -199,29 +181,40 @@ def latency_of_answers(runtime: EndpointRuntime, texts: Sequence[str]) -> Latenc
     return asked_latency(taken, parallel=runtime.client.max_parallel)
 
 
-def book_texts(run: Run, runtime: Runtime, texts: Sequence[str], key: str) -> None:
-    """Book what an endpoint's answers about some texts cost, once for ever; others cost nothing.
+def book_test_texts(
+    run: Run,
+    runtime: Runtime,
+    texts: Sequence[str],
+    *,
+    recipe: Recipe,
+    candidate: Candidate,
+    bench: Workbench,
+) -> None:
+    """Book what an endpoint's answers about test texts cost, once for ever; others cost nothing.
 
     Args:
         run: With its meter; nothing is booked where it has none.
         runtime: The tier, which has answered.
-        texts: About what; the same ones under the same key.
-        key: Tells these texts apart from others of the run.
+        texts: As `texts_to_ask` gives them.
+        recipe: Of the candidate.
+        candidate: Which.
+        bench: The rows.
 
     Example:
-        >>> book_texts(run, runtime, test_texts, "api/test")  # doctest: +SKIP
+        >>> book_test_texts(run, runtime, texts, recipe=recipe, candidate=candidate,
+        ...                 bench=bench)  # doctest: +SKIP
     """
-    if run.meter is None or not isinstance(runtime, EndpointRuntime):
+    if run.meter is None or not isinstance(runtime, EndpointRuntime) or not isinstance(recipe, Api):
         return
-    client = runtime.client
-    answers = runtime.answers(tuple(dict.fromkeys(texts)))
+    answers = runtime.answers(texts)
     usage = {
-        "base_url": client.base_url,
-        "model": client.model,
+        "base_url": runtime.client.base_url,
+        "model": runtime.client.model,
         "n_answers": len(answers),
         "n_unmetered": sum(not answer.metered for answer in answers),
         "input_tokens": sum(answer.input_tokens for answer in answers),
         "output_tokens": sum(answer.output_tokens for answer in answers),
     }
-    name = f"{run.trained.name}/{key}"
-    run.meter.book_answers(usage, name, on=today_utc(), price=client.price)
+    price = recipe.unasked(candidate, bench).stated_price
+    name = f"{run.trained.name}/{candidate.key}/test"
+    run.meter.book_answers(usage, name, on=today_utc(), price=price)

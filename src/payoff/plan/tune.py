@@ -31,7 +31,7 @@ from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import this_machine
 from payoff.learn.meter import Meter
-from payoff.plan.asking import allow, book_texts, latency_of_answers, opened, texts_to_ask
+from payoff.plan.asking import allow, book_test_texts, latency_of_answers, opened, texts_to_ask
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.parts import Parts, parts_of, validation_share
@@ -180,7 +180,7 @@ def tune(
     trial = _measured(
         candidate, bench, spec, place, runtime=runtime, parts=parts, report=report, seconds=seconds
     )
-    book_texts(run, runtime, asked, f"{candidate.key}/test")
+    book_test_texts(run, runtime, asked, recipe=chosen, candidate=candidate, bench=bench)
     note = run.folder / "evidence" / f"{candidate.key}.json"
     keep_evidence(listener, candidate, trial.evidence, note)
     ended(listener, candidate, "finished")

@@ -178,6 +178,11 @@ class ApiAttempt:
         """Answers of this run, also of a process that was killed."""
         return PaidAnswers(self.bench.folder / "endpoint")
 
+    @property
+    def stated_price(self) -> TokenPrice | None:
+        """What a token costs where somebody stated it; the dated price of the model else."""
+        return _price(self.settings) or EndpointLimits.of().price
+
     @cached_property
     def client(self) -> EndpointClient:
         """Who asks: within the run's own caps and those that the environment states."""
@@ -189,7 +194,7 @@ class ApiAttempt:
             max_parallel=said["max_parallel"],
             paid=self.paid,
             budgets=(*self._budgets(), *limits.budgets()),
-            price=_price(said) or limits.price,
+            price=self.stated_price,
             rate=limits.rate(
                 said["base_url"],
                 requests=said["requests_a_minute"],
