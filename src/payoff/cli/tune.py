@@ -144,7 +144,8 @@ def command(
     if dry_run:
         needless = {"--earlier": earlier, "--trials": trials, "--minutes": minutes}
         _refuse("--dry-run", [option for option, given in needless.items() if given])
-        show_dry_run(terminal, dataset, recipe, **how)
+        with metered_source(source, terminal) as meter:
+            show_dry_run(terminal, dataset, recipe, meter=meter, **how)
         return
     with tracked(terminal, track, _runs(source), dataset) as listener:
         if not sought:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -222,14 +222,14 @@ class Journal:
         with database_errors(self._where), self._writing() as connection:
             connection.execute(delete(holds).where(holds.c.holder == holder))
 
-    def is_booked(self, booking_id: str) -> bool:
-        """Whether the id of a cost line is in the journal.
+    def booked_among(self, booking_ids: Iterable[str]) -> set[str]:
+        """Which of some ids of cost lines are in the journal.
 
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
         with database_errors(self._where), self._engine.connect() as connection:
-            return booking_id in self._rows_of(connection, [booking_id])
+            return set(self._rows_of(connection, list(booking_ids)))
 
     def bookings(self, month: str = "") -> list[Booking]:
         """Cost lines in the order in which they were booked.

@@ -11,17 +11,18 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from payoff.artifact.runtime.answered_label import Answer
 from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, Step
 from payoff.economics.prices.exchange import ExchangeRates
-from payoff.economics.prices.llm import price_llm_call
 from payoff.learn.booking import Booking
 from payoff.learn.entry import now_utc
 from payoff.learn.hold import Hold, new_holder
 from payoff.learn.journal import Journal
 from payoff.learn.spending import BUDGET, MACHINE, UNPRICED, SpendingTerms, spent, total
+from payoff.learn.token_lines import TokenLines
 
 NEXT_S = 60.0
 """Seconds of work that must fit into the budget for a training under way to go on."""
@@ -262,63 +263,65 @@ class Meter:
         on: date,
         price: TokenPrice | None = None,
     ) -> None:
-        """Book the tokens of an API's answers at their price, once for ever.
+        """Book the tokens of some answers of an API together, at their price.
 
         Args:
-            usage: ``model``, ``n_answers``, ``input_tokens``, ``output_tokens``, and ``base_url``.
-            booking_id: The same for the same answers, so that they are booked once.
+            usage: ``model``, ``base_url``, ``n_answers``, ``input_tokens``, ``output_tokens``, and
+                ``n_unmetered`` where some were not counted.
+            booking_id: Names these answers for ever.
             on: Day of the price.
             price: Of a token, where it is stated; else the dated price of the model holds.
         """
-        counts = {"read": int(usage["input_tokens"]), "written": int(usage["output_tokens"])}
-        named = {f"{booking_id}-{kind}": kind for kind, count in counts.items() if count}
-        named = {one: kind for one, kind in named.items() if not self.journal.is_booked(one)}
-        if not named:
-            return
-        each, note = self._each_token(usage, counts, on, price)
-        self._write(
-            [
-                Booking(
-                    name,
-                    self.project,
-                    CostLine(
-                        Step.API,
-                        f"{usage['model']} at {usage['base_url']}, tokens {kind}",
-                        counts[kind],
-                        "token",
-                        each.read if kind == "read" else each.written,
-                        as_of=on if each.source and price is None else None,
-                        source=each.source,
-                        measured=not usage.get("n_unmetered"),
-                        note=note,
-                    ),
-                )
-                for name, kind in named.items()
-            ]
+        priced = TokenLines.of(usage, currency=self.terms.currency, on=on, price=price)
+        lines = priced.lines(
+            int(usage["input_tokens"]),
+            int(usage["output_tokens"]),
+            measured=not usage.get("n_unmetered"),
         )
+        if lines:
+            named = ((f"{booking_id}-{kind}", line) for kind, line in lines.items())
+            self._write([Booking(name, self.project, line) for name, line in named])
 
-    def _each_token(
+    def book_paid(
         self,
-        usage: Mapping[str, Any],
-        counts: Mapping[str, int],
+        answers: Mapping[str, Answer],
+        *,
+        model: str,
+        base_url: str,
+        within: str,
         on: date,
-        price: TokenPrice | None,
-    ) -> tuple[TokenPrice, str]:
-        """The price of a token; of 0, and the note of it, where nobody knows any."""
-        if price is not None:
-            return price, ""
-        n = max(1, int(usage["n_answers"]))
-        # Some prices depend on the length of a call: those of the mean call hold.
-        read, written = (max(1, round(count / n)) for count in counts.values())
-        try:
-            call = price_llm_call(
-                str(usage["model"]), input_tokens=read, output_tokens=written, on=on
-            )
-        except EconomicsError as error:
-            nothing = self._money(0.0)
-            return TokenPrice(nothing, nothing), f"{UNPRICED}: {error.found}"
-        costs = (call.input_cost.amount / read, call.output_cost.amount / written)
-        return TokenPrice(*(Money(cost, "USD") for cost in costs), call.source), ""
+        price: TokenPrice | None = None,
+    ) -> None:
+        """Book the answers of an endpoint, each once for ever, whoever finds it paid for.
+
+        Args:
+            answers: By the hashes of their questions.
+            model: Who answered.
+            base_url: Where.
+            within: What names the store in which an answer is paid for once.
+            on: Day of the price.
+            price: Of a token, where it is stated; else the dated price of the model holds.
+        """
+        named = {_answer_id(self.project, within, key): one for key, one in answers.items()}
+        known = self.journal.booked_among(f"{name}-read" for name in named)
+        new = {name: one for name, one in named.items() if f"{name}-read" not in known}
+        usage = {
+            "model": model,
+            "base_url": base_url,
+            "n_answers": len(new),
+            "input_tokens": sum(one.input_tokens for one in new.values()),
+            "output_tokens": sum(one.output_tokens for one in new.values()),
+        }
+        priced = TokenLines.of(usage, currency=self.terms.currency, on=on, price=price)
+        bookings = [
+            Booking(f"{name}-{kind}", self.project, line)
+            for name, one in new.items()
+            for kind, line in priced.lines(
+                one.input_tokens, one.output_tokens, measured=one.metered
+            ).items()
+        ]
+        if bookings:
+            self._write(bookings)
 
     def _hours(self, what: str, seconds: float) -> CostLine:
         stated = self.terms.machine_per_hour is not None
@@ -341,6 +344,11 @@ class Meter:
 def _label_id(project: str, text: str, label: str) -> str:
     """Names a bought label: the same text with the same label is bought once."""
     return "label-" + hashlib.sha256("\0".join((project, text, label)).encode()).hexdigest()[:40]
+
+
+def _answer_id(project: str, within: str, key: str) -> str:
+    """Names an answer that was paid for: within its store the same question is asked once."""
+    return "answer-" + hashlib.sha256("\0".join((project, within, key)).encode()).hexdigest()[:40]
 
 
 def _cpu_s() -> float:

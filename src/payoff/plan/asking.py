@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ from payoff.evidence.latency import Latency
 from payoff.learn.meter import today_utc
 from payoff.learn.spending import unpriced_budget
 from payoff.plan.runs import Run
+
+
+def asks_endpoint(recipe: Recipe) -> bool:
+    """Whether a recipe's models are somebody else's.
+
+    Example:
+        >>> asks_endpoint(Api())
+        True
+    """
+    return isinstance(recipe, Api)
 
 
 def price_attempt(attempt: Any) -> None:
@@ -69,11 +80,8 @@ def allow(
     if not isinstance(recipe, Api) or meter.terms.per_month is None:
         meter.allow(candidate.name, seconds)
         return
-    attempt = recipe.unasked(candidate, bench)
-    price_attempt(attempt)
-    if run.recorded(candidate.key) is not None:
-        attempt.restore(run.attempt(candidate.key))
-    job = job_of(attempt, [*(bench.texts[row] for row in bench.validation), *texts])
+    attempt = attempt_of(run, recipe, candidate, bench)
+    job = job_of(attempt, [*_validation(bench), *texts])
     price, client = attempt.client.price, attempt.client
     if price is None:
         raise unpriced_budget(client.model, client.base_url)
@@ -102,67 +110,107 @@ def texts_to_ask(recipe: Recipe, bench: Workbench, texts: Sequence[str]) -> list
     """
     if not isinstance(recipe, Api):
         return []
-    known = {bench.texts[row] for row in bench.validation}
+    known = set(_validation(bench))
     return [text for text in dict.fromkeys(texts) if text not in known]
 
 
-def book_attempt(run: Run, candidate: Candidate, attempt: Any, key: str) -> None:
-    """Book the time of a rung, and the answers of an endpoint once for ever.
+@contextmanager
+def booked(
+    run: Run, recipe: Recipe, candidate: Candidate, bench: Workbench, texts: Sequence[str] = ()
+) -> Iterator[None]:
+    """Book the time that the block took and the answers that it paid for, also where it fails.
 
     Args:
         run: With its meter; nothing is booked where it has none.
+        recipe: Of the candidate.
         candidate: Which.
-        attempt: Its training, or its questions.
-        key: Of the rung.
+        bench: The rows; an endpoint is asked about its validation rows.
+        texts: What an endpoint is asked about beside them.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the journal fails.
 
     Example:
-        >>> book_attempt(run, candidate, attempt, candidate.key)  # doctest: +SKIP
+        >>> with booked(run, recipe, candidate, bench):  # doctest: +SKIP
+        ...     attempt.advance(1.0)
     """
-    if run.meter is None:
-        return
-    run.meter.book(candidate.name)
-    asked = getattr(attempt, "attempt", attempt)
-    if isinstance(asked, ApiAttempt):
-        name = f"{run.trained.name}/{key}"
-        run.meter.book_answers(asked.usage(), name, on=today_utc(), price=asked.stated_price)
+    try:
+        yield
+    finally:
+        if run.meter is not None:
+            run.meter.book(candidate.name)
+            if isinstance(recipe, Api):
+                asked = attempt_of(run, recipe, candidate, bench)
+                answers = asked.paid_about([*_validation(bench), *texts])
+                run.meter.book_paid(
+                    answers,
+                    model=asked.client.model,
+                    base_url=asked.client.base_url,
+                    within=run.trained.name,
+                    on=today_utc(),
+                    price=asked.stated_price,
+                )
+
+
+def attempt_of(run: Run, recipe: Api, candidate: Candidate, bench: Workbench) -> ApiAttempt:
+    """An endpoint's attempt with all that it was answered so far; nothing is asked.
+
+    Args:
+        run: Where it is kept.
+        recipe: Its recipe.
+        candidate: Which.
+        bench: The rows.
+
+    Raises:
+        MachineError: PF817 where money is capped and there is no price in that currency.
+
+    Example:
+        >>> attempt_of(run, Api(), candidate, bench).usage()["n_answers"]  # doctest: +SKIP
+        40
+    """
+    attempt = recipe.unasked(candidate, bench)
+    if run.recorded(candidate.key) is not None:
+        attempt.restore(run.attempt(candidate.key))
+    price_attempt(attempt)
+    return attempt
+
+
+def _validation(bench: Workbench) -> list[str]:
+    return [bench.texts[row] for row in bench.validation]
 
 
 def opened(
     spec: TierSpec,
     folder: Path,
     *,
+    run: Run,
     recipe: Recipe,
     candidate: Candidate,
     bench: Workbench,
-    saved: Path,
 ) -> Runtime:
     """A candidate's tier, ready to be measured; an endpoint within the caps of its run.
 
-    No answer is paid for twice: those that the attempt saved are there, and new ones are kept
-    beside them.
+    No answer is paid for twice: those of the run are there, and new ones are kept beside them.
 
     Args:
         spec: The tier.
         folder: Where its files are.
+        run: Where the attempt is kept.
         recipe: Of the candidate.
         candidate: Which.
         bench: The rows.
-        saved: Where the attempt was saved.
 
     Raises:
         ArtifactError: PF504 where the tier cannot be opened.
         MachineError: PF811 or PF817 where an endpoint could not be asked.
 
     Example:
-        >>> opened(spec, folder, recipe=recipe, candidate=candidate, bench=bench,
-        ...        saved=run.attempt(candidate.key)).logits(["where is it?"])  # doctest: +SKIP
+        >>> runtime = opened(spec, folder, run=run, recipe=recipe, candidate=candidate,
+        ...                  bench=bench)  # doctest: +SKIP
     """
     runtime = open_tier(spec, lambda name: (folder / name).read_bytes())
     if isinstance(runtime, EndpointRuntime) and isinstance(recipe, Api):
-        attempt = recipe.unasked(candidate, bench)
-        price_attempt(attempt)
-        runtime.client = attempt.client
-        runtime.remember(saved)
+        runtime.client = attempt_of(run, recipe, candidate, bench).client
     return runtime
 
 
@@ -179,42 +227,3 @@ def latency_of_answers(runtime: EndpointRuntime, texts: Sequence[str]) -> Latenc
     """
     taken = [answer.seconds for answer in runtime.answers(texts)]
     return asked_latency(taken, parallel=runtime.client.max_parallel)
-
-
-def book_test_texts(
-    run: Run,
-    runtime: Runtime,
-    texts: Sequence[str],
-    *,
-    recipe: Recipe,
-    candidate: Candidate,
-    bench: Workbench,
-) -> None:
-    """Book what an endpoint's answers about test texts cost, once for ever; others cost nothing.
-
-    Args:
-        run: With its meter; nothing is booked where it has none.
-        runtime: The tier, which has answered.
-        texts: As `texts_to_ask` gives them.
-        recipe: Of the candidate.
-        candidate: Which.
-        bench: The rows.
-
-    Example:
-        >>> book_test_texts(run, runtime, texts, recipe=recipe, candidate=candidate,
-        ...                 bench=bench)  # doctest: +SKIP
-    """
-    if run.meter is None or not isinstance(runtime, EndpointRuntime) or not isinstance(recipe, Api):
-        return
-    answers = runtime.answers(texts)
-    usage = {
-        "base_url": runtime.client.base_url,
-        "model": runtime.client.model,
-        "n_answers": len(answers),
-        "n_unmetered": sum(not answer.metered for answer in answers),
-        "input_tokens": sum(answer.input_tokens for answer in answers),
-        "output_tokens": sum(answer.output_tokens for answer in answers),
-    }
-    price = recipe.unasked(candidate, bench).stated_price
-    name = f"{run.trained.name}/{candidate.key}/test"
-    run.meter.book_answers(usage, name, on=today_utc(), price=price)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.workbench import Workbench
-from payoff.plan.asking import allow, book_attempt, price_attempt
+from payoff.plan.asking import allow, booked, price_attempt
 from payoff.plan.keeping import Keeper
 from payoff.plan.ladder import rung
 from payoff.plan.runs import Run
@@ -79,14 +79,14 @@ def trained(
             else:
                 if share != missing[0]:
                     ask_budget(share)
-                begun = time.perf_counter()
-                keeper.advance(attempt, share)
-                logits = attempt.logits(bench.validation)
-                seconds += time.perf_counter() - begun + keeper.earlier_s
-                result = {"share": share, "seconds": seconds, "started_s": 0.0}
-                run.record(key, result, logits, attempt.save)
-                keeper.forget()
-                book_attempt(run, candidate, attempt, key)
+                with booked(run, recipe, candidate, bench):
+                    begun = time.perf_counter()
+                    keeper.advance(attempt, share)
+                    logits = attempt.logits(bench.validation)
+                    seconds += time.perf_counter() - begun + keeper.earlier_s
+                    result = {"share": share, "seconds": seconds, "started_s": 0.0}
+                    run.record(key, result, logits, attempt.save)
+                    keeper.forget()
             tell_rung(bench, share, logits, seconds)
             if judged is not None and not judged(share, logits, seconds):
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import this_machine
 from payoff.learn.meter import Meter
-from payoff.plan.asking import allow, book_test_texts, latency_of_answers, opened, texts_to_ask
+from payoff.plan.asking import allow, booked, latency_of_answers, opened, texts_to_ask
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.parts import Parts, parts_of, validation_share
@@ -167,20 +168,20 @@ def tune(
     attempt, seconds = trained(chosen, candidate, bench, run, processes=processes, texts=asked)
     place = run.tier(candidate.key)
     spec = chosen.export(candidate, bench, run.attempt(rung(candidate, 1.0)), place)
-    runtime = opened(
-        spec,
-        place,
-        recipe=chosen,
-        candidate=candidate,
-        bench=bench,
-        saved=run.attempt(rung(candidate, 1.0)),
-    )
+    runtime = opened(spec, place, run=run, recipe=chosen, candidate=candidate, bench=bench)
     if asked:
         allow(run, chosen, candidate, bench, 0.0, texts=asked)
-    trial = _measured(
-        candidate, bench, spec, place, runtime=runtime, parts=parts, report=report, seconds=seconds
-    )
-    book_test_texts(run, runtime, asked, recipe=chosen, candidate=candidate, bench=bench)
+    with booked(run, chosen, candidate, bench, asked) if asked else nullcontext():
+        trial = _measured(
+            candidate,
+            bench,
+            spec,
+            place,
+            runtime=runtime,
+            parts=parts,
+            report=report,
+            seconds=seconds,
+        )
     note = run.folder / "evidence" / f"{candidate.key}.json"
     keep_evidence(listener, candidate, trial.evidence, note)
     ended(listener, candidate, "finished")
