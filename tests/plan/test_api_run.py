@@ -142,7 +142,7 @@ def test_a_cap_that_is_reached_leaves_the_other_models(
     api = next(one for one in ran.json["plans"] if one["name"].startswith("api"))
     assert "PF815" in api["why"]
     assert ran.json["decision"]["plan"].startswith("bag-of-words")
-    assert 5 < charged(server) <= 10
+    assert 0 < charged(server) <= 10
     assert booked(folder / "desk.journal.db") == charged(server), "what was answered is booked"
 
 
