@@ -57,8 +57,9 @@ def booking(name: str, of: CostLine, day: str = "2026-11-22") -> Booking:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path / "j.db") as opened:
+def journal(books_url: str) -> Iterator[Journal]:
+    """On SQLite and on PostgreSQL."""
+    with Journal.open(books_url) as opened:
         yield opened
 
 
@@ -156,10 +157,10 @@ with Journal.open(sys.argv[1]) as journal:
 """
 
 
-def test_processes_book_together_and_one_is_killed(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
+def test_processes_book_together_and_one_is_killed(books_url: str) -> None:
+    path = books_url
     running = [
-        subprocess.Popen([sys.executable, "-c", PROGRAM, str(path), str(n), how])
+        subprocess.Popen([sys.executable, "-c", PROGRAM, path, str(n), how])
         for n, how in enumerate(("killed", "ends"))
     ]
     assert [process.wait(timeout=60) for process in running] == [-signal.SIGKILL, 0]
@@ -167,13 +168,13 @@ def test_processes_book_together_and_one_is_killed(tmp_path: Path) -> None:
         assert total(spent(books.bookings(), "USD"), "USD") == Money.of("0.60", "USD")
 
 
-def test_a_process_killed_in_between_books_all_or_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
+def test_a_process_killed_in_between_books_all_or_nothing(books_url: str) -> None:
+    path = books_url
     program = PROGRAM.replace("range(20)", "range(10**6)").replace(
         "journal.book([mine, shared])", "journal.book([mine, shared]); print(i, flush=True)"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(path), "0", "ends"], stdout=subprocess.PIPE
+        [sys.executable, "-c", program, path, "0", "ends"], stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     for _ in range(5):
@@ -475,13 +476,13 @@ with Journal.open(sys.argv[1], timeout_s=60.0) as journal:
 
 
 def test_of_several_processes_only_those_that_fit_pass_together(
-    tmp_path: Path, repository: Path
+    books_url: str, repository: Path
 ) -> None:
-    path = tmp_path / "books.db"
+    path = books_url
     Journal.open(path).close()
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", HOLDS, str(path)],
+            [sys.executable, "-c", HOLDS, path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
