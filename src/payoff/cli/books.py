@@ -11,6 +11,7 @@ from payoff.cli.source import PROJECT_FILE, Source
 from payoff.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from payoff.economics.desk import Desk
     from payoff.learn.meter import Meter
     from payoff.learn.spending import SpendingTerms
 
@@ -69,3 +70,26 @@ def metered_source(source: Source, terminal: Terminal) -> Iterator[Meter]:
         terminal.say(f"costs are booked for the project '{project.name}', as {beside} says")
     with metered(project.folder, project.name, project.spending) as meter:
         yield meter
+
+
+@contextmanager
+def booked_answers(desk: Desk, artifact: Path, terminal: Terminal) -> Iterator[None]:
+    """Book what the endpoints of an artifact charge while the block lasts, within the budget.
+
+    Raises:
+        EconomicsError: PF630 where the month's budget is spent; PF629 where it cannot be held.
+        ServiceError: PF703 to PF706 where the journal cannot be used.
+    """
+    if not desk.artifact.endpoints():
+        yield
+        return
+    from payoff.learn.journal import Journal
+    from payoff.learn.serving_hours import ServingHours
+
+    with Journal.open(artifact.with_suffix(".journal.db")) as journal:
+        books = ServingHours(desk, journal, tell=terminal.say, hours=False)
+        books.begin()
+        try:
+            yield
+        finally:
+            books.book()

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from payoff.cli.books import booked_answers
 from payoff.cli.source import Source
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
@@ -37,7 +38,7 @@ def command(
     from payoff.economics.evaluate import evaluate
 
     dataset = Source(file, text, label, {"pair": pair} if pair else {}).dataset()
-    with load(artifact) as desk:
+    with load(artifact) as desk, booked_answers(desk, artifact, terminal):
         terminal.say(f"Evaluating on {len(dataset):,} rows of {dataset.source} …")
         facts = evaluate(desk, dataset, seconds=seconds).as_dict()
 

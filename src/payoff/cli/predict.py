@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from payoff.cli.books import booked_answers
 from payoff.cli.task_answers import is_task_model, show_answers
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import DataError, ProjectError
@@ -71,7 +72,7 @@ def command(
         return
     from payoff.economics.desk import load
 
-    with load(artifact) as desk:
+    with load(artifact) as desk, booked_answers(desk, artifact, terminal):
         decisions = desk.decide_many(given, pairs=pairs)
     if out is not None:
         write_text(out, (_lines if out.suffix == ".jsonl" else _table)(decisions, given, rows))

@@ -102,7 +102,8 @@ def evaluate(
         dataset: Rows with a label column, which the desk was not trained on.
         repeat: Resamples of the rows for the intervals (percentile bootstrap, Efron 1979).
         seed: Of the resampling.
-        seconds: For measuring latency, twice; 0 leaves it out.
+        seconds: For measuring latency, twice; 0 leaves it out, as an endpoint among the models
+            does, whose every answer is paid for.
 
     Raises:
         DataError: PF103 where no label column was named; PF104 where a label is unknown to the
@@ -140,7 +141,7 @@ def evaluate(
         currency=desk.currency,
         latency=(
             measure_latency(desk.probabilities, texts, seconds=seconds, threads=desk.threads)
-            if seconds > 0
+            if seconds > 0 and not desk.artifact.endpoints()
             else None
         ),
         size_bytes=desk.artifact.size_bytes,

@@ -113,8 +113,8 @@ class ServingHours:
             raise EconomicsError(
                 "PF630",
                 f"{BUDGET} per_month",
-                f"{gone.rounded()} of {self._cap.rounded()} are spent in {now_utc()[:7]}, and the "
-                "service would go on spending",
+                f"{gone.rounded()} of {self._cap.rounded()} are spent in {now_utc()[:7]}, and "
+                "more would be spent",
                 mend="Give it more (payoff serve --budget AMOUNT), or wait for the next month.",
             )
         self._look()
