@@ -22,7 +22,7 @@ def test_predict_and_evaluate_book_an_endpoints_answers(
     with serving(ChatServer(lambda messages: said("good"))) as server:
         monkeypatch.setenv("PAYOFF_ENDPOINT", server.url)
         monkeypatch.setenv("PAYOFF_ENDPOINT_PRICE", "1000 2000 USD")
-        artifact = budgeted(tmp_path, per_month=0.35, url=server.url)
+        artifact = budgeted(tmp_path, per_month=0.8, url=server.url)
         how = ("predict", artifact, "--text", "what is it", "--text", "good", "--json")
         tiers = [one["tier"] for one in cli(*how).json["decisions"]]
         assert tiers == ["large", "small"]
@@ -35,7 +35,7 @@ def test_predict_and_evaluate_book_an_endpoints_answers(
         with Journal.open(tmp_path / "desk.journal.db") as journal:
             booked = sum((one.line.amount.amount for one in journal.bookings()), Decimal(0))
         assert booked == charged > 0
-        texts = [part for n in range(20) for part in ("--text", f"what is it {n}")]
+        texts = [part for n in range(80) for part in ("--text", f"what is it {n}")]
         beyond = cli("predict", artifact, *texts, "--json")
         assert beyond.json["error"]["code"] == "PF820"
-        assert sum(read + 2 * written for read, written in server.charged) <= 350
+        assert sum(read + 2 * written for read, written in server.charged) <= 800

@@ -77,7 +77,8 @@ def booked_answers(desk: Desk, artifact: Path, terminal: Terminal) -> Iterator[N
     """Book what the endpoints of an artifact charge while the block lasts, within the budget.
 
     Raises:
-        EconomicsError: PF630 where the month's budget is spent; PF629 where it cannot be held.
+        EconomicsError: PF629 where the month's budget cannot be held.
+        MachineError: PF820, from the block, where the budget does not hold the next answer.
         ServiceError: PF703 to PF706 where the journal cannot be used.
     """
     if not desk.artifact.endpoints():

@@ -99,8 +99,9 @@ class ServingHours:
         """Look at the budget before the first answer.
 
         Raises:
-            EconomicsError: PF630 where it is spent; PF629 where it cannot be held, since nobody
-                knows what a token of an endpoint costs; PF605 without a needed rate.
+            EconomicsError: PF630 where it is spent and hours would be booked; PF629 where it cannot
+                be held, since nobody knows what a token of an endpoint costs; PF605 without a
+                needed rate.
             ServiceError: PF703 to PF706 where the journal fails.
         """
         if self._cap is None:
@@ -109,7 +110,7 @@ class ServingHours:
             if client.price is None:
                 raise unpriced_budget(client.model, client.base_url)
         gone, _ = self._meter.standing()
-        if gone >= self._cap:
+        if self._hours and gone >= self._cap:
             raise EconomicsError(
                 "PF630",
                 f"{BUDGET} per_month",
