@@ -39,3 +39,14 @@ def test_predict_and_evaluate_book_an_endpoints_answers(
         beyond = cli("predict", artifact, *texts, "--json")
         assert beyond.json["error"]["code"] == "PF820"
         assert sum(read + 2 * written for read, written in server.charged) <= 800
+
+
+def test_a_service_is_refused_by_its_budget_and_let_by_more(cli: Cli, tmp_path: Path) -> None:
+    artifact = budgeted(tmp_path, per_month=0.0, per_hour=0.01)
+    refused = cli("serve", artifact, "--port", "0", "--json", "--quiet")
+    assert (refused.code, refused.json["error"]["code"]) == (2, "PF630")
+    assert "--budget" in refused.json["error"]["mend"]
+    again = cli("serve", artifact, "--port", "0", "--budget", "0", "--json", "--quiet")
+    assert again.json["error"]["code"] == "PF630"
+    both = cli("serve", artifact, "--no-journal", "--budget", "5", "--json", "--quiet")
+    assert both.json["error"]["code"] == "PF290"

@@ -163,7 +163,7 @@ class ServingHours:
         self._meter.book_answers(usage, uuid.uuid4().hex, on=today_utc(), price=stated)
 
     def _look(self) -> None:
-        """Tell what does not fit, once; let endpoints have what is left."""
+        """Tell what does not fit, once; let endpoints share what is left."""
         if self._cap is None:
             return
         gone, held = self._meter.standing()
@@ -174,7 +174,8 @@ class ServingHours:
         left = max(self._cap - gone - held, Money.of(0, self._cap.currency))
         for client, allowance in self._clients:
             assert client.price is not None
-            allowance.allow(self._meter.exchanged(left, client.price.currency))
+            share = Money(left.amount / len(self._clients), left.currency)
+            allowance.allow(self._meter.exchanged(share, client.price.currency))
 
     def _judged(self, left: Money) -> tuple[str, Finding]:
         month, shown = now_utc()[:7], left.rounded()

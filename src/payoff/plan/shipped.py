@@ -114,13 +114,25 @@ def timed_together(
     finally:
         trial.unlink(missing_ok=True)
     measured = replace(reckoned, latency=latency, footprint=footprint)
-    return measured, _together(reckoned, measured, workshop.terms.latency_limit_ms, asks_others)
+    limit_ms = workshop.terms.latency_limit_ms
+    return measured, held_together(reckoned, measured, limit_ms, asks_others=asks_others)
 
 
-def _together(
-    reckoned: Evidence, measured: Evidence, limit_ms: float | None, asks_others: bool
+def held_together(
+    reckoned: Evidence, measured: Evidence, limit_ms: float | None, *, asks_others: bool
 ) -> Finding:
-    """PF622: whether the whole is as fast, and as small, as was reckoned from its models."""
+    """PF622: whether the whole is as fast, and as small, as was reckoned from its models.
+
+    Args:
+        reckoned: With latency and footprint, from those of the models alone.
+        measured: The same of the whole.
+        limit_ms: What 95 % of the answers must not exceed; None is no limit.
+        asks_others: Whether one of the models is somebody else's, so that speed was not measured.
+
+    Example:
+        >>> held_together(evidence, evidence, None, asks_others=False).status  # doctest: +SKIP
+        <Status.PASSED: 'passed'>
+    """
     before, after = reckoned.latency, measured.latency
     planned, taken = reckoned.footprint, measured.footprint
     assert before is not None
