@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -15,8 +14,6 @@ from tests.artifact.chat_server import ChatServer, said, serving
 from tests.serve.budgeted import budgeted
 from tests.serve.conftest import answering
 
-from payoff.artifact.runtime.allowance import Allowance
-from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.core.errors import EconomicsError, MachineError, ProjectError
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, Step
@@ -26,8 +23,6 @@ from payoff.learn.journal import Journal
 from payoff.learn.serving_hours import ServingHours, hours_left, serving_hours
 from payoff.serve.app import create_app
 from payoff.serve.run import run
-
-PRICE = TokenPrice.parse("1000 2000 USD", where="test")  # 1 and 2 thousandths of a dollar a token
 
 
 def spend(journal: Journal, amount: str) -> None:
@@ -256,45 +251,3 @@ def test_answers_that_could_not_be_booked_are_booked_later(
         books.book()
         books.book()
         assert booked(journal) == charged(server) > 0
-
-
-def test_an_allowance_is_never_passed_by_threads_together() -> None:
-    allowance = Allowance(PRICE)
-    allowance.allow(Money.of(1, "USD"))
-    refused: list[str] = []
-
-    def work() -> None:
-        for _ in range(40):
-            try:
-                with allowance.reserved(20, 5, PRICE) as settle:  # 0.03 at most
-                    settle(10, 5)  # 0.02
-            except MachineError as error:
-                refused.append(error.code)
-
-    threads = [threading.Thread(target=work) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    charged = allowance.take()
-    cost = PRICE.cost(charged.read, charged.written)
-    assert Money.of("0.97", "USD") < cost <= Money.of(1, "USD")
-    assert len(refused) == 200 - charged.n_attempts
-    assert set(refused) == {"PF820"}
-
-
-def test_an_allowance_counts_what_nobody_counted_at_its_most() -> None:
-    allowance = Allowance(PRICE)
-    with allowance.reserved(20, 5, PRICE):
-        pass  # no answer in time
-    with allowance.reserved(20, 5, PRICE) as settle:
-        settle(0, 0)  # nothing was sent
-    taken = allowance.take()
-    assert (taken.n_attempts, taken.n_unmetered, taken.read, taken.written) == (1, 1, 20, 5)
-    allowance.give_back(taken)
-    assert allowance.take() == taken
-    allowance.allow(Money.of(1, "USD"))
-    unpriced = Allowance(None)
-    unpriced.allow(Money.of(1, "USD"))
-    with pytest.raises(MachineError, match="PF820"), unpriced.reserved(1, 1, None):
-        pass

@@ -131,7 +131,7 @@ class Ladder:
         simple.sort(key=lambda c: self._seconds(c))
         for candidate in simple:
             recipe = self._recipe(candidate)
-            if asks_endpoint(recipe):  # what its answers may cost is held before all else
+            if asks_endpoint(recipe):  # what its answers may cost must fit before all else
                 allow(self.run, recipe, candidate, self.bench, 0.0, texts=self.asked)
         done: list[Tried] = []
         for candidate in simple:
