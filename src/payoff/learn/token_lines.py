@@ -31,7 +31,7 @@ class TokenLines:
         >>> stated = TokenPrice.parse("1000 2000 USD", where="here")
         >>> made = TokenLines.of(usage, currency="USD", on=date(2026, 11, 22), price=stated)
         >>> {kind: str(line.amount) for kind, line in made.lines(60, 4).items()}
-        {'read': '0.06 USD', 'written': '0.01 USD'}
+        {'read': '0.0600 USD', 'written': '0.0080 USD'}
     """
 
     what: str
