@@ -150,3 +150,13 @@ def test_a_run_books_into_the_journal_of_its_project(
     (tickets.parent / "payoff.toml").write_text(poor.replace("correct = 3", "correct = 4"), "utf-8")
     assert run_command_line([*words, "--seed", "5"]) == 2
     assert "PF620" in capsys.readouterr().out
+
+
+def test_an_hour_without_a_price_needs_no_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tickets.journal.db"
+    book(path, ("a", 2.0, "0", "USD", "2026-11"), ("b", 10.0, "0.30", "VND", "2026-11"))
+    told = asked(str(path), capsys=capsys)
+    assert told["currency"] == "VND"
+    assert float(told["months"][0]["total"]) == 3.0

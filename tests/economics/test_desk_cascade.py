@@ -21,7 +21,8 @@ from payoff.core.money import Money
 from payoff.data.dataset import Dataset
 from payoff.economics.cascade_gain import Gain
 from payoff.economics.cascade_policy import CascadePolicy
-from payoff.economics.desk import Decision, load, policy_document
+from payoff.economics.decision import Decision
+from payoff.economics.desk import load, policy_document
 from payoff.economics.evaluate import evaluate
 from payoff.economics.policy import Policy
 

@@ -50,3 +50,24 @@ def test_the_settings_of_a_tier_say_it() -> None:
     settings = {"model": "m", "input_tokens_a_text": 7.5, "output_tokens_a_text": 2, "other": 1}
     assert Tokens.of_settings(settings) == Tokens("m", 7.5, 2)
     assert Tokens(**Tokens("m", 7.5, None).as_dict()) == Tokens("m", 7.5, None)
+
+
+def test_a_stated_price_stands_before_the_list() -> None:
+    settings = {
+        "model": "gpt-4o-mini",
+        "input_tokens_a_text": 99.5,
+        "output_tokens_a_text": 4.0,
+        "input_price": 2_000.0,
+        "output_price": 5_000.0,
+        "currency": "EUR",
+    }
+    tokens = Tokens.of_settings(settings)
+    assert Tokens(**tokens.as_dict()) == tokens
+    read, written = tokens.charges(1.0, currency="EUR", on=DAY)
+    assert float(read.unit_price) == pytest.approx(100 * 0.002)  # whole tokens, rounded up
+    assert float(written.unit_price) == pytest.approx(4 * 0.005)
+    assert (read.as_of, read.source) == (None, "stated price of a million tokens")
+    own = Tokens("nobody-sells-this", 10.0, 1.0, 1.0, 1.0, "USD")
+    assert own.charges(0.5, currency="USD", on=DAY)
+    with pytest.raises(EconomicsError, match="PF605"):
+        tokens.charges(1.0, currency="USD", on=DAY)

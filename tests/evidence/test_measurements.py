@@ -8,7 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from payoff.artifact.artifact import write_artifact
 from payoff.artifact.calibration import Calibration
+from payoff.artifact.runtime.endpoint import Question
+from payoff.artifact.runtime.ngrams import NgramRuntime, NgramVectoriser
+from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError, DataError, MachineError
 from payoff.core.files import to_json
 from payoff.evidence import footprint
@@ -53,6 +57,50 @@ def test_footprint_is_that_of_a_fresh_process(repository: Path) -> None:
     assert 10_000_000 < found.peak_rss_bytes < 150_000_000
     assert found.start_s is not None
     assert 0.01 < found.start_s < 30
+
+
+def tier_of(folder: Path, n_words: int) -> tuple[TierSpec, Path]:
+    """A bag of words of so many words, each of which takes some memory."""
+    folder.mkdir()
+    words = [f"word{number}" for number in range(n_words)]
+    vectoriser = NgramVectoriser(words, [], [1.0] * n_words, word=(1, 1))
+    members = NgramRuntime(vectoriser, np.ones((n_words, 2)), [0.0, 0.0]).save(folder)
+    return TierSpec(folder.name, "ngrams", members=members), folder
+
+
+def footprint_of(path: Path, tiers: list[tuple[TierSpec, Path]]) -> Footprint:
+    calibrations = [Calibration()] * len(tiers)
+    write_artifact(
+        path, name="a", labels=("bad", "good"), tiers=tiers, calibrations=calibrations,
+        documents={}, seed=0, data_fingerprint="",
+    )  # fmt: skip
+    return measure_footprint(path, text="word1 word2")
+
+
+def test_footprint_is_that_of_all_models_together(tmp_path: Path) -> None:
+    small, large = tier_of(tmp_path / "small", 10), tier_of(tmp_path / "large", 300_000)
+    alone = footprint_of(tmp_path / "alone.payoff", [small]).peak_rss_bytes
+    of_large = footprint_of(tmp_path / "large.payoff", [large]).peak_rss_bytes
+    both = footprint_of(tmp_path / "both.payoff", [large, small]).peak_rss_bytes
+    assert alone is not None
+    assert of_large is not None
+    assert both is not None
+    weighs = of_large - alone
+    assert weighs > 20_000_000
+    assert both > alone + 0.8 * weighs, "the model that is asked first is in memory too"
+
+
+def test_an_endpoint_is_ready_and_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = Question((), "", "", ("bad", "good"), 100, 8)
+    (tmp_path / "endpoint.json").write_text(to_json(question.as_dict()), "utf-8")
+    url = "http://127.0.0.1:9/v1"  # nobody listens
+    monkeypatch.setenv("PAYOFF_ENDPOINT", url)
+    settings = {"base_url": url, "model": "large", "key_variable": "none"}
+    api = (TierSpec("api", "endpoint", settings=settings), tmp_path)
+    small = tier_of(tmp_path / "small", 10)
+    assert footprint_of(tmp_path / "both.payoff", [small, api]).peak_rss_bytes
 
 
 def test_footprint_of_what_does_not_work(repository: Path, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from payoff.artifact.runtime.answered_label import Answer
+from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.core.errors import EconomicsError, Problems, ProjectError, ServiceError
 from payoff.core.findings import Status
 from payoff.core.money import Money
@@ -55,8 +57,9 @@ def booking(name: str, of: CostLine, day: str = "2026-11-22") -> Booking:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path / "j.db") as opened:
+def journal(books_url: str) -> Iterator[Journal]:
+    """On SQLite and on PostgreSQL."""
+    with Journal.open(books_url) as opened:
         yield opened
 
 
@@ -154,10 +157,10 @@ with Journal.open(sys.argv[1]) as journal:
 """
 
 
-def test_processes_book_together_and_one_is_killed(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
+def test_processes_book_together_and_one_is_killed(books_url: str) -> None:
+    path = books_url
     running = [
-        subprocess.Popen([sys.executable, "-c", PROGRAM, str(path), str(n), how])
+        subprocess.Popen([sys.executable, "-c", PROGRAM, path, str(n), how])
         for n, how in enumerate(("killed", "ends"))
     ]
     assert [process.wait(timeout=60) for process in running] == [-signal.SIGKILL, 0]
@@ -165,13 +168,13 @@ def test_processes_book_together_and_one_is_killed(tmp_path: Path) -> None:
         assert total(spent(books.bookings(), "USD"), "USD") == Money.of("0.60", "USD")
 
 
-def test_a_process_killed_in_between_books_all_or_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
+def test_a_process_killed_in_between_books_all_or_nothing(books_url: str) -> None:
+    path = books_url
     program = PROGRAM.replace("range(20)", "range(10**6)").replace(
         "journal.book([mine, shared])", "journal.book([mine, shared]); print(i, flush=True)"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(path), "0", "ends"], stdout=subprocess.PIPE
+        [sys.executable, "-c", program, path, "0", "ends"], stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     for _ in range(5):
@@ -314,13 +317,13 @@ def test_answers_are_booked_once_at_the_dated_price(journal: Journal) -> None:
         "n_unmetered": 0,
     }
     for _ in range(2):
-        meter.book_answers(usage, "trained-1/api", on=DAY)
+        meter.book_answers(usage, "service-1", on=DAY)
     both = price_llm_call("gpt-4o-mini", input_tokens=2_000_000, output_tokens=1_000_000, on=DAY)
     rows = spent(journal.bookings(), "USD")
     assert [row.quantity for row in rows] == [1_000_000, 2_000_000]
     assert total(rows, "USD").rounded(9) == both.cost.rounded(9)
     assert journal.bookings()[0].line.as_of == DAY
-    meter.book_answers({**usage, "model": "no-such-model"}, "trained-1/other", on=DAY)
+    meter.book_answers({**usage, "model": "no-such-model"}, "service-2", on=DAY)
     finding = unpriced(spent(journal.bookings(), "USD"))
     assert finding.n_affected == 2
     assert "no-such-model" in finding.detail
@@ -328,6 +331,60 @@ def test_answers_are_booked_once_at_the_dated_price(journal: Journal) -> None:
         {**usage, "n_answers": 0, "input_tokens": 0, "output_tokens": 0}, "z", on=DAY
     )
     assert len(journal.bookings()) == 4
+
+
+STATED = TokenPrice.parse("1000 2000 USD", where="here")  # 1 and 2 thousandths of a dollar
+WITHIN = {"model": "tiny", "base_url": "http://here/v1", "within": "trained-1", "on": DAY}
+
+
+def test_each_answer_is_booked_once_for_ever(journal: Journal) -> None:
+    meter = Meter(journal, "support", TERMS)
+    answers = {
+        "one": Answer("card", input_tokens=100, output_tokens=5),
+        "two": Answer("fee", input_tokens=90, output_tokens=0),
+    }
+    for _ in range(2):
+        meter.book_paid(answers, **WITHIN, price=STATED)  # type: ignore[arg-type]
+    more = answers | {"three": Answer("", input_tokens=70, output_tokens=3, metered=False)}
+    dearer = TokenPrice.parse("9000 9000 USD", where="here")
+    meter.book_paid(more, **WITHIN, price=dearer)  # type: ignore[arg-type]
+    lines = [one.line for one in journal.bookings()]
+    assert [line.quantity for line in lines] == [100, 5, 90, 70, 3]
+    assert [line.measured for line in lines] == [True, True, True, False, False]
+    by_hand = Decimal("0.100") + Decimal("0.010") + Decimal("0.090") + 73 * Decimal("0.009")
+    assert total(spent(journal.bookings(), "USD"), "USD").amount == by_hand
+    elsewhere = WITHIN | {"within": "trained-2"}  # where it was paid for again
+    meter.book_paid({"one": answers["one"]}, **elsewhere, price=STATED)  # type: ignore[arg-type]
+    Meter(journal, "other", TERMS).book_paid(answers, **WITHIN, price=STATED)  # type: ignore[arg-type]
+    assert len(journal.bookings()) == 5 + 2 + 3
+    meter.book_paid({}, **WITHIN)  # type: ignore[arg-type]
+
+
+def test_answers_use_up_what_is_held_for_them(journal: Journal) -> None:
+    meter, other = Meter(journal, "support", TERMS), Meter(journal, "support", TERMS)
+    meter.allow("asking", 0.0, besides=Money.of("0.9", "USD"))
+    assert (other.left() or Money.of(9, "USD")) <= Money.of("0.1", "USD")
+    with pytest.raises(EconomicsError, match="PF620"):
+        other.allow("lora", 1_100)  # 0.11 USD
+    answers = {"one": Answer("card", input_tokens=400, output_tokens=0)}
+    meter.book_paid(answers, **WITHIN, price=STATED)  # type: ignore[arg-type]
+    held = journal.standing("support")[1][0].amount
+    assert Money.of("0.49", "USD") < held < Money.of("0.51", "USD")
+    with pytest.raises(EconomicsError, match="PF620"):
+        other.allow("lora", 1_100)
+    meter.release()
+    other.allow("lora", 1_100)
+
+
+def test_what_an_endpoint_costs_is_held_in_the_currency_of_the_books(journal: Journal) -> None:
+    euros = Meter(journal, "support", replace(TERMS, currency="EUR"))
+    with pytest.raises(EconomicsError, match="PF605"):
+        euros.allow("asking", 0.0, besides=Money.of(1, "USD"))
+    rates = ExchangeRates.of("EUR", {"USD": "0.5"}, as_of=date(2020, 1, 1), source="test")
+    euros.terms = replace(euros.terms, rates=rates)
+    euros.allow("asking", 0.0, besides=Money.of("1.9", "USD"))
+    with pytest.raises(EconomicsError, match="PF620"):
+        euros.allow("asking", 0.0, besides=Money.of("2.1", "USD"))
 
 
 # --- what the project states --------------------------------------------------------------------
@@ -419,13 +476,13 @@ with Journal.open(sys.argv[1], timeout_s=60.0) as journal:
 
 
 def test_of_several_processes_only_those_that_fit_pass_together(
-    tmp_path: Path, repository: Path
+    books_url: str, repository: Path
 ) -> None:
-    path = tmp_path / "books.db"
+    path = books_url
     Journal.open(path).close()
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", HOLDS, str(path)],
+            [sys.executable, "-c", HOLDS, path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -18,6 +18,7 @@ from payoff.economics.evaluate import evaluate
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.kept import Kept
 from payoff.plan.plan import Plan
 from payoff.plan.search import search
 from payoff.plan.what_if import standing
@@ -92,6 +93,15 @@ def test_it_is_saved_served_and_reported_alike(
     assert row["latency_p95_ms"] == plan.evidence.latency.p95_ms  # type: ignore[union-attr]
     finding = next(one for one in plan.summary["findings"] if one["code"] == "PF622")
     assert finding["status"] in ("passed", "failed")
+    footprint = plan.evidence.footprint
+    assert footprint is not None
+    assert footprint.peak_rss_bytes is not None
+    alone = []
+    for option in Kept.read(plan.folder).options:
+        if option.name in names:
+            assert option.evidence.footprint is not None
+            alone.append(option.evidence.footprint.peak_rss_bytes or 0)
+    assert max(alone) * 0.9 < footprint.peak_rss_bytes < sum(alone), "all in one process"
     assert not list(plan.folder.glob("trial*"))
 
 

@@ -14,6 +14,7 @@ from tests.plan.conftest import LABELS, dataset_of
 import payoff
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
+from payoff.artifact.runtime import open_tier
 from payoff.artifact.runtime.tokens import TokenRuntime
 from payoff.core.errors import AdaptError, BackboneError, EconomicsError
 from payoff.core.files import to_json
@@ -23,7 +24,6 @@ from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.plan import conclusion, label_study, options
-from payoff.plan.options import tier_logits
 from payoff.plan.plan import Plan
 from payoff.plan.search import search, suited_backbones
 from payoff.plan.terms import Terms
@@ -141,7 +141,9 @@ def test_the_artifact_decides_as_what_was_measured(plan: Plan, requests: Dataset
     (tier,) = [p for p in (trained / "tiers").iterdir() if p.name.endswith("-all")]
     with Artifact.open(plan.artifact) as artifact:
         calibration = Calibration.from_json(artifact.read_json("calibration.json")["tiers"][0])
-        expected = calibration.apply(tier_logits(artifact.tiers[0], tier, texts))
+        expected = calibration.apply(
+            open_tier(artifact.tiers[0], lambda name: (tier / name).read_bytes()).logits(texts)
+        )
         assert artifact.read("payoff.toml") == b"# the project\n"
         assert b"## What is not known" in artifact.read("card.md")
     np.testing.assert_array_equal(desk.probabilities(texts), expected)

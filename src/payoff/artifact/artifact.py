@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from payoff.artifact.tier import TierSpec
 from payoff.artifact.write import write_artifact
 from payoff.core.errors import ArtifactError, did_you_mean
 from payoff.core.files import disk_errors
+
+if TYPE_CHECKING:
+    from payoff.artifact.runtime.endpoint_client import EndpointClient
 
 __all__ = ["Artifact", "write_artifact"]
 
@@ -253,6 +256,18 @@ class Artifact:
         """Make every tier ready now, so that the first answer is as fast as the others."""
         for number in range(len(self.tiers)):
             self.runtime(number)
+
+    def endpoints(self) -> list[EndpointClient]:
+        """Who asks those of its models that somebody else serves."""
+        found = []
+        for number, tier in enumerate(self.tiers):
+            if tier.kind == "endpoint":
+                from payoff.artifact.runtime.endpoint import EndpointRuntime
+
+                runtime = self.runtime(number)
+                assert isinstance(runtime, EndpointRuntime)
+                found.append(runtime.client)
+        return found
 
     def logits(self, texts: Sequence[str], *, tier: int = -1) -> npt.NDArray[np.float32]:
         """What the model of one tier says, uncalibrated: ``(n_texts, n_labels)``.

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from payoff.cli.source import PROJECT_FILE, Source
+from payoff.cli.terminal import Terminal
+
 if TYPE_CHECKING:
+    from payoff.economics.desk import Desk
     from payoff.learn.meter import Meter
     from payoff.learn.spending import SpendingTerms
-    from payoff.plan.project import Project
 
 
 def journal_of(folder: Path, name: str) -> Path:
@@ -42,10 +45,52 @@ def metered(folder: Path, name: str, terms: SpendingTerms) -> Iterator[Meter]:
 
 
 @contextmanager
-def metered_project(project: Project | None) -> Iterator[Meter | None]:
-    """The same for a project; None where there is none, since nothing is then said of money."""
-    if project is None:
-        yield None
+def metered_source(source: Source, terminal: Terminal) -> Iterator[Meter]:
+    """The same for what a verb was given: every training is booked, and asks the budget.
+
+    A data file belongs to the project whose ``payoff.toml`` lies beside it. Where none does, nobody
+    stated a price or a budget: hours are booked without money, where `payoff run` of the same file
+    books them too.
+
+    Raises:
+        DataError: PF101 where there is no such data file.
+        ProjectError: PF201 to PF203 where something in that file is wrong.
+        ServiceError: PF703 to PF706 where the journal cannot be used.
+    """
+    from payoff.learn.spending import SpendingTerms
+
+    beside = source.path.parent / PROJECT_FILE
+    if not source.is_project and not beside.is_file():
+        source.check_path()  # no books of a file that is not there
+        with metered(Path(), source.path.stem, SpendingTerms(currency="USD")) as meter:
+            yield meter
         return
+    project = (source if source.is_project else Source(beside)).project()
+    if not source.is_project:
+        terminal.say(f"costs are booked for the project '{project.name}', as {beside} says")
     with metered(project.folder, project.name, project.spending) as meter:
         yield meter
+
+
+@contextmanager
+def booked_answers(desk: Desk, artifact: Path, terminal: Terminal) -> Iterator[None]:
+    """Book what the endpoints of an artifact charge while the block lasts, within the budget.
+
+    Raises:
+        EconomicsError: PF629 where the month's budget cannot be held.
+        MachineError: PF820, from the block, where the budget does not hold the next answer.
+        ServiceError: PF703 to PF706 where the journal cannot be used.
+    """
+    if not desk.artifact.endpoints():
+        yield
+        return
+    from payoff.learn.journal import Journal
+    from payoff.learn.serving_hours import ServingHours
+
+    with Journal.open(artifact.with_suffix(".journal.db")) as journal:
+        books = ServingHours(desk, journal, tell=terminal.say, hours=False)
+        books.begin()
+        try:
+            yield
+        finally:
+            books.book()

@@ -113,10 +113,12 @@ def _journal(path: str) -> tuple[str, SpendingTerms | None]:
 
 
 def _terms_of(bookings: Sequence[Booking], currency: str | None) -> SpendingTerms:
-    """The currency that was asked for, or that all lines have; no budget."""
+    """The currency that was asked for, or that all lines with money have; no budget."""
     from payoff.learn.spending import SpendingTerms
 
-    used = sorted({booking.line.unit_price.currency for booking in bookings})
+    lines = [booking.line for booking in bookings]
+    paid = [line for line in lines if line.amount.amount]
+    used = sorted({line.unit_price.currency for line in paid or lines})
     return SpendingTerms(currency=Money.of(0, currency or (used[0] if used else "USD")).currency)
 
 

@@ -56,3 +56,13 @@ def _show(terminal: Terminal, found: JobPrice) -> None:
             terminal.line(f"Cap: {budget.money}{often}, {budget.money_used} used ({budget.path})")
         if budget.tokens:
             terminal.line(f"Cap: {budget.tokens:,} tokens{often}, {budget.tokens_used:,} used")
+    if found.left is not None:
+        terminal.line(f"Budget: {found.left.rounded()} are left this month. {_verdict(found)}")
+
+
+def _verdict(found: JobPrice) -> str:
+    if found.within_budget is None:
+        return "Without a price it cannot be held: the job would be refused (PF629)."
+    if found.within_budget:
+        return "They hold the most that the job may cost."
+    return "The most that the job may cost is more: it would be refused (PF620)."

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from payoff.cli.books import booked_answers
 from payoff.cli.source import Source
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
@@ -45,7 +46,7 @@ def command(
     roles = {"pair": pair, "segment": segment}
     named = {role: column for role, column in roles.items() if column}
     dataset = Source(file, text, label, named).dataset()
-    with load(artifact) as desk:
+    with load(artifact) as desk, booked_answers(desk, artifact, terminal):
         apart = ", ".join(desk.policy.segment_values)
         if apart and segment is None:
             terminal.say(f"Segments with a worth of their own: {apart}; --segment tells them.")

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from payoff.cli.books import booked_answers
 from payoff.cli.task_answers import is_task_model, show_answers
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import DataError, ProjectError
 from payoff.core.files import write_text
 
 if TYPE_CHECKING:
-    from payoff.economics.desk import Decision
+    from payoff.economics.decision import Decision
 
 _ENDINGS = (".csv", ".jsonl")
 _COLUMNS = ("text", "action", "label", "probability", "worth", "currency")
@@ -79,7 +80,7 @@ def command(
         return
     from payoff.economics.desk import load
 
-    with load(artifact) as desk:
+    with load(artifact) as desk, booked_answers(desk, artifact, terminal):
         decisions = desk.decide_many(given, pairs=pairs, segments=segments)
         apart = ", ".join(desk.policy.segment_values) or "none"
     if segments is not None and not any(made.segment for made in decisions):

@@ -23,6 +23,12 @@ from payoff.core.errors import ProjectError
     "[default: NAME.journal.db beside each artifact]",
 )
 @click.option("--no-journal", is_flag=True, help="Keep no journal of the decisions.")
+@click.option(
+    "--budget",
+    metavar="AMOUNT",
+    type=click.FloatRange(min=0),
+    help="Most that may be spent in a month, in place of the project's [budget] per_month.",
+)
 @click.option("--threads", default=0, help="Threads of the model. [default: the physical cores]")
 @with_terminal
 def command(
@@ -33,13 +39,24 @@ def command(
     port: int,
     journal: str | None,
     no_journal: bool,
+    budget: float | None,
     threads: int,
 ) -> None:
     """Serve each ARTIFACT over HTTP until stopped; requests under way are finished.
 
     The first one decides where a request names no "model"; /v1/models lists all. Models that were
     tuned with --set merged=0 on one backbone share it in memory.
+
+    Where the month's budget is spent it is not begun (PF630). A service that runs goes on
+    answering: what the budget does not hold is told (PF631), and no endpoint is asked beyond it.
     """
+    if no_journal and budget is not None:
+        raise ProjectError(
+            "PF290",
+            "--budget",
+            "--no-journal is given too, and nothing would tell what is spent",
+            expected="one of the two",
+        )
     if no_journal and journal is not None:
         raise ProjectError(
             "PF290", "--no-journal", "--journal is given too", expected="one of the two"
@@ -62,6 +79,7 @@ def command(
         threads=threads,
         progress=terminal,
         more=more,
+        budget_per_month=budget,
     )
     served = [
         {"artifact": str(artifact), "journal": one} for artifact, one in [(first, written), *more]

@@ -70,8 +70,7 @@ class Source:
             return self.project().dataset()
         from payoff.data.dataset import Dataset
 
-        if not self.path.exists():
-            raise DataError("PF101", str(self.path), "there is no such file", mend=_WHERE_FROM)
+        self.check_path()
         if not self.text:
             raise ProjectError(
                 "PF290",
@@ -92,6 +91,15 @@ class Source:
             )
         known = {"delimiter": "\t"} if self.path.suffix.lower() == ".tsv" else {}
         return Dataset.from_csv(self.path, **roles, **known | self.reading)
+
+    def check_path(self) -> None:
+        """Whether there is anything to read.
+
+        Raises:
+            DataError: PF101 where there is not.
+        """
+        if not self.path.exists():
+            raise DataError("PF101", str(self.path), "there is no such file", mend=_WHERE_FROM)
 
     def beside(self, path: Path) -> Source:
         """Another file with the same columns; read alike, where it is delimited text too.

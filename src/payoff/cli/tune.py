@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from payoff.cli.answer_trial import show_answers, tune_for_answers
-from payoff.cli.books import metered_project
+from payoff.cli.books import metered_source
 from payoff.cli.dry_run import show_dry_run
 from payoff.cli.entity_trial import show_entities, tune_for_entities
 from payoff.cli.source import Source, source_options
@@ -22,7 +21,6 @@ from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
     from payoff.evidence.evidence import Evidence
-    from payoff.learn.meter import Meter
     from payoff.plan.tune import Trial
 
 _USUAL = {"answers": "lora"}
@@ -146,16 +144,17 @@ def command(
     if dry_run:
         needless = {"--earlier": earlier, "--trials": trials, "--minutes": minutes}
         _refuse("--dry-run", [option for option, given in needless.items() if given])
-        show_dry_run(terminal, dataset, recipe, **how)
+        with metered_source(source, terminal) as meter:
+            show_dry_run(terminal, dataset, recipe, meter=meter, **how)
         return
     with tracked(terminal, track, _runs(source), dataset) as listener:
         if not sought:
             before = source.beside(earlier).dataset() if earlier else None
             how |= {"earlier": before, "processes": processes}
-            with _metered(source) as meter:
+            with metered_source(source, terminal) as meter:
                 trial = tune(dataset, recipe, progress=listener, meter=meter, **how)
         else:
-            with _metered(source) as meter:
+            with metered_source(source, terminal) as meter:
                 found = sweep(dataset, recipe, progress=listener, meter=meter, **sought, **how)
     if not sought:
         terminal.show(trial.as_dict() | told(listener), lambda: _show(terminal, trial))
@@ -181,7 +180,7 @@ def _tune_for(
         options |= {"task": task, "order": order}
     elif order:
         _refuse(f"--task {task}", ["--order"])
-    with _metered(source) as meter:
+    with metered_source(source, terminal) as meter:
         trial = train(terminal, source, recipe, meter=meter, **options)
     terminal.show(trial.as_dict(), lambda: show(terminal, trial))
 
@@ -191,11 +190,6 @@ def _runs(source: Source) -> Path:
     if not source.is_project:
         return Path("runs")
     return (source.path if source.path.is_dir() else source.path.parent) / "runs"
-
-
-def _metered(source: Source) -> AbstractContextManager[Meter | None]:
-    """The project's books; none for a data file, since nothing is then said of money."""
-    return metered_project(source.project() if source.is_project else None)
 
 
 def _refuse(where: str, options: list[str]) -> None:

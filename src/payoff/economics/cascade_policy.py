@@ -16,7 +16,7 @@ from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
-Ask = Callable[[int, NDArray[np.int64]], Array]
+Ask = Callable[[int, NDArray[np.int64]], Array | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,9 @@ class CascadePolicy:
         Args:
             policy: What is worth what.
             n: How many requests there are.
-            ask: Calibrated probabilities, ``(n_rows, k)``, of some tier for some of the requests.
+            ask: Calibrated probabilities, ``(n_rows, k)``, of some tier for some of the requests;
+                None where that tier cannot be asked, and the one before it answers. The first
+                one always can.
             segments: Segment of each, ``(n,)``; None where none is known.
 
         Raises:
@@ -102,6 +104,8 @@ class CascadePolicy:
             if not len(rows):
                 break
             said = ask(tier, rows)
+            if said is None:
+                continue
             probabilities[rows], tiers[rows] = said, tier
             costs[rows] += cost
             if tier < len(self.gains):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.texts import check_request, check_texts
-from payoff.core.errors import ArtifactError, DataError
+from payoff.core.errors import ArtifactError, DataError, MachineError
 from payoff.core.money import Money
 from payoff.core.pair import joined_pairs
-from payoff.economics.actions import HANDOFF
 from payoff.economics.cascade_policy import Answered, CascadePolicy
+from payoff.economics.decision import Decision
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments, segment_names
 
@@ -28,60 +28,10 @@ CASCADE = "cascade"
 """Key of the cascade in ``policy.json``."""
 EVIDENCE = "evidence.json"
 
+_LOG = logging.getLogger("payoff.desk")
 _N_ALTERNATIVES = 3
 _PLACES = 6
 _COST_PLACES = 12  # a second of a small machine costs millionths
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What to do with one request.
-
-    Args:
-        action: A label to act as, or ``"handoff"``: give it to a person.
-        label: The most probable label; it may differ from the action where an error would be
-            expensive.
-        probability: Calibrated probability of ``label``, under the label mix the policy expects.
-        worth: Expected worth of the action.
-        alternatives: The three most probable labels with their probabilities, ``label`` first.
-        tier: Name of the model that answered; empty where one model answers all requests.
-        cost: What asking models about the request cost; None where one answers all.
-        segment: Segment of the customers whose own values counted; empty where those of requests
-            in general did.
-    """
-
-    action: str
-    label: str
-    probability: float
-    worth: Money
-    alternatives: tuple[tuple[str, float], ...] = ()
-    tier: str = ""
-    cost: Money | None = None
-    segment: str = ""
-
-    @property
-    def automated(self) -> bool:
-        """Whether the desk acts by itself."""
-        return self.action != HANDOFF
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, money as a number; tier, cost and segment where there are any."""
-        asked: dict[str, Any] = {}
-        if self.cost is not None:
-            cost = {"amount": float(self.cost), "currency": self.cost.currency}
-            asked = {"tier": self.tier, "cost": cost}
-        if self.segment:
-            asked["segment"] = self.segment
-        return asked | {
-            "action": self.action,
-            "label": self.label,
-            "probability": self.probability,
-            "worth": {"amount": float(self.worth), "currency": self.worth.currency},
-            "alternatives": [
-                {"label": label, "probability": probability}
-                for label, probability in self.alternatives
-            ],
-        }
 
 
 class Desk:
@@ -95,6 +45,10 @@ class Desk:
         currency: Of the policy's values.
         cascade: When to ask the next of the artifact's models; None where the last one answers
             all requests.
+
+    Attributes:
+        keeps_answering: Whether a model before an endpoint answers where that cannot be asked. A
+            service sets it; who measures leaves it, so that no other model is measured unseen.
 
     Raises:
         ArtifactError: PF504 where the policy is for other labels or the cascade for other models.
@@ -125,6 +79,8 @@ class Desk:
         self.artifact = artifact
         self.policy = policy
         self.cascade = cascade
+        self.keeps_answering = False
+        self._failing: dict[int, str] = {}
         self.currency = Money.of(0, currency).currency
 
     @property
@@ -169,17 +125,39 @@ class Desk:
 
         Raises:
             DataError: PF105 where a text is unusable.
+            MachineError: PF811 to PF817 and PF820 where an endpoint cannot be asked, and no model
+                before it is to answer.
         """
         if self.cascade is None:
             said = self.artifact.probabilities(texts)
             last = np.full(len(said), len(self.artifact.tiers) - 1)
             return Answered(said, last, np.zeros(len(said)))
 
-        def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-            return self.artifact.probabilities([texts[row] for row in rows], tier=tier)
+        def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+            try:
+                said = self.artifact.probabilities([texts[row] for row in rows], tier=tier)
+            except MachineError as error:
+                if not (self.keeps_answering and tier and self._is_endpoint(tier)):
+                    raise
+                self._tell(tier, error.code, str(error))
+                return None
+            self._tell(tier, "", "")
+            return said
 
         check_texts(texts)
         return self.cascade.answer(self.policy, len(texts), ask, segments)
+
+    def _is_endpoint(self, tier: int) -> bool:
+        return self.artifact.tiers[tier].kind == "endpoint"
+
+    def _tell(self, tier: int, code: str, why: str) -> None:
+        """Log once that a model cannot be asked, and once that it can be asked again."""
+        if self._failing.get(tier, "") == code:
+            return
+        self._failing[tier] = code
+        name = self.artifact.tiers[tier].name
+        told = f"{name} is not asked, the model before it answers: {why}"
+        _LOG.warning(told if code else f"{name} is asked again")
 
     @property
     def reads_pairs(self) -> bool:
@@ -338,14 +316,10 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
 
 def _price_endpoints(artifact: Artifact) -> None:
     """Tell models that somebody else serves what their tokens cost today, for a cap in money."""
-    for number, tier in enumerate(artifact.tiers):
-        if tier.kind == "endpoint":
-            from payoff.artifact.runtime.endpoint import EndpointRuntime
-            from payoff.economics.endpoint_price import price_client
+    for client in artifact.endpoints():
+        from payoff.economics.endpoint_price import price_client
 
-            runtime = artifact.runtime(number)
-            assert isinstance(runtime, EndpointRuntime)
-            price_client(runtime.client, on=datetime.now(UTC).date())
+        price_client(client, on=datetime.now(UTC).date())
 
 
 def policy_document(

@@ -103,7 +103,8 @@ def evaluate(
             column of segments, each row is worth what it is to its segment.
         repeat: Resamples of the rows for the intervals (percentile bootstrap, Efron 1979).
         seed: Of the resampling.
-        seconds: For measuring latency, twice; 0 leaves it out.
+        seconds: For measuring latency, twice; 0 leaves it out, as an endpoint among the models
+            does, whose every answer is paid for.
 
     Raises:
         DataError: PF103 where no label column was named; PF104 where a label is unknown to the
@@ -144,7 +145,7 @@ def evaluate(
         currency=desk.currency,
         latency=(
             measure_latency(desk.probabilities, texts, seconds=seconds, threads=desk.threads)
-            if seconds > 0
+            if seconds > 0 and not desk.artifact.endpoints()
             else None
         ),
         size_bytes=desk.artifact.size_bytes,

@@ -19,7 +19,11 @@ _PROGRAM = """
 import json, sys
 from payoff.artifact.artifact import Artifact
 path, threads, text = json.load(sys.stdin)
-Artifact.open(path, threads=threads).probabilities([text])
+artifact = Artifact.open(path, threads=threads)
+artifact.warm()
+for number, tier in enumerate(artifact.tiers):
+    if tier.kind != "endpoint":  # its answers cost money, and no memory here
+        artifact.probabilities([text], tier=number)
 try:
     with open("/proc/self/status") as status:
         peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
@@ -40,9 +44,9 @@ class Footprint:
 
     Args:
         artifact_bytes: Bytes of all its members.
-        peak_rss_bytes: Most memory a fresh process held until its first answer; None where the
-            system does not tell.
-        start_s: Seconds from starting that process to its first answer; None if not measured.
+        peak_rss_bytes: Most memory a fresh process held until each of its models had answered
+            once; None where the system does not tell.
+        start_s: Seconds from starting that process until then; None if not measured.
     """
 
     artifact_bytes: int
@@ -57,7 +61,10 @@ class Footprint:
 def measure_footprint(
     path: str | Path, *, text: str = "hello", threads: int = 0, timeout_s: float = 120.0
 ) -> Footprint:
-    """Open an artifact in a fresh process and answer once.
+    """Open an artifact in a fresh process and let each of its models answer once.
+
+    That is how it is served: all models of a cascade are in memory together. One that somebody
+    else serves is made ready and not asked.
 
     Args:
         path: The artifact.

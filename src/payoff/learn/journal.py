@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -23,11 +23,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError
 
 from payoff.core.errors import ServiceError
 from payoff.economics.costs import Step
 from payoff.learn.booking import Booking
+from payoff.learn.database_errors import database_errors
 from payoff.learn.entry import Entry, now_utc
 from payoff.learn.hold import Hold
 from payoff.learn.migrations import MIGRATIONS, costs, decisions, holds, migrate, migrations
@@ -77,7 +78,7 @@ class Journal:
         text = str(url)
         address = text if "://" in text else f"sqlite:///{Path(text)}"
         where = _shown(address)
-        with _told(where):
+        with database_errors(where):
             engine = _engine(address, timeout_s)
             journal = cls(engine, where)
             try:
@@ -116,7 +117,7 @@ class Journal:
         taken = [e for e in entries if unique[e.request_id].text_sha256 != e.text_sha256]
         if taken:
             raise self._taken(taken[0].request_id)
-        with _told(self._where), self._writing() as connection:
+        with database_errors(self._where), self._writing() as connection:
             known = self._known(connection, list(unique))
             for request_id, text_sha256 in known.items():
                 if unique[request_id].text_sha256 != text_sha256:
@@ -133,7 +134,7 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        with _told(self._where), self._engine.connect() as connection:
+        with database_errors(self._where), self._engine.connect() as connection:
             return int(connection.execute(select(func.count(decisions.c.id))).scalar_one())
 
     def read(self, limit: int = 100) -> list[Entry]:
@@ -146,7 +147,7 @@ class Journal:
             ServiceError: PF703 to PF706 where the database fails.
         """
         newest = select(*_COLUMNS).order_by(decisions.c.id.desc()).limit(limit)
-        with _told(self._where), self._engine.connect() as connection:
+        with database_errors(self._where), self._engine.connect() as connection:
             rows = connection.execute(newest).mappings().all()
         return [Entry(**row) for row in reversed(rows)]
 
@@ -169,7 +170,7 @@ class Journal:
         for booking in bookings:
             row = booking.as_row()
             _same_line(rows.setdefault(booking.booking_id, row), row)
-        with _told(self._where), self._writing() as connection:
+        with database_errors(self._where), self._writing() as connection:
             known = self._rows_of(connection, list(rows))
             for booking_id, row in known.items():
                 _same_line(row, rows[booking_id])
@@ -194,20 +195,23 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails; else what ``allowed`` raises.
         """
-        now = now_utc()
-        with _told(self._where), self._writing() as connection:
-            booked = select(costs).where(
-                costs.c.time_utc.startswith(now[:7], autoescape=True),
-                costs.c.project == hold.project,
-                costs.c.step != Step.LABELS.value,
-            )
-            rows = connection.execute(booked).mappings().all()
-            of_project = select(holds).where(holds.c.project == hold.project)
-            found = map(Hold.from_row, connection.execute(of_project).mappings().all())
-            others = [one for one in found if one.holder != hold.holder and not one.is_over(now)]
-            held = allowed([Booking.from_row(row) for row in rows], others)
+        with database_errors(self._where), self._writing() as connection:
+            held = allowed(*_standing(connection, hold.project, hold.holder))
             _put(connection, held)
         return held
+
+    def standing(self, project: str, holder: str = "") -> tuple[list[Booking], list[Hold]]:
+        """What a project has booked this month without labels, and what others hold of it.
+
+        Args:
+            project: Whose money it is.
+            holder: Who asks; its own hold is left out.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        with database_errors(self._where), self._engine.connect() as connection:
+            return _standing(connection, project, holder)
 
     def release(self, holder: str) -> None:
         """Hold nothing any more.
@@ -215,8 +219,17 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        with _told(self._where), self._writing() as connection:
+        with database_errors(self._where), self._writing() as connection:
             connection.execute(delete(holds).where(holds.c.holder == holder))
+
+    def booked_among(self, booking_ids: Iterable[str]) -> set[str]:
+        """Which of some ids of cost lines are in the journal.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        with database_errors(self._where), self._engine.connect() as connection:
+            return set(self._rows_of(connection, list(booking_ids)))
 
     def bookings(self, month: str = "") -> list[Booking]:
         """Cost lines in the order in which they were booked.
@@ -230,7 +243,7 @@ class Journal:
         wanted = select(costs).order_by(costs.c.id)
         if month:
             wanted = wanted.where(costs.c.time_utc.startswith(month, autoescape=True))
-        with _told(self._where), self._engine.connect() as connection:
+        with database_errors(self._where), self._engine.connect() as connection:
             rows = connection.execute(wanted).mappings().all()
         return [Booking.from_row(row) for row in rows]
 
@@ -241,7 +254,7 @@ class Journal:
             ServiceError: PF703 to PF706 where it could not.
         """
         nothing = update(migrations).where(migrations.c.number < 0).values(name="")
-        with _told(self._where), self._writing() as connection:
+        with database_errors(self._where), self._writing() as connection:
             connection.execute(nothing)
 
     def close(self) -> None:
@@ -300,6 +313,22 @@ class Journal:
         )
 
 
+def _standing(
+    connection: Connection, project: str, holder: str
+) -> tuple[list[Booking], list[Hold]]:
+    now = now_utc()
+    booked = select(costs).where(
+        costs.c.time_utc.startswith(now[:7], autoescape=True),
+        costs.c.project == project,
+        costs.c.step != Step.LABELS.value,
+    )
+    rows = connection.execute(booked).mappings().all()
+    of_project = select(holds).where(holds.c.project == project)
+    found = map(Hold.from_row, connection.execute(of_project).mappings().all())
+    others = [one for one in found if one.holder != holder and not one.is_over(now)]
+    return [Booking.from_row(row) for row in rows], others
+
+
 def _put(connection: Connection, hold: Hold) -> None:
     """Write a holder's hold in place of the one before, and clear away those that are over."""
     now = now_utc()
@@ -345,42 +374,3 @@ def _shown(address: str) -> str:
     if url.get_backend_name() == "sqlite":
         return url.database or "journal in memory"
     return url.render_as_string(hide_password=True)
-
-
-@contextmanager
-def _told(where: str) -> Iterator[None]:
-    """Translate what the database says into PF703 to PF706."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise _coded(where, error.orig or error) from error
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ServiceError(
-            "PF706",
-            where,
-            str(error).splitlines()[0][:200],
-            expected="a file, or a URL whose driver is installed",
-        ) from error
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise _coded(where, error) from error
-
-
-def _coded(where: str, error: BaseException) -> ServiceError:
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    code, mend = _SQLITE.get(primary, ("PF706", "Keep the file and give another path."))
-    if not primary:
-        code, mend = "PF706", "Check that the database is there and answers."
-    return ServiceError(code, where, str(error).splitlines()[0][:200], mend=mend)
-
-
-_FREE = "Free some space; the service goes on by itself."
-_RIGHTS = "Give a path that the service may write to."
-_SQLITE: dict[int, tuple[str, str]] = {
-    sqlite3.SQLITE_BUSY: ("PF703", "Try again; find the process that holds the database."),
-    sqlite3.SQLITE_LOCKED: ("PF703", "Try again; find the process that holds the database."),
-    sqlite3.SQLITE_FULL: ("PF704", _FREE),
-    sqlite3.SQLITE_IOERR: ("PF704", "Check the disk: it is full or failing."),
-    sqlite3.SQLITE_READONLY: ("PF705", _RIGHTS),
-    sqlite3.SQLITE_CANTOPEN: ("PF705", _RIGHTS),
-    sqlite3.SQLITE_PERM: ("PF705", _RIGHTS),
-}

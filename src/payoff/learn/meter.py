@@ -6,20 +6,23 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from payoff.artifact.runtime.answered_label import Answer
+from payoff.artifact.runtime.token_price import TokenPrice
 from payoff.core.errors import EconomicsError
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, Step
-from payoff.economics.prices.llm import price_llm_call
+from payoff.economics.prices.exchange import ExchangeRates
 from payoff.learn.booking import Booking
 from payoff.learn.entry import now_utc
 from payoff.learn.hold import Hold, new_holder
 from payoff.learn.journal import Journal
 from payoff.learn.spending import BUDGET, MACHINE, UNPRICED, SpendingTerms, spent, total
+from payoff.learn.token_lines import TokenLines
 
 NEXT_S = 60.0
 """Seconds of work that must fit into the budget for a training under way to go on."""
@@ -77,13 +80,18 @@ class Meter:
         now, cpu = time.monotonic(), _cpu_s()
         line = self._hours(what, now - self._since)
         booking = Booking(uuid.uuid4().hex, self.project, line, cpu_s=cpu - self._cpu_since)
+        self._write([booking])
+        self._since, self._cpu_since = now, cpu
+
+    def _write(self, bookings: Sequence[Booking]) -> None:
+        """Book what was used of what is held."""
         left = self._held
         if left is not None:
-            rest = max(left.amount - line.amount, self._money(0.0))
-            left = replace(left, amount=rest)
-        self.journal.book([booking], left=left)
+            amounts = (self.exchanged(one.line.amount) for one in bookings)
+            rest = left.amount - sum(amounts, start=self._money(0.0))
+            left = replace(left, amount=max(rest, self._money(0.0)))
+        self.journal.book(bookings, left=left)
         self._held = left
-        self._since, self._cpu_since = now, cpu
 
     def tick(self, what: str) -> None:
         """Book the time, and refuse to go on where the budget does not hold the next minute.
@@ -98,12 +106,13 @@ class Meter:
         rest = minute if self._held is None else max(minute, self._held.amount)
         self._hold(f"the next minute of {what}", minute, rest, seconds=NEXT_S)
 
-    def allow(self, what: str, seconds: float) -> None:
+    def allow(self, what: str, seconds: float, *, besides: Money | None = None) -> None:
         """Refuse what would exceed the month's budget, before it is begun.
 
         Args:
             what: What would be begun.
             seconds: How long it is expected to take on this machine.
+            besides: What it costs at most beside the machine's time, such as an API's answers.
 
         Raises:
             EconomicsError: PF620 where it would be exceeded; PF605 where a booked line is in
@@ -111,7 +120,10 @@ class Meter:
         """
         hourly = self.terms.machine_per_hour or 0.0
         waiting = time.monotonic() - self._since
-        self.allow_cost(what, self._money(hourly * (waiting + seconds) / 3600.0), seconds=seconds)
+        cost = self._money(hourly * (waiting + seconds) / 3600.0)
+        if besides is not None:
+            cost = cost + self.exchanged(besides)
+        self.allow_cost(what, cost, seconds=seconds)
 
     def allow_cost(self, what: str, cost: Money, *, seconds: float = 0.0) -> None:
         """The same for what costs so much; it is held for this until it is booked or released.
@@ -145,8 +157,7 @@ class Meter:
     def _allowed(self, asked: Hold, rest: Money, booked: list[Booking], others: list[Hold]) -> Hold:
         """The hold, or the complaint that the budget does not bear it."""
         cap, currency = self._money(self.terms.per_month or 0.0), self.terms.currency
-        gone = total(spent(booked, currency, rates=self.terms.rates), currency)
-        kept = sum((self._exchanged(one.amount) for one in others), start=self._money(0.0))
+        gone, kept = self._gone(booked), self._kept(others)
         if gone + kept + asked.amount <= cap:
             return replace(asked, amount=rest) if gone + kept + rest <= cap else asked
         left = max(cap - gone, self._money(0.0))
@@ -162,6 +173,33 @@ class Meter:
             mend="What is done is kept: raise per_month, or run the same command again next month.",
         )
 
+    def standing(self) -> tuple[Money, Money]:
+        """What of the month's budget is spent, and what others hold of it.
+
+        Raises:
+            EconomicsError: PF605 where a booked line is in another currency without a rate.
+            ServiceError: PF703 to PF706 where the journal fails.
+        """
+        booked, others = self.journal.standing(self.project, self._holder)
+        return self._gone(booked), self._kept(others)
+
+    def left(self) -> Money | None:
+        """What is left of the month's budget, less what others hold; None where there is none.
+
+        Raises:
+            EconomicsError, ServiceError: As `standing`.
+        """
+        if self.terms.per_month is None:
+            return None
+        return self._money(self.terms.per_month) - sum(self.standing(), start=self._money(0.0))
+
+    def _gone(self, booked: list[Booking]) -> Money:
+        currency = self.terms.currency
+        return total(spent(booked, currency, rates=self.terms.rates), currency)
+
+    def _kept(self, others: list[Hold]) -> Money:
+        return sum((self.exchanged(one.amount) for one in others), start=self._money(0.0))
+
     def release(self) -> None:
         """Hold nothing of the budget any more: the work is done, or ends here.
 
@@ -172,10 +210,22 @@ class Meter:
             self.journal.release(self._holder)
             self._held = None
 
-    def _exchanged(self, amount: Money) -> Money:
-        if amount.currency == self.terms.currency or self.terms.rates is None:
-            return amount
-        return self.terms.rates.convert(amount, self.terms.currency, today_utc())
+    def exchanged(self, amount: Money, currency: str = "") -> Money:
+        """An amount in another currency, at today's rate.
+
+        Args:
+            amount: In any currency.
+            currency: Wanted; that of the books where it is empty.
+
+        Raises:
+            EconomicsError: PF605 without a needed rate.
+        """
+        wanted, rates = currency or self.terms.currency, self.terms.rates
+        if not amount.amount or amount.currency == wanted:
+            return Money(amount.amount, wanted)
+        if rates is None:
+            rates = ExchangeRates(wanted)
+        return rates.convert(amount, wanted, today_utc())
 
     def book_labels(self, labelled: Iterable[tuple[str, str]], price_each: Money) -> int:
         """Book labels that were bought, each once for ever, whatever run uses it again.
@@ -205,53 +255,73 @@ class Meter:
             ]
         )
 
-    def book_answers(self, usage: Mapping[str, Any], booking_id: str, *, on: date) -> None:
-        """Book the tokens of an API's answers at their dated price.
+    def book_answers(
+        self,
+        usage: Mapping[str, Any],
+        booking_id: str,
+        *,
+        on: date,
+        price: TokenPrice | None = None,
+    ) -> None:
+        """Book the tokens of some answers of an API together, at their price.
 
         Args:
-            usage: ``model``, ``n_answers``, ``input_tokens``, ``output_tokens``, and ``base_url``.
-            booking_id: The same for the same answers, so that they are booked once.
+            usage: ``model``, ``base_url``, ``n_answers``, ``input_tokens``, ``output_tokens``, and
+                ``n_unmetered`` where some were not counted.
+            booking_id: Names these answers for ever.
             on: Day of the price.
+            price: Of a token, where it is stated; else the dated price of the model holds.
         """
-        model, n = str(usage["model"]), int(usage["n_answers"])
-        counts = {"read": int(usage["input_tokens"]), "written": int(usage["output_tokens"])}
-        # Some prices depend on the length of a call: those of the mean call hold.
-        mean = {kind: max(1, round(count / n)) for kind, count in counts.items()} if n else {}
-        note, on_day, source = "", None, ""
-        each = dict.fromkeys(counts, self._money(0.0))
-        try:
-            if mean:
-                call = price_llm_call(
-                    model, input_tokens=mean["read"], output_tokens=mean["written"], on=on
-                )
-                each = {
-                    "read": Money(call.input_cost.amount / mean["read"], "USD"),
-                    "written": Money(call.output_cost.amount / mean["written"], "USD"),
-                }
-                on_day, source = on, call.source
-        except EconomicsError as error:
-            note = f"{UNPRICED}: {error.found}"
-        self.journal.book(
-            [
-                Booking(
-                    f"{booking_id}-{kind}",
-                    self.project,
-                    CostLine(
-                        Step.API,
-                        f"{model} at {usage['base_url']}, tokens {kind}",
-                        count,
-                        "token",
-                        each[kind],
-                        as_of=on_day,
-                        source=source,
-                        measured=not usage.get("n_unmetered"),
-                        note=note,
-                    ),
-                )
-                for kind, count in counts.items()
-                if count
-            ]
+        priced = TokenLines.of(usage, currency=self.terms.currency, on=on, price=price)
+        lines = priced.lines(
+            int(usage["input_tokens"]),
+            int(usage["output_tokens"]),
+            measured=not usage.get("n_unmetered"),
         )
+        if lines:
+            named = ((f"{booking_id}-{kind}", line) for kind, line in lines.items())
+            self._write([Booking(name, self.project, line) for name, line in named])
+
+    def book_paid(
+        self,
+        answers: Mapping[str, Answer],
+        *,
+        model: str,
+        base_url: str,
+        within: str,
+        on: date,
+        price: TokenPrice | None = None,
+    ) -> None:
+        """Book the answers of an endpoint, each once for ever, whoever finds it paid for.
+
+        Args:
+            answers: By the hashes of their questions.
+            model: Who answered.
+            base_url: Where.
+            within: What names the store in which an answer is paid for once.
+            on: Day of the price.
+            price: Of a token, where it is stated; else the dated price of the model holds.
+        """
+        named = {_answer_id(self.project, within, key): one for key, one in answers.items()}
+        known = self.journal.booked_among(f"{name}-read" for name in named)
+        new = {name: one for name, one in named.items() if f"{name}-read" not in known}
+        usage = {
+            "model": model,
+            "base_url": base_url,
+            "n_answers": len(new),
+            "input_tokens": sum(one.input_tokens for one in new.values()),
+            "output_tokens": sum(one.output_tokens for one in new.values()),
+        }
+        priced = TokenLines.of(usage, currency=self.terms.currency, on=on, price=price)
+        bookings = [
+            Booking(f"{name}-{kind}", self.project, line)
+            for name, one in new.items()
+            for kind, line in priced.lines(
+                one.input_tokens, one.output_tokens, measured=one.metered
+            ).items()
+        ]
+        if bookings:
+            self._write(bookings)
 
     def _hours(self, what: str, seconds: float) -> CostLine:
         stated = self.terms.machine_per_hour is not None
@@ -274,6 +344,11 @@ class Meter:
 def _label_id(project: str, text: str, label: str) -> str:
     """Names a bought label: the same text with the same label is bought once."""
     return "label-" + hashlib.sha256("\0".join((project, text, label)).encode()).hexdigest()[:40]
+
+
+def _answer_id(project: str, within: str, key: str) -> str:
+    """Names an answer that was paid for: within its store the same question is asked once."""
+    return "answer-" + hashlib.sha256("\0".join((project, within, key)).encode()).hexdigest()[:40]
 
 
 def _cpu_s() -> float:

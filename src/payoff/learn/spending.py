@@ -209,8 +209,27 @@ def unpriced(rows: Iterable[Spent]) -> Finding:
     )
 
 
+def unpriced_budget(model: str, base_url: str) -> EconomicsError:
+    """The error where a budget is to be held and nobody knows what a token costs.
+
+    Example:
+        >>> unpriced_budget("tiny", "http://127.0.0.1:8000/v1").code
+        'PF629'
+    """
+    return EconomicsError(
+        "PF629",
+        f"{BUDGET} per_month",
+        f"nobody knows what a token of '{model}' at {base_url} costs",
+        expected="a price, so that the budget can be held",
+        mend="State the price of a million tokens read and written, as in: export "
+        "PAYOFF_ENDPOINT_PRICE='0.15 0.60 USD'; '0 0 USD' where it is free.",
+    )
+
+
 def _in(currency: str, booking: Booking, rates: ExchangeRates | None) -> Money:
     amount = booking.line.amount
+    if not amount.amount:
+        return Money.of(0, currency)  # an hour without a price: nothing needs no rate
     if amount.currency == currency or rates is None:
         return amount
     return rates.convert(amount, currency, date.fromisoformat(booking.time_utc[:10]))

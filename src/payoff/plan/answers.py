@@ -144,7 +144,8 @@ def tune_answers(
     run = Run.open(Path(runs), "answers", learning=learning, choosing={"recipe": "answers"})
     run = replace(run, meter=meter)
     candidate = _candidate(backbone, how)
-
+    if meter is not None:
+        meter.allow(f"the untuned answers of {backbone}", NEXT_S)  # before a decoder is loaded
     tuning = AnswerTuning(
         backbone,
         rows.train.texts,
@@ -155,8 +156,6 @@ def tune_answers(
     )
     parts = {"validation": rows.validation} | ({"test": rows.test} if report else {})
     judged = {name: _judged(part, most_judged, seed) for name, part in parts.items()}
-    if meter is not None:
-        meter.allow(f"the untuned answers of {backbone}", NEXT_S)
     untuned = _untuned(tuning, judged, backbone, run)
     if meter is not None:
         meter.book(f"untuned answers of {backbone}")

@@ -73,7 +73,7 @@ def conclude(
     say(f"chosen on validation: {chosen.name}")
     served = {one.name: _trained_on_all(workshop, one, clock) for one in chosen.tiers}
     tiers = [served[one.name] for one in chosen.tiers]
-    tested = {one.name: Tested.of(one, served.get(one.name), parts) for one in options}
+    tested = {one.name: Tested.of(workshop, one, served.get(one.name), parts) for one in options}
     told: dict[str, Any] = {
         "truth": parts.test_targets,
         "worlds": worlds,
@@ -125,8 +125,9 @@ def conclude(
         cascades=isinstance(chosen, CascadeOption),
     )
     summary |= outlook.as_dict()
-    dearest = chosen.tiers[-1]  # of a cascade: what labels it learns from decides
-    studied = study_labels(workshop, dearest, tried, clock, n_now=tiers[-1].n_rows)
+    learning = [one for one in chosen.tiers if one.spec.kind != "endpoint"]
+    dearest = (learning or chosen.tiers)[-1]  # of a cascade: what labels it learns from decides
+    studied = study_labels(workshop, dearest, tried, clock, n_now=served[dearest.name].n_rows)
     studied.write(workshop.run.folder)
     answer = LabelAnswer.of(studied, workshop.terms, workshop.judge, worlds)
     summary["labels"] = answer.as_dict()
@@ -190,6 +191,8 @@ def _trained_on_all(workshop: Workshop, chosen: Option, clock: Clock) -> Shipped
     key = f"{candidate.key}-all"
     all_rows = bench.on_all_rows()
     kept = ShippedModel(chosen.spec, chosen.folder, len(bench.train))
+    if chosen.spec.kind == "endpoint":
+        return kept  # nothing is trained, and with other examples all would be asked again
     expected = chosen.tried.seconds * len(bench.texts) / len(bench.train)
     if workshop.run.recorded(key) is None:
         if clock.budget_s - clock.spent() < expected + _SPARE_SECONDS:

@@ -18,7 +18,7 @@ from payoff.core.money import Money
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
 from payoff.economics.endpoint_price import price_client
-from payoff.learn.meter import today_utc
+from payoff.learn.meter import Meter, today_utc
 from payoff.plan.ladder import rung
 from payoff.plan.tune import candidate_of, prepared
 
@@ -36,6 +36,7 @@ class JobPrice:
         price: Of a token; None where nobody knows.
         why: Why nobody knows; empty where there is a price.
         budgets: What may be spent.
+        left: What is left of the month's budget that the project states; None without one.
 
     Example:
         >>> price = TokenPrice.parse("0.15 0.60 USD", where="here")
@@ -50,6 +51,18 @@ class JobPrice:
     price: TokenPrice | None
     why: str = ""
     budgets: tuple[EndpointBudget, ...] = ()
+    left: Money | None = None
+
+    @property
+    def within_budget(self) -> bool | None:
+        """Whether the month's budget holds the most; None where that is not known.
+
+        Raises:
+            EconomicsError: PF605 where the two are in different currencies.
+        """
+        if self.left is None or self.at_most is None:
+            return None
+        return self.at_most <= self.left
 
     @property
     def expected(self) -> Money | None:
@@ -101,6 +114,13 @@ class JobPrice:
             "unpriced": self.why,
             "money": money,
             "caps": [_cap(budget) for budget in self.budgets],
+            "budget": None
+            if self.left is None
+            else {
+                "currency": self.left.currency,
+                "left": float(self.left.rounded(_PLACES)),
+                "within": self.within_budget,
+            },
         }
 
 
@@ -117,10 +137,25 @@ def job_price(
     seed: int = 0,
     runs: Path | str = "runs",
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> JobPrice:
     """What `payoff.plan.tune.tune` would ask and pay with the same arguments; nothing is sent.
 
     No key is needed.
+
+    Args:
+        dataset: As for `tune`, like all that follow but the last.
+        recipe: One that asks an endpoint.
+        settings: Its own.
+        test: Rows to report on.
+        backbone: Which pretrained model.
+        unlabelled: More texts.
+        descriptions: Label to what it means.
+        report: Whether the test rows would be asked about too.
+        seed: Seed of everything random.
+        runs: Folder of runs.
+        progress: Who listens.
+        meter: Tells what is left of the month's budget; nothing is held.
 
     Raises:
         DataError, AdaptError, MachineError: As `tune`; AdaptError PF405 where the recipe asks no
@@ -165,8 +200,17 @@ def job_price(
     client = attempt.client
     if client.price is None:
         why = why or f"nobody knows what a token of '{client.model}' costs"
+    left = None if meter is None else meter.left()
+    if left is not None and client.price is not None and meter is not None:
+        left = meter.exchanged(left, client.price.currency)
     return JobPrice(
-        client.base_url, client.model, job_of(attempt, texts), client.price, why, client.budgets
+        client.base_url,
+        client.model,
+        job_of(attempt, texts),
+        client.price,
+        why,
+        client.budgets,
+        left,
     )
 
 

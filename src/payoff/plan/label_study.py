@@ -51,6 +51,8 @@ def study_labels(
     bench, studied = workshop.bench, []
     sizes = subset_sizes(len(bench.train), len(bench.labels))
     reason = "" if len(sizes) else "there are too few training rows to take smaller parts of them"
+    if chosen.spec.kind == "endpoint":
+        sizes, reason = sizes[:0], "an endpoint's model is not trained on labels"
     for one in _worth_studying(workshop, chosen.tried, tried) if len(sizes) else ():
         left = allowed - (time.monotonic() - started)
         found = _study(workshop, one, sizes, left)

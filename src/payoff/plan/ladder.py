@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError, PayoffError
+from payoff.plan.asking import allow, asks_endpoint, booked, price_attempt
 from payoff.plan.clock import Clock
 from payoff.plan.keeping import Keeper
 from payoff.plan.runs import Run
@@ -28,7 +29,8 @@ from payoff.plan.stopping import HeldBack, expected_gain
 from payoff.plan.trackers.tracking import tell_rung, training_of
 
 _KEEP_ONE_OF = 3
-_TOO_LITTLE_MEMORY = "PF808"
+_OF_ONE_CANDIDATE = ("PF808", "PF813", "PF815")
+"""Too little memory; an endpoint that does not answer, or whose cap is reached: others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,10 @@ class Ladder:
         worth_of_perfection: Value of a request if every answer were right.
         worth_a_second: What a candidate's second costs, over what a request's value earns in the
             horizon: ``seconds * worth_a_second`` is in value a request.
+        named: Recipes that somebody asked for: one that a search leaves alone by itself is tried
+            with its usual settings.
+        asked: Texts beside the validation rows that an endpoint will be asked about, for the
+            budget.
     """
 
     recipes: dict[str, Recipe]
@@ -109,17 +115,45 @@ class Ladder:
     judge: Callable[[NDArray[np.float32]], Score]
     worth_of_perfection: float
     worth_a_second: float
+    named: Collection[str] = ()
+    asked: Sequence[str] = ()
 
     def climb(self) -> list[Tried]:
-        """Try what pays, the cheapest first."""
-        candidates = [c for r in self.recipes.values() for c in r.candidates(self.bench)]
+        """Try what pays, the cheapest first.
+
+        Raises:
+            AdaptError: PF405 where a recipe that was named lacks what it needs.
+            EconomicsError: PF620 where the budget does not hold what comes next, PF629 where it
+                cannot be held.
+        """
+        candidates = [c for r in self.recipes.values() for c in self._candidates(r)]
         simple = [c for c in candidates if len(self._recipe(c).rungs) == 1]
         simple.sort(key=lambda c: self._seconds(c))
+        for candidate in simple:
+            recipe = self._recipe(candidate)
+            if asks_endpoint(recipe):  # what its answers may cost must fit before all else
+                allow(self.run, recipe, candidate, self.bench, 0.0, texts=self.asked)
         done: list[Tried] = []
         for candidate in simple:
             done.append(self._try(candidate, 1.0, done))
         climbing = self._fitting([c for c in candidates if len(self._recipe(c).rungs) > 1])
         return done + self._halve(climbing, done)
+
+    def _candidates(self, recipe: Recipe) -> list[Candidate]:
+        found = recipe.candidates(self.bench)
+        if found or recipe.name not in self.named:
+            return found
+        found = recipe.standard(self.bench)
+        needed = getattr(recipe, "needs", "")
+        if not found and needed:
+            raise AdaptError(
+                "PF405",
+                f"recipe '{recipe.name}'",
+                "there is nothing for it to work with",
+                expected=needed,
+                mend="Give it what it needs, or leave it out; docs/recipes.md says more.",
+            )
+        return found
 
     def _fitting(self, candidates: list[Candidate]) -> list[Candidate]:
         """Those to try: the short ones only where no other of their recipe fits the time."""
@@ -173,17 +207,19 @@ class Ladder:
             return replace(
                 sofar or Tried(candidate, ""), status="not run", why=why, held_back=held_back
             )
-        if self.run.meter is not None:
-            seconds = self._seconds(candidate) * (share - (sofar.share if sofar else 0.0))
-            self.run.meter.allow(candidate.name, seconds)
+        seconds = self._seconds(candidate) * (share - (sofar.share if sofar else 0.0))
+        recipe = self._recipe(candidate)
+        allow(self.run, recipe, candidate, self.bench, seconds, texts=self.asked)
         started = self.clock.spent()
         try:
-            with training_of(self.bench, candidate):
+            with (
+                training_of(self.bench, candidate),
+                booked(self.run, recipe, candidate, self.bench),
+            ):
                 tried = self._train(candidate, share, started, sofar)
         except PayoffError as error:
-            if not isinstance(error, AdaptError) and error.code != _TOO_LITTLE_MEMORY:
+            if not isinstance(error, AdaptError) and error.code not in _OF_ONE_CANDIDATE:
                 raise
-            self._book(candidate)
             self.bench.progress.say(f"{candidate.name}: {error}")
             return Tried(candidate, "failed", str(error), started_s=started)
         self.bench.progress.say(
@@ -209,6 +245,7 @@ class Ladder:
             noted=lambda: self._note(candidate),
         )
         attempt = self._recipe(candidate).start(candidate, replace(self.bench, progress=keeper))
+        price_attempt(attempt)
         if sofar is not None and sofar.share > 0:
             attempt.restore(self.run.attempt(rung(candidate, sofar.share)))
         keeper.advance(attempt, share)
@@ -230,7 +267,6 @@ class Ladder:
         self.run.record(rung(candidate, share), result, logits, attempt.save)
         keeper.forget()
         self.run.note_spent(self.clock.spent())
-        self._book(candidate)
         return tried
 
     def _note(self, candidate: Candidate) -> None:
@@ -238,11 +274,6 @@ class Ladder:
         self.run.note_spent(self.clock.spent())
         if self.run.meter is not None:
             self.run.meter.tick(candidate.name)
-
-    def _book(self, candidate: Candidate) -> None:
-        """Book what a candidate used, so that a process killed later has booked it."""
-        if self.run.meter is not None:
-            self.run.meter.book(candidate.name)
 
     def _kept(self, candidate: Candidate, share: float) -> Tried | None:
         """The result of an earlier process at just this rung."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from payoff.adapt.compress import compressors
 from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.calibration import Calibration
-from payoff.artifact.runtime import open_tier
+from payoff.artifact.runtime import Runtime
+from payoff.artifact.runtime.endpoint import EndpointRuntime
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.tier import TierSpec
 from payoff.artifact.write import write_artifact
@@ -26,8 +27,9 @@ from payoff.economics.tokens import Tokens
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import Footprint, measure_footprint
-from payoff.evidence.latency import measure_latency
+from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import this_machine
+from payoff.plan.asking import latency_of_answers, opened
 from payoff.plan.judging import Judge
 from payoff.plan.ladder import Tried, best_tried
 from payoff.plan.measured import Measured, hosting_of
@@ -110,10 +112,6 @@ class Option:
             tokens=tokens_of(self.spec),
         )
 
-    def logits(self, texts: Sequence[str]) -> Logits:
-        """Scores as served, ``(n_texts, n_labels)``."""
-        return tier_logits(self.spec, self.folder, texts)
-
 
 @dataclass(frozen=True)
 class Workshop:
@@ -194,23 +192,30 @@ class Workshop:
         compressor = next(c for c in compressors() if c.name == name)
         return compressor.compress(spec, folder, place), place
 
+    def opened(self, candidate: Candidate, spec: TierSpec, folder: Path) -> Runtime:
+        """A tier, ready to be measured; an endpoint within its caps, and with what it answered."""
+        recipe = self.recipes[candidate.recipe]
+        return opened(
+            spec, folder, run=self.run, recipe=recipe, candidate=candidate, bench=self.bench
+        )
+
     def measure(self, tried: Tried, precision: str, spec: TierSpec, folder: Path) -> Option:
         """Quality on validation, speed and size here, the cheapest host, and the forecast."""
         self.bench.progress.say(f"measuring {tried.candidate.name} {precision}")
         texts = [self.bench.texts[row] for row in self.bench.validation]
-        logits = tier_logits(spec, folder, texts)
+        runtime = self.opened(tried.candidate, spec, folder)
+        logits = runtime.logits(texts)
         calibrated = self.judge.calibrated(logits)
         calibration, probabilities = calibrated.calibration, calibrated.probabilities
         terms = self.terms
         judge = self.judge.held(probabilities, terms.floors, most_handed=terms.most_handed)
-        runtime = open_tier(spec, lambda name: (folder / name).read_bytes())
         evidence = Evidence.of(
             "validation",
             logits,
             self.judge.truth,
             probabilities=probabilities,
             calibration=calibrated.report,
-            latency=measure_latency(runtime.logits, texts, threads=physical_cores()),
+            latency=_latency(runtime, texts),
             footprint=self._footprint(spec, folder, calibration),
             training_s=tried.seconds,
             machine=this_machine(),
@@ -261,7 +266,8 @@ def tokens_of(spec: TierSpec) -> Tokens | None:
     return Tokens.of_settings(spec.settings) if spec.kind == "endpoint" else None
 
 
-def tier_logits(spec: TierSpec, folder: Path, texts: Sequence[str]) -> Logits:
-    """Scores of a tier that lies in a folder, ``(n_texts, n_labels)``."""
-    runtime = open_tier(spec, lambda name: (folder / name).read_bytes())
-    return runtime.logits(texts)
+def _latency(runtime: Runtime, texts: Sequence[str]) -> Latency:
+    """Measured here; of an endpoint, what its answers took, while one thread here waits."""
+    if isinstance(runtime, EndpointRuntime):
+        return replace(latency_of_answers(runtime, texts), threads=1)
+    return measure_latency(runtime.logits, texts, threads=physical_cores())

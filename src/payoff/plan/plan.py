@@ -11,7 +11,8 @@ from typing import Any
 
 from payoff.core.errors import MachineError
 from payoff.core.files import disk_errors
-from payoff.economics.desk import Decision, Desk, load
+from payoff.economics.decision import Decision
+from payoff.economics.desk import Desk, load
 from payoff.economics.forecast import Forecast
 from payoff.evidence.evidence import Evidence
 

@@ -87,7 +87,8 @@ def search(
         name: Name of the artifact.
         runs: Folder of runs; a killed run with the same inputs goes on where it stopped.
         backbones: Backbones to try; chosen by the script of the texts where empty.
-        only: Recipes to try; all where empty.
+        only: Recipes to try; all that may pay where empty. Only one that is named here sends texts
+            to an endpoint.
         project: Text of the ``payoff.toml``, which the artifact keeps.
         unlabelled: More texts of the same kind, for recipes that learn from those too.
         descriptions: Label to what it means, for recipes that start from words.
@@ -99,11 +100,13 @@ def search(
 
     Raises:
         DataError: PF104 or PF106 where the rows cannot be learnt from.
-        AdaptError: PF401 for an unknown recipe; PF403 where no candidate could be trained.
+        AdaptError: PF401 for an unknown recipe; PF403 where no candidate could be trained; PF405
+            where a recipe that is named lacks what it needs.
         EconomicsError: PF605 or PF607 where the LLM API that the terms name has no price; PF601 or
             PF605 where no host has one; PF616 where no host holds the limits; PF620 before the
-            budget would be exceeded.
-        MachineError: PF803 where the extra ``tune`` is not installed.
+            budget would be exceeded; PF629 where it cannot be held at an endpoint.
+        MachineError: PF803 where the extra ``tune`` is not installed; PF811, PF812, PF814, PF816 or
+            PF817 where an endpoint cannot be asked.
 
     Example:
         >>> plan = search(tickets, worth, traffic=Traffic(40_000))  # doctest: +SKIP
@@ -139,7 +142,7 @@ def search(
     workshop = _workshop(wanted, parts, reckoning, run, bench)
     if meter is not None:
         meter.book("reading and checking the rows")
-    tried = _climb(workshop, clock)
+    tried = _climb(workshop, clock, named=only, asked=parts.test_texts)
     options = _options(workshop, tried, minutes)
     tell_options(listener, tried, options, run)
     cascade, no_cascade = _cascade(workshop, options)
@@ -302,7 +305,9 @@ def suited_backbones(texts: Sequence[str]) -> tuple[str, ...]:
     return ("e5-small-multi" if foreign > 0.02 else "minilm-l6", "wordllama-256")
 
 
-def _climb(workshop: Workshop, clock: Clock) -> list[Tried]:
+def _climb(
+    workshop: Workshop, clock: Clock, *, named: Sequence[str], asked: Sequence[str]
+) -> list[Tried]:
     ladder = Ladder(
         workshop.recipes,
         workshop.bench,
@@ -311,6 +316,8 @@ def _climb(workshop: Workshop, clock: Clock) -> list[Tried]:
         workshop.judge.score,
         worth_of_perfection=workshop.judge.perfect_value(),
         worth_a_second=workshop.cost_per_hour / 3600 / workshop.terms.requests,
+        named=named,
+        asked=asked,
     )
     return ladder.climb()
 

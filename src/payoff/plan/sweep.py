@@ -39,7 +39,8 @@ from payoff.plan.runs import Run
 from payoff.plan.score import Score
 from payoff.plan.study import Ended, Proposal, Study, opened_study
 from payoff.plan.trackers.tracking import ended
-from payoff.plan.tune import Trial, candidate_of, prepared, trained, tune
+from payoff.plan.training import trained
+from payoff.plan.tune import Trial, candidate_of, prepared, tune
 
 _MEASURING_S = 20.0  # exporting and measuring what was chosen
 _MISFITS = 5  # proposals in a row that do not fit into the time left, before it ends

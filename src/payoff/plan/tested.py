@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,11 @@ from payoff.economics.cascade_policy import Answered
 from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
+from payoff.plan.asking import allow, booked, texts_to_ask
 from payoff.plan.cascade_option import CascadeOption
 from payoff.plan.comparison import Reported
 from payoff.plan.judging import Judge
-from payoff.plan.options import Logits, Option, Workshop, tier_logits
+from payoff.plan.options import Logits, Option, Workshop
 from payoff.plan.parts import Parts
 from payoff.plan.shipped import ShippedModel
 
@@ -35,10 +37,24 @@ class Tested:
     n_rows: int
 
     @classmethod
-    def of(cls, option: Option, shipped: ShippedModel | None, parts: Parts) -> Tested:
-        """Of one model, as it is shipped, or as it was chosen by where it is not."""
+    def of(
+        cls, workshop: Workshop, option: Option, shipped: ShippedModel | None, parts: Parts
+    ) -> Tested:
+        """Of one model, as it is shipped, or as it was chosen by where it is not.
+
+        Raises:
+            EconomicsError: PF620 where the month's budget does not hold an endpoint's answers.
+            MachineError: PF811 to PF817 where an endpoint cannot be asked.
+        """
         model = shipped or ShippedModel(option.spec, option.folder, parts.n_train)
-        logits = tier_logits(model.spec, model.folder, parts.test_texts)
+        candidate, bench = option.candidate, workshop.bench
+        recipe = workshop.recipes[option.recipe]
+        asked = texts_to_ask(recipe, bench, parts.test_texts)
+        if asked:
+            allow(workshop.run, recipe, candidate, bench, 0.0, texts=asked)
+        with booked(workshop.run, recipe, candidate, bench, asked) if asked else nullcontext():
+            runtime = workshop.opened(candidate, model.spec, model.folder)
+            logits = runtime.logits(parts.test_texts)
         return cls(logits, option.calibration.apply(logits), model.n_rows)
 
     @classmethod

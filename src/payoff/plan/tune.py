@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from payoff.adapt.recipes import recipe_named
-from payoff.adapt.recipes.api import ApiAttempt
-from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
+from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.recipes.searched import optional_settings, with_settings
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.calibration import Calibration
-from payoff.artifact.runtime import Runtime, open_tier
+from payoff.artifact.runtime import Runtime
 from payoff.artifact.runtime.endpoint import EndpointRuntime
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.tier import TierSpec
@@ -28,15 +26,13 @@ from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
 from payoff.data.later import came_later, one_after_the_other
 from payoff.data.splits import split
-from payoff.economics.endpoint_price import price_client
-from payoff.evidence.asked_latency import asked_latency
 from payoff.evidence.calibration import cross_fitted, fit_temperature
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.evidence.machine import this_machine
-from payoff.learn.meter import Meter, today_utc
-from payoff.plan.keeping import Keeper
+from payoff.learn.meter import Meter
+from payoff.plan.asking import allow, booked, latency_of_answers, opened, texts_to_ask
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.parts import Parts, parts_of, validation_share
@@ -46,11 +42,8 @@ from payoff.plan.search import (
     checked_descriptions,
     suited_backbones,
 )
-from payoff.plan.together import started
-from payoff.plan.trackers.tracking import ended, keep_evidence, tell_rung, training_of
-
-Judged = Callable[[float, NDArray[np.float32], float], bool]
-"""From a rung's share, its validation logits and the seconds so far to whether it goes on."""
+from payoff.plan.trackers.tracking import ended, keep_evidence
+from payoff.plan.training import trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +136,8 @@ def tune(
         AdaptError: PF401 for an unknown recipe; PF405 where it does not fit the data or the
             backbone; PF406 for a setting that it does not have; PF402 where training fails;
             PF410 where one of several processes is gone.
+        EconomicsError: PF620 before the budget would be exceeded; PF629 where it cannot be held,
+            since an endpoint's tokens have no price.
         MachineError: PF803 where the extra ``tune`` is not installed; PF811 to PF817 where an
             endpoint is asked; see `payoff.artifact.runtime.endpoint_client`.
 
@@ -169,16 +164,24 @@ def tune(
     run = replace(run, meter=meter)
     candidate = candidate_of(chosen, bench, settings or {})
     listener.say(f"{candidate.name}: about {chosen.seconds(candidate, bench):.0f} s")
-    attempt, seconds = trained(chosen, candidate, bench, run, processes=processes)
+    asked = texts_to_ask(chosen, bench, parts.test_texts) if report else []
+    attempt, seconds = trained(chosen, candidate, bench, run, processes=processes, texts=asked)
     place = run.tier(candidate.key)
     spec = chosen.export(candidate, bench, run.attempt(rung(candidate, 1.0)), place)
-    runtime = open_tier(spec, lambda name: (place / name).read_bytes())
-    if isinstance(runtime, EndpointRuntime) and isinstance(attempt, ApiAttempt):
-        runtime.client = attempt.client  # with its caps, its price and its rate
-        runtime.remember(run.attempt(rung(candidate, 1.0)))  # no answer is paid for twice
-    trial = _measured(
-        candidate, bench, spec, place, runtime=runtime, parts=parts, report=report, seconds=seconds
-    )
+    runtime = opened(spec, place, run=run, recipe=chosen, candidate=candidate, bench=bench)
+    if asked:
+        allow(run, chosen, candidate, bench, 0.0, texts=asked)
+    with booked(run, chosen, candidate, bench, asked) if asked else nullcontext():
+        trial = _measured(
+            candidate,
+            bench,
+            spec,
+            place,
+            runtime=runtime,
+            parts=parts,
+            report=report,
+            seconds=seconds,
+        )
     note = run.folder / "evidence" / f"{candidate.key}.json"
     keep_evidence(listener, candidate, trial.evidence, note)
     ended(listener, candidate, "finished")
@@ -271,70 +274,6 @@ def _like(usual: Any, given: Any, where: str) -> Any:
     return value
 
 
-def trained(
-    recipe: Recipe,
-    candidate: Candidate,
-    bench: Workbench,
-    run: Run,
-    *,
-    processes: int = 1,
-    judged: Judged | None = None,
-) -> tuple[Attempt, float]:
-    """The training, kept at every rung; and its seconds, those of before included.
-
-    Args:
-        recipe: Of the candidate.
-        candidate: Which.
-        bench: The rows and who listens.
-        run: Where rungs are kept.
-        processes: How many share each step.
-        judged: Told each rung's share, validation logits and seconds; where it gives False, the
-            training ends there.
-    """
-    meter = run.meter
-    noted = None if meter is None else lambda: meter.tick(candidate.name)
-    keeper = Keeper(run, candidate.key, bench.progress, noted=noted)
-    if run.recorded(rung(candidate, recipe.rungs[-1])) is not None:
-        processes = 1  # it is trained already
-    seconds = 0.0
-    with (
-        training_of(bench, candidate),
-        started(recipe, candidate, replace(bench, progress=keeper), processes=processes) as attempt,
-    ):
-        if isinstance(attempt, ApiAttempt):
-            price_client(attempt.client, on=today_utc())
-        for share in recipe.rungs:
-            key = rung(candidate, share)
-            kept = run.recorded(key)
-            if kept is not None:
-                attempt.restore(run.attempt(key))
-                seconds, logits = kept[0]["seconds"], kept[1]
-            else:
-                if meter is not None:
-                    meter.allow(candidate.name, recipe.seconds(candidate, bench) * share)
-                begun = time.perf_counter()
-                keeper.advance(attempt, share)
-                logits = attempt.logits(bench.validation)
-                seconds += time.perf_counter() - begun + keeper.earlier_s
-                result = {"share": share, "seconds": seconds, "started_s": 0.0}
-                run.record(key, result, logits, attempt.save)
-                keeper.forget()
-                if meter is not None:
-                    _book(meter, run, candidate, attempt, key)
-            tell_rung(bench, share, logits, seconds)
-            if judged is not None and not judged(share, logits, seconds):
-                break
-    return getattr(attempt, "attempt", attempt), seconds
-
-
-def _book(meter: Meter, run: Run, candidate: Candidate, attempt: Any, key: str) -> None:
-    """Book the time of a rung, and the answers of an endpoint once for ever."""
-    meter.book(candidate.name)
-    usage = getattr(getattr(attempt, "attempt", attempt), "usage", None)
-    if usage is not None:
-        meter.book_answers(usage(), f"{run.trained.name}/{key}", on=today_utc())
-
-
 def _measured(
     candidate: Candidate,
     bench: Workbench,
@@ -390,6 +329,5 @@ def _measured(
 def _latency(runtime: Runtime, texts: Sequence[str]) -> Latency:
     """Measured; of an endpoint, from what its answers took when they were paid for."""
     if isinstance(runtime, EndpointRuntime):
-        taken = [answer.seconds for answer in runtime.answers(texts)]
-        return asked_latency(taken, parallel=runtime.client.max_parallel)
+        return latency_of_answers(runtime, texts)
     return measure_latency(runtime.logits, texts, threads=physical_cores())

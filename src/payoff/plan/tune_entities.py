@@ -30,7 +30,8 @@ from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.runs import Run
 from payoff.plan.search import suited_backbones
-from payoff.plan.tune import candidate_of, trained
+from payoff.plan.training import trained
+from payoff.plan.tune import candidate_of
 
 if TYPE_CHECKING:
     pass

@@ -34,7 +34,8 @@ from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.runs import Run
 from payoff.plan.search import suited_backbones
 from payoff.plan.task_parts import TaskParts, target_cells, task_parts
-from payoff.plan.tune import candidate_of, trained
+from payoff.plan.training import trained
+from payoff.plan.tune import candidate_of
 
 
 @dataclass(frozen=True, slots=True)

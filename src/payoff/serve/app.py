@@ -18,8 +18,10 @@ from payoff.serve.gate import Gate
 from payoff.serve.models import Models
 
 if TYPE_CHECKING:
-    from payoff.economics.desk import Decision, Desk
+    from payoff.economics.decision import Decision
+    from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
+    from payoff.learn.serving_hours import ServingHours
 
 _MOST_BODY_BYTES = 16_000_000
 _ENVELOPE_BYTES = 65_536
@@ -34,6 +36,7 @@ def create_app(
     max_text_bytes: int = 100_000,
     max_waiting: int = 64,
     more: Sequence[tuple[Desk, Journal | None]] = (),
+    books: Sequence[ServingHours] = (),
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/model(s)``, ``/healthz`` and ``/readyz``.
 
@@ -44,6 +47,7 @@ def create_app(
         max_text_bytes: UTF-8 bytes of one text.
         max_waiting: Requests that may wait for their turn; more are answered with PF707.
         more: Further models with their journals, asked by their names.
+        books: What is told of a month's budget at ``/readyz``, where one is stated.
 
     Raises:
         ServiceError: PF712 where two models have one name.
@@ -89,14 +93,16 @@ def create_app(
 
     @app.get("/readyz", summary="It can decide and write down", responses=_responses(503))
     async def readyz() -> JSONResponse:
-        return JSONResponse(await gate.run(lambda: _ready(models)))
+        return JSONResponse(await gate.run(lambda: _ready(models, books)))
 
     return app
 
 
-def _ready(models: Iterable[_Service]) -> dict[str, Any]:
+def _ready(models: Iterable[_Service], books: Iterable[ServingHours]) -> dict[str, Any]:
     journals = [service.check() for service in models]
-    return {"status": "ready", "journal": all(journals)}
+    budgets = [told for told in (one.as_dict() for one in books) if told is not None]
+    ready = {"status": "ready", "journal": all(journals)}
+    return ready | ({"budget": budgets} if budgets else {})
 
 
 class _Service:

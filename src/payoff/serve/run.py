@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from payoff.core.progress import Progress, Silent
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
+    from payoff.learn.serving_hours import ServingHours
 
 _BACKLOG = 256
 _GRACE_S = 30
@@ -33,6 +34,7 @@ def run(
     threads: int = 0,
     progress: Progress | None = None,
     more: Sequence[tuple[str | Path, str | Path | None]] = (),
+    budget_per_month: float | None = None,
 ) -> None:
     """Serve artifacts until SIGTERM or Ctrl-C; requests under way are finished first.
 
@@ -45,8 +47,12 @@ def run(
         progress: Told when the service answers.
         more: Further artifacts, each with its journal. Those that share a journal share its
             request ids: one that was used for a text is taken, whichever model decided on it.
+        budget_per_month: The month's budget of the first artifact's project, in place of the one
+            that it states; see `payoff.learn.serving_hours`.
 
     Raises:
+        EconomicsError: PF630 where the month's budget is spent already; PF629 where it cannot be
+            held.
         MachineError: PF805 where the port is in use, known before the model is loaded.
         ArtifactError: PF501 to PF504 where the artifact cannot be used.
         ServiceError: PF703 to PF706 where a journal cannot be used; PF712 where two artifacts have
@@ -55,17 +61,14 @@ def run(
     with ExitStack() as open_things:
         listener = open_things.enter_context(listen(host, port))
         (desk, book), *others = _opened([(path, journal), *more], threads, open_things)
-        if book is not None:  # one machine, however many models it serves
-            from payoff.learn.serving_hours import serving_hours
-
-            tell = (progress or Silent()).say
-            open_things.enter_context(serving_hours(desk, book, tell=tell))
+        say = (progress or Silent()).say
+        books = _books([(desk, book), *others], say, budget_per_month, open_things)
         import uvicorn
 
         from payoff.serve.app import create_app
 
         config = uvicorn.Config(
-            create_app(desk, journal=book, more=others),
+            create_app(desk, journal=book, more=others, books=books),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -76,7 +79,7 @@ def run(
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         names = ", ".join([desk.name, *(other.name for other, _ in others)])
         answers = "answer" if others else "answers"
-        (progress or Silent()).say(f"{names} {answers} on http://{shown}:{bound[1]}")
+        say(f"{names} {answers} on http://{shown}:{bound[1]}")
         with _signals_end_here():
             uvicorn.Server(config).run(sockets=[listener])
 
@@ -97,6 +100,37 @@ def _opened(
             journals[str(journal)] = open_things.enter_context(Journal.open(journal))
         found.append((desk, None if journal is None else journals[str(journal)]))
     return found
+
+
+def _books(
+    served: Sequence[tuple[Desk, Journal | None]],
+    tell: Callable[[str], object],
+    per_month: float | None,
+    open_things: ExitStack,
+) -> list[ServingHours]:
+    """The books of each model that needs some, kept from now on.
+
+    One machine serves all models: the first one's project pays its hours, each project the answers
+    of its own endpoints.
+    """
+    books = []
+    for number, (desk, journal) in enumerate(served):
+        desk.keeps_answering = True
+        first = number == 0
+        from payoff.learn.serving_hours import ServingHours, serving_hours, stated_spending
+
+        if journal is None:
+            if stated_spending(desk).per_month is not None:
+                tell(f"no journal is kept: the budget of {desk.name} is not held")
+            continue
+        one = ServingHours(
+            desk, journal, tell=tell, per_month=per_month if first else None, hours=first
+        )
+        if first or one.asks_endpoints:
+            one.begin()
+            open_things.enter_context(serving_hours(one))
+            books.append(one)
+    return books
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -308,7 +308,7 @@ def test_failures_in_between_cost_nothing_that_was_paid(
     server.faults = deque([Fault(401)])
     with pytest.raises(MachineError, match="PF812"):
         started(bench, max_parallel=1).logits(bench.validation)
-    kept = len(PaidAnswers(bench.folder / "endpoint"))
+    kept = len(PaidAnswers(bench.folder.with_name(f"{bench.folder.name}.endpoint")))
     started(bench).logits(bench.validation)
     assert len(server.bodies) == 1 + kept + (20 - kept)
 
@@ -336,9 +336,9 @@ print(attempt.logits(bench.validation).argmax(axis=1).tolist())
 def test_a_killed_process_loses_nothing_that_was_paid(server: ChatServer, tmp_path: Path) -> None:
     server.choose = lambda messages: sampled(("label 00", "label 01"), [0.3, 0.7])
     server.delay_s = 0.1
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "activations")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    kept = tmp_path / "endpoint" / FILE
+    kept = tmp_path / "activations.endpoint" / FILE
     begun = time.perf_counter()
     while not (kept.exists() and kept.read_bytes().count(b"\n") >= 5):
         assert process.poll() is None, process.communicate()
@@ -346,7 +346,7 @@ def test_a_killed_process_loses_nothing_that_was_paid(server: ChatServer, tmp_pa
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    n_kept = len(PaidAnswers(tmp_path / "endpoint"))
+    n_kept = len(PaidAnswers(tmp_path / "activations.endpoint"))
     asked = len(server.bodies)
     assert 5 <= n_kept <= asked <= n_kept + 4  # as many as were under way
     server.delay_s = 0.0

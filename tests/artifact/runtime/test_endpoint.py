@@ -102,7 +102,7 @@ def test_what_was_paid_is_not_paid_again(server: ChatServer, tmp_path: Path) -> 
     first = runtime(server, paid=PaidAnswers(tmp_path)).logits(TEXTS)
     assert len(server.bodies) == 5
     again = runtime(server)
-    again.remember(tmp_path)
+    again.client.paid = PaidAnswers(tmp_path)
     np.testing.assert_array_equal(again.logits(TEXTS[::-1]), first[::-1])
     assert len(server.bodies) == 5
     assert "card" not in (tmp_path / FILE).read_text("utf-8").replace("card arrival", "").replace(

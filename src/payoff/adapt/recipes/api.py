@@ -30,7 +30,7 @@ from payoff.artifact.runtime.endpoint_budget import EndpointBudget
 from payoff.artifact.runtime.endpoint_client import EndpointClient
 from payoff.artifact.runtime.endpoint_limits import EndpointLimits
 from payoff.artifact.runtime.paid_answers import FILE, PaidAnswers
-from payoff.artifact.runtime.token_price import TokenPrice
+from payoff.artifact.runtime.token_price import MILLION, TokenPrice
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import disk_errors, whole_folder, write_bytes, write_json
@@ -157,6 +157,10 @@ class Api:
         settings = {
             name: candidate[name] for name in ("base_url", "model", "key_variable", "max_parallel")
         }
+        stated = attempt.stated_price
+        if stated is not None:  # a plan reckons with it, as the run does
+            read, written = (float(amount * MILLION) for amount in stated.amounts)
+            settings |= {"input_price": read, "output_price": written, "currency": stated.currency}
         usage = json.loads((saved / "usage.json").read_text("utf-8"))
         if usage["n_answers"]:
             for kind in ("input_tokens", "output_tokens"):
@@ -175,8 +179,13 @@ class ApiAttempt:
 
     @cached_property
     def paid(self) -> PaidAnswers:
-        """Answers of this run, also of a process that was killed."""
-        return PaidAnswers(self.bench.folder / "endpoint")
+        """Answers of this run, also of a process that was killed; they outlive its activations."""
+        return PaidAnswers(self.bench.folder.with_name(f"{self.bench.folder.name}.endpoint"))
+
+    @property
+    def stated_price(self) -> TokenPrice | None:
+        """What a token costs where somebody stated it; the dated price of the model else."""
+        return _price(self.settings) or EndpointLimits.of().price
 
     @cached_property
     def client(self) -> EndpointClient:
@@ -189,7 +198,7 @@ class ApiAttempt:
             max_parallel=said["max_parallel"],
             paid=self.paid,
             budgets=(*self._budgets(), *limits.budgets()),
-            price=_price(said) or limits.price,
+            price=self.stated_price,
             rate=limits.rate(
                 said["base_url"],
                 requests=said["requests_a_minute"],
@@ -264,6 +273,14 @@ class ApiAttempt:
             f"{self.candidate['model']}: {used['input_tokens']:,} tokens read and"
             f" {used['output_tokens']:,} written for {used['n_answers']:,} answers"
         )
+
+    def paid_about(self, texts: Sequence[str]) -> dict[str, Answer]:
+        """Those answers about texts that are there, by the hashes of their questions."""
+        question = self.question
+        most, labels = question.max_answer_tokens, question.labels
+        keys = [self.client.key_of(question.about(text), most, labels) for text in texts]
+        kept = ((key, self.paid.get(key)) for key in keys)
+        return {key: answer for key, answer in kept if answer is not None}
 
     def usage(self) -> dict[str, Any]:
         """What the answers cost in tokens, for whoever prices them; each answer counts once."""

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from payoff.artifact.runtime.answered_label import Answer, label_logits
 from payoff.artifact.runtime.endpoint_client import EndpointClient
 from payoff.artifact.runtime.endpoint_limits import EndpointLimits
-from payoff.artifact.runtime.paid_answers import PaidAnswers
 from payoff.artifact.texts import check_texts
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError
@@ -171,10 +170,6 @@ class EndpointRuntime:
         )
         client.check()
         return cls(client, question)
-
-    def remember(self, folder: Path) -> None:
-        """Use the answers that are kept in a folder, and keep new ones there."""
-        self.client.paid = PaidAnswers(folder)
 
     def answers(
         self, texts: Sequence[str], tell: Callable[[int], object] | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from payoff.artifact.runtime.allowance import Allowance
 from payoff.artifact.runtime.answered_label import Answer
 from payoff.artifact.runtime.chat_reply import complaint, read_reply, retry_after_s
 from payoff.artifact.runtime.endpoint_budget import EndpointBudget, Settle, unpriced
@@ -65,6 +66,7 @@ class EndpointClient:
         budgets: What may be spent; all of them hold.
         price: Of a token; needed where a budget caps money.
         rate: How fast it may be asked.
+        allowance: What a service may still spend, beside the budgets; counts what is charged.
 
     Attributes:
         n_requests: Attempts that were sent.
@@ -89,6 +91,7 @@ class EndpointClient:
     budgets: tuple[EndpointBudget, ...] = field(default=(), kw_only=True)
     price: TokenPrice | None = field(default=None, kw_only=True)
     rate: RateLimit = field(default_factory=RateLimit, kw_only=True)
+    allowance: Allowance | None = field(default=None, kw_only=True)
     n_requests: int = field(default=0, init=False)
     n_beyond: int = field(default=0, init=False)
     _ways: dict[bool, RequestOptions] = field(default_factory=dict, init=False)
@@ -146,7 +149,8 @@ class EndpointClient:
 
         Raises:
             MachineError: PF811 and PF812 for the key; PF813 where the endpoint cannot be reached
-                or stays busy; PF814 for an answer that is none; PF815 at the cap; PF816 where it
+                or stays busy; PF814 for an answer that is none; PF815 at the cap, PF820 at what a
+                service may spend; PF816 where it
                 refuses the request; PF817 where money is capped and no price is known. What was
                 answered by then is kept.
         """
@@ -305,7 +309,8 @@ class EndpointClient:
                     one(read, written)
 
             try:
-                for budget in self.budgets:
+                more = () if self.allowance is None else (self.allowance,)
+                for budget in (*self.budgets, *more):
                     held = budget.reserved(read, written, self.price)
                     told.append(stack.enter_context(held))
             except BaseException:
