@@ -63,7 +63,8 @@ def test_health_model_and_schema(serve: Serve, desk: Desk, journal: Journal) -> 
     schema = client.get("/openapi.json").json()
     decide = schema["paths"]["/v1/decide"]["post"]
     properties = decide["requestBody"]["content"]["application/json"]["schema"]["properties"]
-    assert set(properties) == {"text", "texts", "pair", "pairs", "model", "request_id"}
+    several = {"texts", "pairs", "segments"}
+    assert set(properties) == {"text", "pair", "segment", *several, "model", "request_id"}
     assert {"200", "422", "413"} <= set(decide["responses"])
 
 

@@ -39,14 +39,15 @@ def test_hours_are_booked_while_it_runs_and_when_it_ends(artifact: Path, tmp_pat
     with load(artifact) as desk, Journal.open(tmp_path / "j.db") as journal:
         begun = time.monotonic()
         with serving_hours(ServingHours(desk, journal, tell=told.append), every_s=0.1):
-            time.sleep(0.35)
-            assert len(journal.bookings()) >= 2
+            while len(journal.bookings()) < 2:
+                assert time.monotonic() - begun < 60
+                time.sleep(0.05)
         took = time.monotonic() - begun
         lines = journal.bookings()
         assert {line.line.step for line in lines} == {Step.INFERENCE}
         assert {line.project for line in lines} == {desk.name}
         hours = sum(line.line.quantity for line in lines)
-        assert 0.35 <= hours * 3600 <= took
+        assert 0.2 <= hours * 3600 <= took
     assert told == []
 
 

@@ -15,6 +15,7 @@ from payoff.core.errors import EconomicsError
 from payoff.economics.cascade_gain import FORMS, Gain, Knowledge, fit_gain
 from payoff.economics.cascade_policy import Answered, CascadePolicy
 from payoff.economics.policy import Policy
+from payoff.economics.rising import RisingGroups
 from payoff.economics.value_tables import Segments
 
 if TYPE_CHECKING:
@@ -241,13 +242,17 @@ class CascadeProblem:
         """The gain of the best form, and what it expects of each request that it did not know."""
         known, weights = self.tiers[tier].known.take(rows), self.row_weights[rows]
         n_labels = len(self.policy.labels)
-        told = np.empty((len(FORMS), len(rows)))
+        told, regret = np.empty((len(FORMS), len(rows))), known.features[:, 0]
+        order = np.argsort(regret, kind="stable")
         for inside in parts:
-            others = np.delete(np.arange(len(rows)), inside)
-            learnt, asked = known.take(others), known.take(inside)
-            for one, form in zip(told, FORMS, strict=True):
-                gain = fit_gain(form, learnt, gained[others], n_labels, row_weights=weights[others])
-                one[inside] = gain.of(asked)
+            learn = np.ones(len(rows), dtype=np.bool_)
+            learn[inside] = False
+            rising = RisingGroups.of(regret, weights, order[learn[order]])
+            told[0, inside] = np.interp(regret[inside], *rising.fitted(gained))
+            learnt, asked = known.take(learn), known.take(inside)
+            some, w = gained[learn], weights[learn]
+            for one, form in zip(told[1:], FORMS[1:], strict=True):
+                one[inside] = fit_gain(form, learnt, some, n_labels, row_weights=w).of(asked)
         errors = weights * (told - gained) ** 2
         best = 0
         for place in range(1, len(FORMS)):

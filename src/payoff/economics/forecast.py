@@ -265,11 +265,7 @@ def profit_by_month(
 
 @dataclass(frozen=True, eq=False)
 class _Posted:
-    """A plan with what it meets, what it uses of its hosting, and its ledger.
-
-    ``mix_effects`` are the means of its four row values where only the mix varies,
-    ``(4, n_worlds)``; None where nobody asks for them.
-    """
+    """A plan with its ledger, and the means of its row values where only the mix varies."""
 
     case: Case
     conditions: Conditions
@@ -359,10 +355,8 @@ def _forecast(posted: _Posted, worlds: Worlds, *, currency: str, nothing: float)
 
 def _profit(ledger: Ledger, worlds: Worlds, currency: str) -> UncertainMoney:
     """The mean over the months, in each world."""
-    profit = ledger.monthly
-    if len(profit) != worlds.n_worlds:  # the same in all
-        profit = np.repeat(profit, worlds.n_worlds)
-    return UncertainMoney(profit, currency)
+    profit = np.broadcast_to(ledger.monthly, (worlds.n_worlds,))
+    return UncertainMoney(np.ascontiguousarray(profit), currency)
 
 
 def gap(first: Forecast, second: Forecast) -> UncertainMoney:

@@ -131,7 +131,7 @@ def _resampled(logs: Array, kept: NDArray[Any], rng: np.random.Generator) -> NDA
     """Places of equally probable laws, in random order; none where no law is kept."""
     if not kept.any():
         return np.zeros(0, np.intp)
-    weights = np.where(kept, np.exp(logs - logs[kept].max()), 0.0)
+    weights = np.exp(np.where(kept, logs - logs[kept].max(), -np.inf))
     steps = (np.arange(N_CURVES) + rng.random()) / N_CURVES
     places = np.searchsorted(np.cumsum(weights) / weights.sum(), steps)
     return rng.permutation(np.minimum(places, len(logs) - 1))
