@@ -50,7 +50,8 @@ class Server:
     def start(self) -> None:
         """Make an empty cluster and begin to listen."""
         data = str(self.folder / "data")
-        self.run("initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
+        kind = ("--locale=C", "-E", "UTF8")
+        self.run("initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync", *kind)
         options = f"-k {self.folder} -c listen_addresses='' -c fsync=off"
         log = str(self.folder / "server.log")
         self.run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from payoff.core.errors import ServiceError
+from payoff.core.errors import MachineError, ServiceError
 from payoff.learn.entry import Entry, now_utc, text_hash
 from payoff.learn.journal import Journal
 
@@ -230,3 +230,9 @@ def test_times_sort_as_text() -> None:
     times = [now_utc() for _ in range(100)]
     assert times == sorted(times)
     assert ENTRY.time_utc < entry("later", time_utc="").time_utc
+
+
+def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MachineError, match=r"PF803 psycopg.*pip install 'payoff\[postgres\]'"):
+        Journal.open("postgresql+psycopg://nobody@/nothing")

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError
 
 from payoff.core.errors import ServiceError
+from payoff.core.extras import require
 from payoff.economics.costs import Step
 from payoff.learn.booking import Booking
 from payoff.learn.database_errors import database_errors
@@ -74,6 +75,7 @@ class Journal:
         Raises:
             ServiceError: PF703 where the database stays locked, PF704 on a full disk, PF705
                 where it cannot be written, PF706 where it is no journal or a newer payoff's.
+            MachineError: PF803 where the driver of PostgreSQL is not installed.
         """
         text = str(url)
         address = text if "://" in text else f"sqlite:///{Path(text)}"
@@ -353,6 +355,8 @@ def _same_line(kept: Any, row: Mapping[str, Any]) -> None:
 
 def _engine(address: str, timeout_s: float) -> Engine:
     url = make_url(address)
+    if url.get_backend_name() == "postgresql":
+        require("psycopg", "postgres", "a journal in PostgreSQL")
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": timeout_s, "isolation_level": None})
