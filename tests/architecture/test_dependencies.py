@@ -22,6 +22,7 @@ MAY_ASK = {
     "data": ("data/readers/source.py",),
     "generate": ("evidence/answers.py", "plan/answers.py"),
     "api": ("artifact/runtime/",),
+    "postgres": ("learn/journal.py",),
     "sweep": ("plan/",),
     "mlflow": ("plan/trackers/",),
     "tensorboard": ("plan/trackers/",),
