@@ -29,7 +29,7 @@ from data_sets import Rows, bench_of, rows
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "published.jsonl"
-UPPER_HALF, LAST_TWO = {"depth": 6}, {"depth": 10, "tuned": 1}
+LAST_QUARTER, LAST_TWO = {"depth": 9}, {"depth": 10, "tuned": 1}
 N_VALIDATION = 2000
 
 Row = tuple[str, dict[str, Any]]
@@ -55,7 +55,11 @@ WANTED: dict[tuple[str, str, str], list[Row]] = {
         ("fine-tune", {"depth": 3}),
     ],
     ("zh_waimai_10k", "train", "e5-small-multi"): [("frozen-head", {}), ("fine-tune", LAST_TWO)],
-    ("banking77", "train", "mpnet-base"): [("frozen-head", {}), ("fine-tune", UPPER_HALF)],
+    ("banking77", "train", "mpnet-base"): [
+        ("frozen-head", {}),
+        ("neighbours", {}),
+        ("fine-tune", LAST_QUARTER),
+    ],
 }
 
 
