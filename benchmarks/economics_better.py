@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from economics_models import Model, Trained, trained
+from economics_models import BASE, Model, Trained, trained
 from economics_rows import PARTS
 
 DAY = date(2026, 11, 22)
 PRICES = {"as listed": 1, "a hundred times as dear": 100}
 REQUESTS = 40_000
-STEPS = 28  # of how dear models are taken to be, for the cheapest cascade
+STEPS = 12  # of how dear models are taken to be, for the cheapest cascade
 THRESHOLDS = np.linspace(0.0, 1.0, 201)
-TIERS = ("bag-of-words", "static-head", "fine-tune")
-ENCODER = "fine-tune"
+TIERS = ("bag-of-words", "static-head", "fine-tune", BASE)
 
 
 def payoffs(labels: tuple[str, ...]) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def _most_accurate(terms: Terms, models: list[Measured]) -> dict[str, Any]:
 
 
 def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
-    """The cheapest cascade that is worth what the encoder alone is on validation rows, on test.
+    """On test, the cheapest cascade that is worth what the largest model is on validation rows.
 
     Compute is measured seconds: those of all tiers that a request reaches.
     """
@@ -261,18 +261,19 @@ def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
     policy, truth = terms.judge.policy, terms.known.truth
     shift = policy.prior_shift
     weights = {part: shift[truth[part]] for part in truth}
-    seconds = {name: 1.0 / by_name[name].model.evidence.latency.texts_per_s for name in TIERS}
-    cost_a_second = _rent_a_second(by_name[ENCODER])
+    names = [name for name in TIERS if name in by_name]
+    seconds = {name: 1.0 / by_name[name].model.evidence.latency.texts_per_s for name in names}
+    cost_a_second = _rent_a_second(by_name[names[-1]])
     tiers = [
         CascadeTier(name, by_name[name].said["validation"], seconds[name] * cost_a_second)
-        for name in TIERS
+        for name in names
     ]
     shared = {"row_weights": weights["validation"]}
     alone = Cascade.fit(tiers[-1:], policy, truth["validation"], **shared)
     best = best_cascade(tiers, policy, truth["validation"], **shared)
     found = [best] + [
         Cascade.fit(used, policy, truth["validation"], price_factor=factor, **shared)
-        for used in (tiers, tiers[:1] + tiers[2:], tiers[1:])
+        for used in _chains(tiers)
         for factor in np.geomspace(1.0, price_factors(used, policy)[-1], STEPS)
     ]
     reach = [one for one in found if one.judged.worth >= alone.judged.worth]
@@ -285,17 +286,27 @@ def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
         return done.worth, done.cost, list(done.shares(len(said)))
 
     base_worth, base_cost, _ = on_test(alone)
-    told = {}
-    for name, one in (("best", best), ("cheapest that reaches the encoder", cheapest)):
+    told: dict[str, Any] = {}
+    told["largest"] = names[-1]
+    for name, one in (("best", best), ("cheapest that reaches the largest model", cheapest)):
         worth, cost, shares = on_test(one)
         told[name] = {
             "tiers": list(one.policy.tiers),
             "shares": shares,
             "worth_each": worth,
-            "of_the_encoders_worth": _share(worth, base_worth),
-            "of_the_encoders_compute": cost / base_cost,
+            "of_the_largest_models_worth": _share(worth, base_worth),
+            "of_the_largest_models_compute": cost / base_cost,
         }
     return told
+
+
+def _chains(tiers: list[Any]) -> list[list[Any]]:
+    """Two or more of the tiers, in their order, that end with the largest model."""
+    return [
+        [*some, tiers[-1]]
+        for size in range(1, len(tiers))
+        for some in combinations(tiers[:-1], size)
+    ]
 
 
 def _rent_a_second(one: Measured) -> float:

@@ -17,6 +17,8 @@ import numpy as np
 from economics_rows import ENCODER, FROZEN_LAYERS, RUNS, TABLE, Rows, all_rows, static_vectors
 
 MODELS = ("bag-of-words", "static-head", "frozen-head", "fine-tune")
+BASE = "base encoder"
+BASES = {"banking77": "mpnet-base"}  # five times the layers' weights; its frozen head
 N_LATENCY = 500
 
 
@@ -60,7 +62,8 @@ def trained(data: Path, name: str) -> Trained:
     train, validation = _cut(found)
     bench = replace(found.bench, train=train, validation=validation)
     rows = {"validation": validation, "test": found.of("test")}
-    models = tuple(_model(bench, rows, name, recipe) for recipe in MODELS)
+    wanted = (*MODELS, BASE) if name in BASES else MODELS
+    models = tuple(_model(bench, rows, name, recipe) for recipe in wanted)
     counts = np.bincount(bench.targets[train], minlength=len(bench.labels))
     truth = {part: bench.targets[chosen] for part, chosen in rows.items()}
     return Trained(bench.labels, counts, truth, models)
@@ -96,15 +99,17 @@ def _train(bench: Any, rows: dict[str, Any], name: str, recipe: str, folder: Pat
     from payoff.artifact.runtime import open_tier
     from payoff.core.files import write_json
 
-    backbone = TABLE if recipe == "static-head" else ENCODER
+    backbone = {"static-head": TABLE, BASE: BASES.get(name, "")}.get(recipe, ENCODER)
     single = replace(bench, backbones=(backbone,))
-    made = recipe_named(recipe)
+    made = recipe_named("frozen-head" if recipe == BASE else recipe)
     candidate = made.standard(single)[0]
     if recipe == "fine-tune":  # the upper half, the first that `payoff run` tries
         settings = {**dict(candidate.settings), "depth": FROZEN_LAYERS}
         candidate = replace(candidate, settings=tuple(settings.items()))
     if recipe == "static-head":
         static_vectors(bench, name)
+    if recipe == BASE:
+        bench = single
     if candidate.backbone == ENCODER:
         bench.opened(ENCODER).trunk.prepare((FROZEN_LAYERS,))
     print(f"{name}: training {candidate.name}", flush=True)
