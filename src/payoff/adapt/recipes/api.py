@@ -115,7 +115,8 @@ class Api:
         if not base_url or not model:
             return []
         named = (("base_url", base_url), ("model", model))
-        return [Candidate(self.name, "", (*named, *self.defaults))]
+        title = f"{self.name} {model} at {urlsplit(base_url).netloc or base_url}"
+        return [Candidate(self.name, "", (*named, *self.defaults), title=title)]
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
         """None: nobody's texts are sent anywhere unless it is asked for."""

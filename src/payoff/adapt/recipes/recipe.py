@@ -30,6 +30,8 @@ class Candidate:
         backbone: Name of the backbone; empty where the recipe needs none.
         settings: The recipe's own settings, as ``(name, value)`` pairs in a fixed order.
         only_if_short: Tried only where the time left fits no other candidate of its recipe.
+        title: What people read in place of recipe, backbone and settings, where those are many; it
+            must be unlike that of any candidate beside it.
 
     Example:
         >>> Candidate("fine-tune", "minilm-l6", (("depth", 3),)).name
@@ -40,10 +42,15 @@ class Candidate:
     backbone: str
     settings: tuple[tuple[str, Any], ...] = ()
     only_if_short: bool = False
+    title: str = ""
 
     @property
     def name(self) -> str:
         """What people read."""
+        return self.title or self._whole
+
+    @property
+    def _whole(self) -> str:
         parts = [self.recipe, self.backbone, *(f"{k}={v}" for k, v in self.settings)]
         return " ".join(part for part in parts if part)
 
@@ -54,9 +61,10 @@ class Candidate:
         def kept(text: str) -> str:
             return "".join(c if c.isascii() and (c.isalnum() or c in "-=.") else "_" for c in text)
 
-        if kept(self.backbone) == self.backbone and len(self.name) <= _LONGEST_KEY:
-            return kept(self.name)
-        return f"{kept(self.name)[:100]}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+        whole = self._whole
+        if kept(self.backbone) == self.backbone and len(whole) <= _LONGEST_KEY:
+            return kept(whole)
+        return f"{kept(whole)[:100]}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
     def __getitem__(self, setting: str) -> Any:
         return dict(self.settings)[setting]
