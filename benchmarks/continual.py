@@ -32,7 +32,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "nothing kept": {"kept_texts": 0, "replay": 0.0},
     "with distillation": {"distillation": 1.0},
     "with consolidation": {"consolidation": 100.0},
-    "3,000 kept": {"kept_texts": 3000},
+    "1,000 kept": {"kept_texts": 1000},
 }
 
 

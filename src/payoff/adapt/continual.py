@@ -41,7 +41,7 @@ class Continual:
         seed: Seed of everything random.
     """
 
-    kept_texts: int = 1000
+    kept_texts: int = 3000
     replay: float = 1.0
     balance: bool = True
     consolidation: float = 0.0

@@ -38,7 +38,7 @@ class ContinualTuning(Tuned):
     settable = ("learning_rate", "head_learning_rate", "batch_texts")
     rungs = (0.5, 1.0)
     defaults: tuple[tuple[str, Any], ...] = (
-        ("kept_texts", 1000),
+        ("kept_texts", 3000),
         ("replay", 1.0),
         ("consolidation", 0.0),
         ("distillation", 0.0),
