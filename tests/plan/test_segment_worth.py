@@ -124,6 +124,8 @@ def test_the_artifact_and_a_what_if_know_them(plan: Plan) -> None:
     dearer = standing(plan.folder, ["value.segments.vip.wrong=-700"])
     handed = [one.case.outcome.handed_over.sum() for one in (stands, dearer)]
     assert handed[1] > handed[0]
+    with pytest.raises(ProjectError, match=r"PF203 .*segments: free, vip\). Did you mean 'vip'"):
+        standing(plan.folder, ["value.segments.vop.wrong=-700"])
     toml = json.loads((plan.folder / "kept.json").read_text("utf-8"))["sections"]["value"]
     assert toml["segments"] == {"vip": {"wrong": -70.0}}
 

@@ -118,6 +118,12 @@ class Kept:
             test_segments=test_segments,
         )
 
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Names of the segments that the rows are of, sorted."""
+        names = [getattr(self, name) for name in _SEGMENTS]
+        return tuple(sorted({str(one) for some in names if some is not None for one in some}))
+
     def judge(self, reckoning: Reckoning) -> Judge:
         """Of the validation rows, by the policy that terms imply."""
         policy = reckoning.policy()

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from payoff import __version__
 from payoff.core.errors import PayoffError, ProjectError, did_you_mean, raise_all
+from payoff.economics.payoff_check import check_segments
+from payoff.economics.value_tables import segment_names
 from payoff.plan.kept import Kept
 from payoff.plan.project import SCHEMA, section_problems
 from payoff.plan.standing import Standing
@@ -128,7 +130,11 @@ def standing(folder: Path | str, assignments: Sequence[str] = ()) -> Standing:
 
 def _terms(kept: Kept, assignments: Sequence[str]) -> Terms:
     changes = _with_range(kept.sections["traffic"], changes_of(assignments))
-    return terms_of(changed(kept.sections, changes), Path())
+    terms = terms_of(changed(kept.sections, changes), Path())
+    if "segments" in changes.get("value", {}):
+        known = [*kept.sections["value"].get("segments", {}), *kept.segments]
+        check_segments(terms.payoff, segment_names(known), source="the run's rows")
+    return terms
 
 
 def _with_range(traffic: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
