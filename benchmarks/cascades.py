@@ -41,9 +41,9 @@ from typing import Any
 import numpy as np
 
 import record
-from payoff.economics.cascade import CascadeTier
-from payoff.economics.cascade_outcome import CascadeOutcome
-from payoff.economics.cascade_search import best_cascade
+from payoff.economics.cascades.cascade import CascadeTier
+from payoff.economics.cascades.cascade_outcome import CascadeOutcome
+from payoff.economics.cascades.cascade_search import best_cascade
 from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
 

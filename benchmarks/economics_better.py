@@ -252,10 +252,10 @@ def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
 
     Compute is measured seconds: those of all tiers that a request reaches.
     """
-    from payoff.economics.cascade import Cascade, CascadeTier
-    from payoff.economics.cascade_frontier import price_factors
-    from payoff.economics.cascade_outcome import CascadeOutcome
-    from payoff.economics.cascade_search import best_cascade
+    from payoff.economics.cascades.cascade import Cascade, CascadeTier
+    from payoff.economics.cascades.cascade_frontier import price_factors
+    from payoff.economics.cascades.cascade_outcome import CascadeOutcome
+    from payoff.economics.cascades.cascade_search import best_cascade
 
     by_name = {one.model.recipe: one for one in models}
     policy, truth = terms.judge.policy, terms.known.truth

@@ -40,7 +40,7 @@ def chosen(
     way: str, probabilities: Any, policy: Any, vectors: Any, count: int, rng: np.random.Generator
 ) -> Any:
     """Places in the pool."""
-    from payoff.economics.text_worth import choose_texts, value_of_truth
+    from payoff.economics.labels.text_worth import choose_texts, value_of_truth
 
     n = len(probabilities)
     if way == "none":

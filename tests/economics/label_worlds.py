@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from payoff.economics.label_curve import Subsets
+from payoff.economics.labels.label_curve import Subsets
 
 
 def subsets(

@@ -19,8 +19,8 @@ from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError, DataError, EconomicsError
 from payoff.core.money import Money
 from payoff.data.dataset import Dataset
-from payoff.economics.cascade_gain import Gain
-from payoff.economics.cascade_policy import CascadePolicy
+from payoff.economics.cascades.cascade_gain import Gain
+from payoff.economics.cascades.cascade_policy import CascadePolicy
 from payoff.economics.decision import Decision
 from payoff.economics.desk import load, policy_document
 from payoff.economics.evaluate import evaluate

@@ -18,9 +18,9 @@ from payoff.artifact.artifact import Artifact
 from payoff.core.errors import DataError, EconomicsError, PayoffError
 from payoff.data.dataset import Dataset
 from payoff.economics.capacity import within_capacity
-from payoff.economics.cascade import Cascade
-from payoff.economics.cascade_policy import CascadePolicy
-from payoff.economics.cascade_search import best_cascade
+from payoff.economics.cascades.cascade import Cascade
+from payoff.economics.cascades.cascade_policy import CascadePolicy
+from payoff.economics.cascades.cascade_search import best_cascade
 from payoff.economics.class_value import ClassValue
 from payoff.economics.dearer import dearer_mistakes, dearer_people
 from payoff.economics.desk import Desk

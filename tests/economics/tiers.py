@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.economics.cascade import CascadeTier
+from payoff.economics.cascades.cascade import CascadeTier
 from payoff.economics.policy import Policy
 
 Array = NDArray[np.float64]

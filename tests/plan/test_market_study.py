@@ -18,8 +18,8 @@ from payoff.artifact.tier import TierSpec
 from payoff.core.errors import EconomicsError
 from payoff.data.dataset import Dataset
 from payoff.data.segments.segmentation import Segmentation
-from payoff.economics.cascade_gain import Gain
-from payoff.economics.cascade_policy import CascadePolicy
+from payoff.economics.cascades.cascade_gain import Gain
+from payoff.economics.cascades.cascade_policy import CascadePolicy
 from payoff.economics.desk import load, policy_document
 from payoff.economics.evaluate import evaluate
 from payoff.economics.policy import Policy

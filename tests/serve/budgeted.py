@@ -12,8 +12,8 @@ from payoff.artifact.calibration import Calibration
 from payoff.artifact.runtime.endpoint import Question
 from payoff.artifact.runtime.ngrams import NgramRuntime, NgramVectoriser
 from payoff.artifact.tier import TierSpec
-from payoff.economics.cascade_gain import Gain
-from payoff.economics.cascade_policy import CascadePolicy
+from payoff.economics.cascades.cascade_gain import Gain
+from payoff.economics.cascades.cascade_policy import CascadePolicy
 from payoff.economics.desk import policy_document
 from payoff.economics.policy import Policy
 

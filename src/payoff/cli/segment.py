@@ -92,7 +92,7 @@ def command(
     rows = dataset if test is None else dataset.concat(test)
     terminal.say(f"Segmenting {len(rows):,} rows of {rows.source} …")
     segmentation = _segmentation(terminal, rows, how, backbone, seed)
-    from payoff.economics.segment_terms import read_segment_terms
+    from payoff.economics.market.segment_terms import read_segment_terms
     from payoff.plan.held_out import held_out
     from payoff.plan.market_study import study_market
 

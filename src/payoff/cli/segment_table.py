@@ -11,7 +11,7 @@ from payoff.core.money import format_money
 if TYPE_CHECKING:
     from payoff.core.money import Money
     from payoff.data.segments.segment import Segment
-    from payoff.economics.segments import SegmentProfit
+    from payoff.economics.market.segments import SegmentProfit
     from payoff.plan.market_study import MarketStudy
 
 _QUALITY = ("alone", "right")

@@ -18,7 +18,7 @@ from payoff.artifact.texts import check_request, check_texts
 from payoff.core.errors import ArtifactError, DataError, MachineError
 from payoff.core.money import Money
 from payoff.core.pair import joined_pairs
-from payoff.economics.cascade_policy import Answered, CascadePolicy
+from payoff.economics.cascades.cascade_policy import Answered, CascadePolicy
 from payoff.economics.decision import Decision
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments, segment_names

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
-from payoff.economics.cascade import Cascade, CascadeTier
-from payoff.economics.cascade_frontier import cascade_frontier
-from payoff.economics.cascade_policy import Answered
-from payoff.economics.cascade_search import best_cascade
+from payoff.economics.cascades.cascade import Cascade, CascadeTier
+from payoff.economics.cascades.cascade_frontier import cascade_frontier
+from payoff.economics.cascades.cascade_policy import Answered
+from payoff.economics.cascades.cascade_search import best_cascade
 from payoff.economics.case import Case
 from payoff.economics.costs import PlanCosts
 from payoff.economics.hosting import Hosting

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from payoff.core.money import format_money
-from payoff.economics.cascade_policy import Answered
+from payoff.economics.cascades.cascade_policy import Answered
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.plan.cascade_of import CascadePlan
 from payoff.plan.cascade_option import CascadeOption

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from payoff.core.findings import Finding
 from payoff.data.splits import Split
 from payoff.economics.baselines import Baseline
-from payoff.economics.cascade_policy import Answered
+from payoff.economics.cascades.cascade_policy import Answered
 from payoff.economics.forecast import Forecast
 from payoff.evidence.evidence import Evidence
 from payoff.plan.cascade_option import CascadeOption

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from payoff.core.errors import EconomicsError
-from payoff.economics.cascade_policy import Answered
+from payoff.economics.cascades.cascade_policy import Answered
 from payoff.economics.case import Case
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.plan.cascade_of import CascadePlan, cascade_of

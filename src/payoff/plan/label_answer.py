@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from payoff.core.findings import Finding
 from payoff.core.money import Money
-from payoff.economics.label_crossing import LabelCrossing
-from payoff.economics.label_curve import LabelCurve, Subsets, fit_together
-from payoff.economics.label_worth import LabelWorth
-from payoff.economics.power_law import N_CURVES
+from payoff.economics.labels.label_crossing import LabelCrossing
+from payoff.economics.labels.label_curve import LabelCurve, Subsets, fit_together
+from payoff.economics.labels.label_worth import LabelWorth
+from payoff.economics.labels.power_law import N_CURVES
 from payoff.economics.worlds import Worlds
 from payoff.plan.judging import Judge
 from payoff.plan.label_evidence import LabelEvidence, Studied

@@ -16,9 +16,9 @@ from payoff.core.errors import ProjectError
 from payoff.core.files import write_bytes
 from payoff.core.progress import Progress
 from payoff.economics.desk import load
-from payoff.economics.label_worth import LabelWorth
+from payoff.economics.labels.label_worth import LabelWorth
+from payoff.economics.labels.text_worth import choose_texts, value_of_truth
 from payoff.economics.policy import Policy
-from payoff.economics.text_worth import choose_texts, value_of_truth
 
 _BLOCK: Final = 1024
 _WIDTH: Final = 128

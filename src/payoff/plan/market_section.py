@@ -11,8 +11,8 @@ from payoff.core.errors import DataError
 from payoff.data.dataset import Dataset
 from payoff.data.segments.segmentation import Segmentation
 from payoff.economics.decided import Decided
-from payoff.economics.segment_terms import SegmentTerms
-from payoff.economics.segments import Market, entry_sentence
+from payoff.economics.market.segment_terms import SegmentTerms
+from payoff.economics.market.segments import Market, entry_sentence
 from payoff.economics.worlds import Worlds
 from payoff.plan.cascade_option import CascadeOption
 from payoff.plan.comparison import Comparison

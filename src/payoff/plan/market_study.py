@@ -15,9 +15,9 @@ from payoff.data.dataset import Dataset
 from payoff.data.segments.segmentation import Segmentation
 from payoff.data.segments.stability import STABLE
 from payoff.economics.label_mix import label_mix
-from payoff.economics.segment_models import NOT_MEASURED, OWN, ModelChoice, choose_models
-from payoff.economics.segment_terms import SegmentTerms, terms_by_segment
-from payoff.economics.segments import Market, entry_sentence
+from payoff.economics.market.segment_models import NOT_MEASURED, OWN, ModelChoice, choose_models
+from payoff.economics.market.segment_terms import SegmentTerms, terms_by_segment
+from payoff.economics.market.segments import Market, entry_sentence
 from payoff.economics.traffic import Traffic
 from payoff.economics.worlds import Worlds
 from payoff.plan.held_out import HeldOut

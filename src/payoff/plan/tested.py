@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.economics.cascade_policy import Answered
+from payoff.economics.cascades.cascade_policy import Answered
 from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence

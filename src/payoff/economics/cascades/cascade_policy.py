@@ -1,0 +1,149 @@
+"""Cascade policy: which tier answers a request, and when to ask the next one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.cascade_gain import Gain, Knowledge
+from payoff.economics.policy import Policy
+from payoff.economics.value_tables import Segments
+
+Array = NDArray[np.float64]
+Ask = Callable[[int, NDArray[np.int64]], Array | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """Which tier answered each request, and with what.
+
+    Args:
+        probabilities: Those of the answering tier, calibrated, ``(n, k)``.
+        tiers: The answering tier, ``(n,)``.
+        costs: What all tiers that were asked cost, money, ``(n,)``.
+    """
+
+    probabilities: Array
+    tiers: NDArray[np.int64]
+    costs: Array
+
+
+@dataclass(frozen=True, eq=False)
+class CascadePolicy:
+    """Asks the tiers in turn, the cheapest first, as long as the next one is worth its cost.
+
+    Tier ``t`` answers where ``max_a value_t(a | x) ≥ E[V_{t+1} | p_t(x)]``; the difference of the
+    two is what `Gain` expects (FrugalGPT, Chen, Zaharia and Zou 2023; solved backwards as optimal
+    stopping). numpy alone applies it.
+
+    Args:
+        tiers: Names of the tiers.
+        costs: What asking each costs, money per request, ``(n_tiers,)``.
+        gains: For each tier but the last, what asking the next is expected to bring.
+
+    Raises:
+        EconomicsError: PF613 where the three do not fit each other; PF604 for a cost that is
+            negative or not finite.
+
+    Example:
+        >>> gain = Gain(np.array([1.0, 0, 0, 0, 0]), np.zeros(2), -2.0, np.array([-9.0, 9.0]),
+        ...             np.array([-9.0, 9.0]), "linear")
+        >>> cascade = CascadePolicy(("words", "encoder"), (0.0, 0.1), (gain,))
+        >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -4.0], [-7.0, 3.0, -4.0]]))
+        >>> said = np.array([[[0.9, 0.1], [0.5, 0.5]], [[0.8, 0.2], [0.0, 1.0]]])
+        >>> done = cascade.answer(policy, 2, lambda tier, rows: said[tier][rows])
+        >>> done.tiers, done.costs, done.probabilities[:, 1]
+        (array([0, 1]), array([0. , 0.1]), array([0.1, 1. ]))
+    """
+
+    tiers: tuple[str, ...]
+    costs: tuple[float, ...]
+    gains: tuple[Gain, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.tiers) == len(self.costs) == len(self.gains) + 1:
+            raise EconomicsError(
+                "PF613",
+                "policy [cascade]",
+                f"{len(self.tiers)} tiers, {len(self.costs)} costs, {len(self.gains)} gains",
+                expected="a cost for each tier, and a gain for each but the last",
+            )
+        for name, cost in zip(self.tiers, self.costs, strict=True):
+            if not (math.isfinite(cost) and cost >= 0):
+                raise EconomicsError(
+                    "PF604", f"cost of the tier '{name}'", f"it is {cost}", expected="0 or more"
+                )
+
+    def answer(
+        self, policy: Policy, n: int, ask: Ask, segments: Segments | None = None
+    ) -> Answered:
+        """Ask tiers until each request is answered.
+
+        Args:
+            policy: What is worth what.
+            n: How many requests there are.
+            ask: Calibrated probabilities, ``(n_rows, k)``, of some tier for some of the requests;
+                None where that tier cannot be asked, and the one before it answers. The first
+                one always can.
+            segments: Segment of each, ``(n,)``; None where none is known.
+
+        Raises:
+            EconomicsError: PF611 where a tier's answer is no probabilities of the policy's labels.
+        """
+        probabilities = np.empty((n, len(policy.labels)))
+        tiers = np.zeros(n, dtype=np.int64)
+        costs = np.zeros(n)
+        rows = np.arange(n)
+        for tier, cost in enumerate(self.costs):
+            if not len(rows):
+                break
+            said = ask(tier, rows)
+            if said is None:
+                continue
+            probabilities[rows], tiers[rows] = said, tier
+            costs[rows] += cost
+            if tier < len(self.gains):
+                own = None if segments is None else segments[rows]
+                rows = rows[self.gains[tier].of(Knowledge.of(policy, said, own)) > 0]
+        return Answered(probabilities, tiers, costs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives back the very same numbers."""
+        return {
+            "tiers": list(self.tiers),
+            "costs": list(self.costs),
+            "gains": [gain.to_dict() for gain in self.gains],
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> CascadePolicy:
+        """The inverse of `to_dict`.
+
+        Raises:
+            EconomicsError: PF613 where it is no cascade, PF604 for a cost below 0.
+
+        Example:
+            >>> one = CascadePolicy(("words",), (0.5,), ())
+            >>> CascadePolicy.from_dict(one.to_dict()) == one
+            False
+            >>> CascadePolicy.from_dict(one.to_dict()).to_dict() == one.to_dict()
+            True
+        """
+        try:
+            tiers = tuple(str(name) for name in document["tiers"])
+            costs = tuple(float(cost) for cost in document["costs"])
+            gains = tuple(Gain.from_dict(gain) for gain in document["gains"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise EconomicsError(
+                "PF613",
+                "policy [cascade]",
+                f"it cannot be read ({error!r})",
+                expected="tiers, costs and gains",
+            ) from error
+        return cls(tiers, costs, gains)

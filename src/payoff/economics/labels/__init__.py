@@ -1,0 +1,1 @@
+"""The worth of labels: how many to buy at a price, and which ones."""

@@ -1,0 +1,1 @@
+"""The market: segments in money, which to enter first, one model for all or one each."""

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.cascade_gain import Gain
+from payoff.economics.cascades.cascade_outcome import CascadeOutcome
+from payoff.economics.cascades.cascade_policy import CascadePolicy
+from payoff.economics.policy import Policy
+
+POLICY = Policy(("a", "b"), np.array([[3.0, -7.0, -4.0], [-7.0, 3.0, -4.0]]))
+# Regret of (p, 1 − p) with p the larger one: 10 (1 − p) where it acts, 7 where it hands over.
+SAID = np.array(
+    [
+        [[0.95, 0.05], [0.7, 0.3], [0.7, 0.3], [0.6, 0.4]],
+        [[0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.55, 0.45]],
+        [[0.5, 0.5], [0.5, 0.5], [0.0, 1.0], [1.0, 0.0]],
+    ]
+)
+
+
+def above(regret: float) -> Gain:
+    """Goes on where the regret is above a bound."""
+    ends = np.array([-10.0, 10.0])
+    return Gain(np.eye(5)[0], np.zeros(2), -regret, ends, ends, "linear")
+
+
+CASCADE = CascadePolicy(("words", "static", "encoder"), (0.01, 0.1, 0.5), (above(1.0), above(2.0)))
+
+
+def test_three_tiers_restated_by_hand() -> None:
+    asked: list[tuple[int, list[int]]] = []
+
+    def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        asked.append((tier, rows.tolist()))
+        return np.asarray(SAID[tier][rows])
+
+    done = CASCADE.answer(POLICY, 4, ask)
+    assert asked == [(0, [0, 1, 2, 3]), (1, [1, 2, 3]), (2, [2, 3])]
+    assert done.tiers.tolist() == [0, 1, 2, 2]
+    assert done.costs == pytest.approx([0.01, 0.11, 0.61, 0.61])
+    assert done.probabilities.tolist() == [[0.95, 0.05], [0.1, 0.9], [0.0, 1.0], [1.0, 0.0]]
+    outcome = CascadeOutcome.of(POLICY, done, np.array([0, 0, 1, 0]))
+    assert outcome.actions.tolist() == [0, 1, 1, 0]
+    assert outcome.worths.tolist() == [3.0, -7.0, 3.0, 3.0]
+    assert outcome.nets == pytest.approx([2.99, -7.11, 2.39, 2.39])
+    assert outcome.worth == pytest.approx(0.5)
+    assert outcome.cost == pytest.approx(1.34 / 4)
+    assert outcome.value == pytest.approx(0.5 - 1.34 / 4)
+    assert outcome.shares(3) == pytest.approx((0.25, 0.25, 0.5))
+    weighed = CascadeOutcome.of(
+        POLICY, done, np.array([0, 0, 1, 0]), row_weights=np.array([4.0, 0, 0, 0])
+    )
+    assert weighed.value == pytest.approx(2.99)
+    assert weighed.shares(3) == pytest.approx((1.0, 0.0, 0.0))
+
+
+def test_who_is_sure_is_not_asked_about_again() -> None:
+    done = CASCADE.answer(POLICY, 2, lambda tier, rows: np.eye(2)[rows])
+    assert done.tiers.tolist() == [0, 0]
+    nobody = CASCADE.answer(POLICY, 0, lambda tier, rows: np.empty((0, 2)))
+    assert nobody.probabilities.shape == (0, 2)
+
+
+def test_a_tier_that_answers_nonsense_is_named() -> None:
+    with pytest.raises(EconomicsError, match="PF611"):
+        CASCADE.answer(POLICY, 2, lambda tier, rows: np.full((len(rows), 2), 0.9))
+
+
+def test_it_survives_json() -> None:
+    again = CascadePolicy.from_dict(json.loads(json.dumps(CASCADE.to_dict())))
+    assert again.to_dict() == CASCADE.to_dict()
+    assert again.tiers == CASCADE.tiers
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"costs": [1.0]}, "PF613"),
+        ({"tiers": ["words"]}, "PF613"),
+        ({"tiers": [], "costs": [], "gains": []}, "PF613"),
+        ({"gains": 3}, "PF613"),
+        ({"gains": [{}, {}]}, "PF613"),
+        ({"costs": [0.1, "free", 0.2]}, "PF613"),
+        ({"costs": [0.1, -1.0, 0.2]}, "PF604"),
+        ({"costs": [0.1, float("nan"), 0.2]}, "PF604"),
+    ],
+)
+def test_what_is_no_cascade_is_refused(change: dict[str, Any], code: str) -> None:
+    with pytest.raises(EconomicsError, match=code):
+        CascadePolicy.from_dict(CASCADE.to_dict() | change)
