@@ -23,7 +23,7 @@ _HOME = {
     "evaluate": "payoff.economics.evaluate",
     "load": "payoff.economics.desk",
     "search": "payoff.plan.search",
-    "tune": "payoff.plan.tune",
+    "tune": "payoff.plan.tuning.tune",
 }
 
 __all__ = sorted([*_HOME, "__version__"])
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from payoff.economics.traffic import Traffic
     from payoff.plan.classifier import PayoffClassifier
     from payoff.plan.search import search
-    from payoff.plan.tune import tune
+    from payoff.plan.tuning.tune import tune
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ MAY_ASK = {
     "tune": ("adapt/", "plan/", "data/checks/label_errors.py"),
     "excel": ("data/readers/tables.py",),
     "data": ("data/readers/source.py",),
-    "generate": ("evidence/answers.py", "plan/answers.py"),
+    "generate": ("evidence/answers.py", "plan/tuning/answers.py"),
     "api": ("artifact/runtime/",),
     "postgres": ("learn/journal.py",),
     "sweep": ("plan/",),

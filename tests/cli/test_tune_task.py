@@ -25,7 +25,7 @@ COLUMNS = ("--text", "text", "--label", "target")
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    from payoff.plan import tune, tune_task
+    from payoff.plan.tuning import tune, tune_task
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (tune, tune_task):

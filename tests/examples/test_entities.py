@@ -10,7 +10,7 @@ import pytest
 
 from payoff.data.annotations import Annotated
 from payoff.evidence.entities import measure_entities
-from payoff.plan.dictionary_lookup import DictionaryLookup
+from payoff.plan.tuning.dictionary_lookup import DictionaryLookup
 
 FOLDER = Path(__file__).parents[2] / "examples" / "entities"
 LABELS = ("AMOUNT", "DATE", "ORDER", "PERSON", "PRODUCT")

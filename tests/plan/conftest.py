@@ -48,7 +48,8 @@ def quick_measurements() -> Iterator[None]:
     import torch
 
     from payoff.evidence.latency import measure_latency
-    from payoff.plan import options, shipped, tune
+    from payoff.plan import options, shipped
+    from payoff.plan.tuning import tune
 
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:

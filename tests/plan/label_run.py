@@ -9,7 +9,7 @@ import numpy as np
 from tests.plan.simulated_run import write_run
 
 from payoff.plan.kept import Kept
-from payoff.plan.label_evidence import LabelEvidence, Studied
+from payoff.plan.labels.label_evidence import LabelEvidence, Studied
 from payoff.plan.terms import Terms
 
 SIZES = np.array([100, 200, 400, 800, 1600])

@@ -121,7 +121,8 @@ from functools import partial
 from payoff.artifact.runtime.endpoint_budget import EndpointBudget
 from payoff.cli.main import run_command_line
 from payoff.evidence.latency import measure_latency
-from payoff.plan import label_study, options
+from payoff.plan.labels import label_study
+from payoff.plan import options
 from payoff.plan.report import render
 
 EndpointBudget.__init__.__kwdefaults__["wait_s"] = 0.2

@@ -28,9 +28,9 @@ from payoff.learn.meter import Meter
 from payoff.learn.spending import SpendingTerms, spent, total
 from payoff.plan import keeping
 from payoff.plan.search import search
-from payoff.plan.sweep import sweep
-from payoff.plan.tune import tune
-from payoff.plan.tune_task import tune_task
+from payoff.plan.tuning.sweep import sweep
+from payoff.plan.tuning.tune import tune
+from payoff.plan.tuning.tune_task import tune_task
 
 TERMS = SpendingTerms(currency="USD", per_month=100.0, machine_per_hour=3600.0)  # 1 USD a second
 
@@ -119,7 +119,7 @@ from payoff.learn.journal import Journal
 from payoff.learn.meter import Meter
 from payoff.learn.spending import SpendingTerms
 from payoff.plan import keeping
-from payoff.plan.tune import tune
+from payoff.plan.tuning.tune import tune
 
 torch.set_num_threads(1)
 keeping.EVERY_S = 0.05

@@ -17,7 +17,7 @@ from payoff.economics.desk import load
 from payoff.economics.evaluate import evaluate
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
-from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.kept import Kept
 from payoff.plan.plan import Plan
 from payoff.plan.search import search
@@ -108,7 +108,7 @@ def test_it_is_saved_served_and_reported_alike(
 def test_what_is_reported_is_what_the_artifact_does_with_the_test_rows(
     plan: Plan, requests: Dataset
 ) -> None:
-    from payoff.plan.held_out import held_out
+    from payoff.plan.market.held_out import held_out
 
     with load(plan.artifact) as desk:
         rows = held_out(requests, None, desk.artifact.manifest)

@@ -13,7 +13,7 @@ from payoff.core.errors import AdaptError, MachineError
 from payoff.core.money import Money
 from payoff.data.dataset import Dataset
 from payoff.plan.job_price import job_price
-from payoff.plan.tune import tune
+from payoff.plan.tuning.tune import tune
 
 Make = Callable[..., Any]
 PRICES = {"input_price": 1000.0, "output_price": 2000.0}  # for a million tokens

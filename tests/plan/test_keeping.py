@@ -17,7 +17,7 @@ from payoff.data.dataset import Dataset
 from payoff.plan import keeping
 from payoff.plan.keeping import Keeper
 from payoff.plan.runs import Run
-from payoff.plan.tune import Trial, tune
+from payoff.plan.tuning.tune import Trial, tune
 
 KILLED = """
 import json, os, signal, sys
@@ -25,7 +25,7 @@ import torch
 from tests.plan.conftest import dataset_of
 from payoff.adapt.recipes.tuned import TuneAttempt
 from payoff.plan import keeping
-from payoff.plan.tune import tune
+from payoff.plan.tuning.tune import tune
 
 torch.set_num_threads(1)
 keeping.EVERY_S = keeping._LEAST_WORK = 0.0

@@ -14,7 +14,8 @@ import pytest
 from payoff.data.dataset import Dataset
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
-from payoff.plan import label_study, options
+from payoff.plan import options
+from payoff.plan.labels import label_study
 from payoff.plan.plan import Plan
 from payoff.plan.search import search
 

@@ -23,7 +23,8 @@ from payoff.data.splits import split
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.evidence.latency import Latency, measure_latency
-from payoff.plan import conclusion, label_study, options
+from payoff.plan import conclusion, options
+from payoff.plan.labels import label_study
 from payoff.plan.plan import Plan
 from payoff.plan.search import search, suited_backbones
 from payoff.plan.terms import Terms

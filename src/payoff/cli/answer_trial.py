@@ -11,7 +11,7 @@ from payoff.core.errors import AdaptError
 
 if TYPE_CHECKING:
     from payoff.evidence.answers import AnswerQuality
-    from payoff.plan.answers import AnswerTrial
+    from payoff.plan.tuning.answers import AnswerTrial
 
 _RECIPE = "lora"
 _BACKBONE = "smollm2-135m"
@@ -31,7 +31,7 @@ def tune_for_answers(
     Raises:
         AdaptError: PF405 for another recipe than LoRA.
     """
-    from payoff.plan.answers import tune_answers
+    from payoff.plan.tuning.answers import tune_answers
 
     if recipe != _RECIPE:
         raise AdaptError(

@@ -11,7 +11,7 @@ from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
     from payoff.evidence.entities import EntityQuality, Matches
-    from payoff.plan.tune_entities import EntityTrial
+    from payoff.plan.tuning.tune_entities import EntityTrial
 
 _COLUMNS = ("", "precision", "recall", "F1", "annotated")
 
@@ -25,7 +25,7 @@ def tune_for_entities(
         ProjectError: PF290 where the path is a project: entities are no column of a table.
     """
     from payoff.data.annotations import Annotated
-    from payoff.plan.tune_entities import tune_entities
+    from payoff.plan.tuning.tune_entities import tune_entities
 
     if source.is_project or source.text or source.label:
         raise ProjectError(

@@ -137,7 +137,7 @@ def _labels(
     count: int | None,
     chosen: Path | None,
 ) -> None:
-    from payoff.plan.label_question import LabelQuestion
+    from payoff.plan.labels.label_question import LabelQuestion
 
     question = LabelQuestion.of(folder, assignments)
     content = question.answer.as_dict() | {"changes": list(assignments), "first": None}

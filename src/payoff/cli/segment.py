@@ -93,8 +93,8 @@ def command(
     terminal.say(f"Segmenting {len(rows):,} rows of {rows.source} …")
     segmentation = _segmentation(terminal, rows, how, backbone, seed)
     from payoff.economics.market.segment_terms import read_segment_terms
-    from payoff.plan.held_out import held_out
-    from payoff.plan.market_study import study_market
+    from payoff.plan.market.held_out import held_out
+    from payoff.plan.market.market_study import study_market
 
     shared = with_services.pop("", None)
     terms = source.project().terms if source.is_project else None
@@ -148,7 +148,7 @@ def _how(column: str | None, clusters: str | None, source: Source) -> str | int 
 
 def _open(service: Path | None, own: tuple[str, ...]) -> dict[str, Any]:
     """The artifacts that were named, by segment; the shared one under the empty name."""
-    from payoff.plan.measured_service import MeasuredService
+    from payoff.plan.market.measured_service import MeasuredService
 
     named = {} if service is None else {"": service}
     for one in own:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from payoff.core.money import Money
     from payoff.data.segments.segment import Segment
     from payoff.economics.market.segments import SegmentProfit
-    from payoff.plan.market_study import MarketStudy
+    from payoff.plan.market.market_study import MarketStudy
 
 _QUALITY = ("alone", "right")
 _MONEY = ("value", "to serve", "profit", "5 to 95 %", "together")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from payoff.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from payoff.plan.sweep import Sweep, Swept
+    from payoff.plan.tuning.sweep import Sweep, Swept
 
 
 def show_sweep(terminal: Terminal, found: Sweep) -> None:

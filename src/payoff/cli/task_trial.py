@@ -10,7 +10,7 @@ from payoff.cli.terminal import Terminal
 from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
-    from payoff.plan.tune_task import TaskTrial
+    from payoff.plan.tuning.tune_task import TaskTrial
 
 _FIGURES = {
     "multi-label": ("micro_f1", "macro_f1", "mean_average_precision", "exact_match", "log_loss"),
@@ -36,7 +36,7 @@ def tune_for_task(
         ProjectError: PF290 where an order is given without a task.
     """
     from payoff.adapt.tasks import task_named
-    from payoff.plan.tune_task import tune_task
+    from payoff.plan.tuning.tune_task import tune_task
 
     if not task:
         raise ProjectError(

@@ -21,7 +21,7 @@ from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
     from payoff.evidence.evidence import Evidence
-    from payoff.plan.tune import Trial
+    from payoff.plan.tuning.tune import Trial
 
 _USUAL = {"answers": "lora"}
 """The recipe of a task where none is named and it is not fine-tuning."""
@@ -92,8 +92,8 @@ def command(
     With --dry-run and the recipe api it says what asking would cost, and asks nothing.
     """
     from payoff.adapt.recipes.usual import usual_recipe
-    from payoff.plan.sweep import sweep
-    from payoff.plan.tune import tune
+    from payoff.plan.tuning.sweep import sweep
+    from payoff.plan.tuning.tune import tune
 
     sought: dict[str, Any] = {
         k: v for k, v in (("trials", trials), ("minutes", minutes)) if v is not None

@@ -13,7 +13,7 @@ from payoff.economics.baselines import Baseline
 from payoff.economics.cascades.cascade_policy import Answered
 from payoff.economics.forecast import Forecast
 from payoff.evidence.evidence import Evidence
-from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option
 from payoff.plan.parts import Parts

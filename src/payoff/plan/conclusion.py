@@ -16,14 +16,14 @@ from payoff.data.splits import Split
 from payoff.economics.held_floors import confirm_floors
 from payoff.economics.worlds import Worlds
 from payoff.plan.card import artifact_documents
-from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.choice import expected_recipe
 from payoff.plan.clock import Clock
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.keeping import Keeper
 from payoff.plan.kept import Kept, KeptOption
-from payoff.plan.label_answer import LabelAnswer
-from payoff.plan.label_study import study_labels
+from payoff.plan.labels.label_answer import LabelAnswer
+from payoff.plan.labels.label_study import study_labels
 from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
 from payoff.plan.outlook import Outlook

@@ -10,8 +10,8 @@ from payoff.core.errors import EconomicsError
 from payoff.economics.cascades.cascade_policy import Answered
 from payoff.economics.case import Case
 from payoff.economics.uncertain_money import UncertainMoney
-from payoff.plan.cascade_of import CascadePlan, cascade_of
-from payoff.plan.cascade_section import no_cascade, told_of
+from payoff.plan.cascades.cascade_of import CascadePlan, cascade_of
+from payoff.plan.cascades.cascade_section import no_cascade, told_of
 from payoff.plan.choice import CASCADE, foremost
 from payoff.plan.judging import Judge
 

@@ -20,7 +20,7 @@ from payoff.data.dataset import Dataset
 from payoff.economics.endpoint_price import price_client
 from payoff.learn.meter import Meter, today_utc
 from payoff.plan.ladder import rung
-from payoff.plan.tune import candidate_of, prepared
+from payoff.plan.tuning.tune import candidate_of, prepared
 
 _PLACES = 6
 
@@ -139,7 +139,7 @@ def job_price(
     progress: Progress | None = None,
     meter: Meter | None = None,
 ) -> JobPrice:
-    """What `payoff.plan.tune.tune` would ask and pay with the same arguments; nothing is sent.
+    """What `payoff.plan.tuning.tune.tune` would ask and pay with these arguments; nothing is sent.
 
     No key is needed.
 

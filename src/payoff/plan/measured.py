@@ -63,7 +63,7 @@ class Measured:
         little less than it could: by what a text costs, millionths of most amounts that a
         decision is worth. Where asking fills the machine, the next one is paid for in the long
         run, as assumed. What the plan costs is counted in whole machines, for all its models
-        together (`payoff.plan.cascade_of`).
+        together (`payoff.plan.cascades.cascade_of`).
 
         Args:
             reckoning: Prices.

@@ -31,7 +31,7 @@ from payoff.data.inspection import inspect
 from payoff.data.splits import split
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
-from payoff.plan.cascade_option import CascadeOption, cascade_among
+from payoff.plan.cascades.cascade_option import CascadeOption, cascade_among
 from payoff.plan.choice import expected_recipe, preferred
 from payoff.plan.clock import Clock
 from payoff.plan.conclusion import conclude

@@ -15,7 +15,7 @@ from payoff.economics.desk import load, policy_document
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import measure_footprint
 from payoff.evidence.latency import measure_latency
-from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.options import Option, Workshop
 
 _TITLE = "The models of the cascade take together what was reckoned"

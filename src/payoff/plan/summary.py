@@ -15,12 +15,12 @@ from payoff.economics.label_mix import label_mix
 from payoff.economics.scenarios import checks
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
-from payoff.plan.cascade_option import CascadeOption
-from payoff.plan.cascade_section import cascade_section
+from payoff.plan.cascades.cascade_option import CascadeOption
+from payoff.plan.cascades.cascade_section import cascade_section
 from payoff.plan.choice import foremost
 from payoff.plan.comparison import Comparison, Reported
 from payoff.plan.ladder import Tried
-from payoff.plan.market_section import market_section
+from payoff.plan.market.market_section import market_section
 from payoff.plan.options import Option, Workshop
 from payoff.plan.stopping import why_stopped
 from payoff.plan.versions import versions

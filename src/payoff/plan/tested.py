@@ -14,7 +14,7 @@ from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
 from payoff.evidence.evidence import Evidence
 from payoff.plan.asking import allow, booked, texts_to_ask
-from payoff.plan.cascade_option import CascadeOption
+from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.comparison import Reported
 from payoff.plan.judging import Judge
 from payoff.plan.options import Logits, Option, Workshop

@@ -16,9 +16,9 @@ from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.plan import options
 from payoff.plan.search import search
-from payoff.plan.sweep import sweep
 from payoff.plan.trackers.tracking import Tracking
-from payoff.plan.tune import tune
+from payoff.plan.tuning.sweep import sweep
+from payoff.plan.tuning.tune import tune
 
 pytestmark = pytest.mark.usefixtures("plug_in")
 

@@ -1,0 +1,1 @@
+"""What further labels are worth to a finished run, and which texts to have labelled."""

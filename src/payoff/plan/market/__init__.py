@@ -1,0 +1,1 @@
+"""The market of a data set or a run: its segments judged, valued and shown."""

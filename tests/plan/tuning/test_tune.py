@@ -1,0 +1,102 @@
+"""One recipe, trained and measured, killed and gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from payoff.adapt.recipes import recipe_named
+from payoff.artifact.runtime import open_tier
+from payoff.core.errors import AdaptError
+from payoff.core.progress import Silent
+from payoff.data.dataset import Dataset
+from payoff.plan.tuning.tune import Trial, tune
+
+
+def trial(requests: Dataset, recipe: str, runs: Path, **options: object) -> Trial:
+    return tune(requests, recipe, runs=runs, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recipe", ["bag-of-words", "frozen-head", "fine-tune"])
+def test_what_is_measured_is_what_is_served(
+    requests: Dataset, recipe: str, tmp_path: Path, backbones: tuple[str, str]
+) -> None:
+    done = trial(requests, recipe, tmp_path, backbone=backbones[0], report=True)
+    assert done.candidate.recipe == recipe
+    assert (done.evidence.split, done.evidence.quality.accuracy > 0.6) == ("validation", True)
+    assert done.report is not None
+    assert done.report.split == "test"
+    assert done.report.quality.n + done.evidence.quality.n + done.n_train <= len(requests)
+    runtime = open_tier(done.spec, lambda name: (done.folder / name).read_bytes())
+    assert runtime.logits(["my card is lost"]).shape == (1, 4)
+    assert (done.trained_share is None) is (recipe != "fine-tune")
+    assert done.as_dict()["settings"] == dict(done.candidate.settings)
+
+
+def test_test_rows_are_not_looked_at_unasked(requests: Dataset, tmp_path: Path) -> None:
+    assert trial(requests, "bag-of-words", tmp_path).report is None
+
+
+def test_settings_change_what_is_trained(
+    requests: Dataset, tmp_path: Path, backbones: tuple[str, str]
+) -> None:
+    options = {"backbone": backbones[0], "settings": {"depth": "1", "epochs": "1"}}
+    done = trial(requests, "fine-tune", tmp_path, **options)
+    assert dict(done.candidate.settings) == {"depth": 1, "epochs": 1.0, "tuned": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "code"),
+    [
+        ("fine-tuen", {}, "PF401"),
+        ("fine-tune", {"dept": 1}, "PF406"),
+        ("fine-tune", {"depth": "deep"}, "PF406"),
+        ("fine-tune", {"epochs": "nan"}, "PF406"),
+        ("static-head", {}, "PF405"),
+        ("prompted", {}, "PF405"),
+    ],
+)
+def test_what_cannot_be_tuned_is_told(
+    requests: Dataset,
+    recipe: str,
+    settings: dict[str, object],
+    code: str,
+    *,
+    tmp_path: Path,
+    backbones: tuple[str, str],
+) -> None:
+    with pytest.raises(AdaptError) as told:
+        trial(requests, recipe, tmp_path, backbone=backbones[0], settings=settings)
+    assert told.value.code == code
+    assert recipe != "prompted" or "smollm2-135m" in str(told.value)
+
+
+def test_a_killed_training_goes_on(
+    requests: Dataset, tmp_path: Path, backbones: tuple[str, str]
+) -> None:
+    class Kills(Silent):
+        def step(self, what: str, done: float, total: float) -> None:
+            if what == "fine-tuning" and done / total > 0.5:
+                raise KeyboardInterrupt
+
+    backbone = backbones[0]
+    with pytest.raises(KeyboardInterrupt):
+        trial(requests, "fine-tune", tmp_path / "one", backbone=backbone, progress=Kills())
+    begun: list[float] = []
+
+    class Notes(Silent):
+        def step(self, what: str, done: float, total: float) -> None:
+            if what == "fine-tuning":
+                begun.append(done / total)
+
+    after = trial(requests, "fine-tune", tmp_path / "one", backbone=backbone, progress=Notes())
+    assert min(begun) > recipe_named("fine-tune").rungs[0]
+    whole = trial(requests, "fine-tune", tmp_path / "two", backbone=backbone)
+    texts = ["my card is lost", "where is my money"]
+    logits = [
+        open_tier(t.spec, lambda name, t=t: (t.folder / name).read_bytes()).logits(texts)
+        for t in (after, whole)
+    ]
+    np.testing.assert_array_equal(*logits)
