@@ -22,7 +22,7 @@ from payoff.plan.tuning import tune_entities as module
 from payoff.plan.tuning.dictionary_lookup import DictionaryLookup
 from payoff.plan.tuning.tune_entities import EntityTrial, tune_entities
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "entities"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "entities"
 
 
 @pytest.fixture(autouse=True)
