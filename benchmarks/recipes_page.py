@@ -114,9 +114,25 @@ def labels_curve(name: str, judged: str) -> str:
         rows.append([f"`{recipe}`", *shown])
     heads = [f"{name}, {judged} rows", *(f"{each or 'all'} a class" for each in sizes)]
     return (
-        f"**Over the number of labels.** Accuracy in per cent, {len(seeds)} "
-        f"{'seed' if len(seeds) == 1 else 'seeds'}, usual settings.\n\n{table(heads, rows)}"
+        f"**Over the number of labels.** Accuracy in per cent, up to {len(seeds)} "
+        f"{'seed' if len(seeds) == 1 else 'seeds'}, the usual settings of their commit"
+        f"{_since_then(name, judged)}.\n\n{table(heads, rows)}"
     )
+
+
+def _since_then(name: str, judged: str) -> str:
+    """What `contrastive` was measured with, where that is not its usual temperature any more."""
+    from payoff.adapt.recipes.contrastive import Contrastive
+
+    usual = dict(Contrastive.defaults)["temperature"]
+    had = {
+        line["result"]["settings"]["temperature"]
+        for line in lines("labels_curve")
+        if (line["judged"], line["set"], line["recipe"]) == (judged, name, "contrastive")
+        and "settings" in line["result"]
+    }
+    told = ", ".join(f"{one:g}" for one in sorted(had - {usual}))
+    return f" (`contrastive` at a temperature of {told}, now {usual:g})" if told else ""
 
 
 def few_shot_peers() -> str:
