@@ -83,16 +83,18 @@ def show(judged: str) -> None:
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for line in record.lines(RESULTS):
         if line["judged"] == judged:
+            kept = line["result"].get("settings", {}).get("kept_texts")
+            way = line["way"] if kept is None else f"{line['way']}, {kept:,} texts kept"
             for figure, value in line["result"].items():
                 if isinstance(value, float):
-                    found[line["way"]][figure].append(100 * value)
+                    found[way][figure].append(100 * value)
     for way, figures in found.items():
         told = (
             f"{figure} {statistics.fmean(values):.2f}"
             + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
             for figure, values in figures.items()
         )
-        print(f"{way:20}", ", ".join(told))
+        print(f"{way:36}", ", ".join(told))
 
 
 def main() -> None:

@@ -129,8 +129,8 @@ def test_factors_that_the_profit_is_affine_in_need_no_quantile_of_it() -> None:
     for name, varied in plain.items():
         ledger = post(varied, CASES[0].costs, horizon_months=12)
         low, high = np.quantile(ledger.profit.mean(axis=1), (0.05, 0.95))
-        assert float(found[name].low) == pytest.approx(low, rel=1e-6)
-        assert float(found[name].high) == pytest.approx(high, rel=1e-6)
+        assert float(found[name].low) == pytest.approx(low, rel=1e-7)
+        assert float(found[name].high) == pytest.approx(high, rel=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,10 @@ def test_what_was_appended_is_read_in_order(books_url: str) -> None:
         assert journal.read() == entries
         assert journal.read(limit=2) == entries[-2:]
         assert journal.append([]) == 0
-        assert books_url.rsplit("/", 1)[1].split("?")[0] in repr(journal)
+        if "://" in books_url:
+            assert books_url.rsplit("/", 1)[1].split("?")[0] in repr(journal)
+        else:
+            assert repr(journal) == f"Journal({books_url!r})"
     with Journal.open(books_url) as journal:
         assert journal.read() == entries
 
