@@ -6,11 +6,15 @@
         --recipe fine-tune --set tuned=0.8 --set tuned=1 depth=3
     python benchmarks/published.py --show
 
+With `--unlabelled`, few-label rows are learnt beside the other training texts without their labels,
+as CPFT does (Zhang et al. 2021, section 3.1): `python benchmarks/published.py --unlabelled
+--only clinc150 fewshot_train_10 --recipe self-training`.
+
 The few-label rows are those of the data sets' own few-shot files; a seed moves the training alone.
 Settings are chosen on validation rows: the data set's own, or else 2,000 training rows that are
-then not learnt from. The activations of a data set and backbone are computed
-once, so that seconds are not kept here. Every result is a line in results/published.jsonl as soon
-as it is there, and is not computed again.
+then not learnt from. The activations of a data set and backbone are computed once and stay in the
+benchmark's runs folder, so that seconds are not kept here. Every result is a line in
+results/published.jsonl as soon as it is there, and is not computed again.
 """
 
 from __future__ import annotations
@@ -18,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -107,43 +110,61 @@ def parts(data: Path, name: str, part: str, judged: str) -> tuple[Rows, Rows]:
     return learnt, ([text for text, _ in left], [label for _, label in left])
 
 
+def others(data: Path, name: str, learnt: Rows, judged: Rows) -> tuple[str, ...]:
+    """Training texts that are neither learnt with their labels nor judged by."""
+    taken = {*learnt[0], *judged[0]}
+    return tuple(dict.fromkeys(t for t in rows(data, name, "train")[0] if t not in taken))
+
+
 def run(options: argparse.Namespace) -> None:
     """All that is wanted and not there yet."""
     command = f"python benchmarks/published.py --judged {options.judged}"
     tried = [
-        {name: json.loads(value) for name, value in (pair.split("=") for pair in settings)}
+        {name: _value(value) for name, value in (pair.split("=", 1) for pair in settings)}
         for settings in options.set or [[]]
     ]
-    done = [(key_of(line), line["result"]["settings"]) for line in record.latest(RESULTS)]
+    done = [(key_of(line), line["result"]["settings"]) for line in record.lines(RESULTS)]
     for (name, part, backbone), recipes in WANTED.items():
         if not set(options.only) <= {name, part, backbone}:
             continue
         if options.recipe:
             recipes = [(options.recipe, changed) for changed in tried]
-        with tempfile.TemporaryDirectory() as folder:
-            learnt, judged = parts(options.data, name, part, options.judged)
-            bench = bench_of(learnt, judged, backbone=backbone, seed=0, folder=folder)
-            left = []
-            for seed in options.seeds:
-                for recipe, settings in recipes:
-                    candidate = candidate_of(recipe, settings, bench)
-                    key = {
-                        "set": name,
-                        "part": part,
-                        "backbone": backbone,
-                        "recipe": recipe,
-                        "seed": seed,
-                        **judged_as(options.judged),
-                    }
-                    if (key, dict(candidate.settings)) not in done:
-                        left.append((candidate, key))
-            depths = {dict(candidate.settings).get("depth", 0) for candidate, _ in left}
-            if left:
-                bench.opened(backbone).trunk.prepare(depths)
-            for candidate, key in left:
-                result = score(candidate, replace(bench, seed=key["seed"]))
-                record.append(RESULTS, key, result, command)
-                print(key, result, flush=True)
+        folder = HERE / "runs" / "published" / f"{name}-{part}-{options.judged}"
+        folder.mkdir(parents=True, exist_ok=True)
+        learnt, judged = parts(options.data, name, part, options.judged)
+        bench = bench_of(learnt, judged, backbone=backbone, seed=0, folder=str(folder))
+        if options.unlabelled:
+            bench = replace(bench, unlabelled=others(options.data, name, learnt, judged))
+        left = []
+        for seed in options.seeds:
+            for recipe, settings in recipes:
+                candidate = candidate_of(recipe, settings, bench)
+                key = {
+                    "set": name,
+                    "part": part,
+                    "backbone": backbone,
+                    "recipe": recipe,
+                    "seed": seed,
+                    **judged_as(options.judged),
+                    **({"unlabelled": len(bench.unlabelled)} if options.unlabelled else {}),
+                }
+                if (key, dict(candidate.settings)) not in done:
+                    left.append((candidate, key))
+        depths = {dict(candidate.settings).get("depth", 0) for candidate, _ in left}
+        if left:
+            bench.opened(backbone).trunk.prepare(depths)
+        for candidate, key in left:
+            result = score(candidate, replace(bench, seed=key["seed"]))
+            record.append(RESULTS, key, result, command)
+            print(key, result, flush=True)
+
+
+def _value(told: str) -> Any:
+    """A number where it is one, else the text as it stands."""
+    try:
+        return json.loads(told)
+    except json.JSONDecodeError:
+        return told
 
 
 def judged_as(judged: str) -> dict[str, str]:
@@ -153,7 +174,7 @@ def judged_as(judged: str) -> dict[str, str]:
 
 def key_of(line: dict[str, Any]) -> dict[str, Any]:
     """What tells a result apart."""
-    names = ("set", "part", "backbone", "recipe", "seed", "judged")
+    names = ("set", "part", "backbone", "recipe", "seed", "judged", "unlabelled")
     return {name: line[name] for name in names if name in line}
 
 
@@ -163,8 +184,10 @@ def show(judged: str) -> None:
     for line in record.lines(RESULTS) if judged == "validation" else record.latest(RESULTS):
         if line.get("judged", "test") == judged:
             told = [line["set"], line["part"], line["backbone"], line["recipe"]]
+            if "unlabelled" in line:
+                told.append(f"and {line['unlabelled']} texts without labels")
             if judged == "validation":
-                told += [f"{name}={value:g}" for name, value in line["result"]["settings"].items()]
+                told += [f"{name}={value}" for name, value in line["result"]["settings"].items()]
             found[tuple(told)].append(line["result"])
     for key, results in sorted(found.items()):
         parts = []
@@ -184,6 +207,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--judged", choices=("test", "validation"), default="test")
+    parser.add_argument("--unlabelled", action="store_true", help="learn from these too")
     parser.add_argument("--recipe", help="this one alone")
     parser.add_argument(
         "--set", nargs="+", action="append", metavar="NAME=VALUE", help="settings of it, each a try"

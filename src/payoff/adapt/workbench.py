@@ -95,6 +95,30 @@ class Workbench:
             self._opened[name] = Opened(backbone, folder, self)
         return self._opened[name]
 
+    @cached_property
+    def with_unlabelled(self) -> Workbench:
+        """The same with the texts without labels as rows behind the others, of no class.
+
+        They are neither trained on nor judged on. It is the same workbench where there are none;
+        else activations are computed anew, and shared by all that ask for it here.
+        """
+        if not self.unlabelled:
+            return self
+        nothing = np.zeros((len(self.unlabelled), *self.targets.shape[1:]), self.targets.dtype)
+        which = hashlib.sha256("\0".join(self.unlabelled).encode()).hexdigest()[:8]
+        return replace(
+            self,
+            texts=(*self.texts, *self.unlabelled),
+            targets=np.concatenate([self.targets, nothing]),
+            folder=self.folder / f"with-{which}",
+            unlabelled=(),
+            _opened={},
+        )
+
+    def using(self, backbones: tuple[str, ...]) -> Workbench:
+        """The same workbench, shared activations and all, with other backbones to use."""
+        return replace(self, backbones=backbones)
+
     def on_all_rows(self) -> Workbench:
         """The same workbench, shared activations and all, trained on every row."""
         return replace(

@@ -21,6 +21,9 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 }
 """The files that each kind of tier must have."""
 
+PACKED = ".zst"
+"""Suffix of a member of a ``tokens`` tier that is packed by Zstandard."""
+
 
 @dataclass(frozen=True, slots=True)
 class TierSpec:
@@ -33,7 +36,8 @@ class TierSpec:
             `payoff.artifact.runtime.entities`); or ``"prompted"`` and ``"answers"`` (a decoder
             that scores labels after a text, or answers it); or ``"endpoint"`` (a model that
             somebody else serves); or ``"stacked"`` (several of the first two, mixed).
-        members: File names of the tier, without folders.
+        members: File names of the tier, without folders; those of ``tokens`` may be packed, with
+            `PACKED` behind their names.
         settings: For ``tokens``: ``max_tokens``, ``prefix``, ``pad_id``, ``outputs`` and
             optionally ``max_pieces`` (pieces that a longer text is cut into; 1 where it is
             missing) and ``optimised`` (the graph needs no optimisation at load). For ``ngrams``
@@ -66,7 +70,10 @@ class TierSpec:
                 mend="Upgrade payoff.",
             )
         object.__setattr__(self, "members", tuple(self.members) or MEMBERS[self.kind])
-        missing = set(MEMBERS[self.kind]) - set(self.members)
+        there = {*self.members}
+        if self.kind == "tokens":
+            there |= {member.removesuffix(PACKED) for member in self.members}
+        missing = set(MEMBERS[self.kind]) - there
         if missing:
             raise ArtifactError(
                 "PF504",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.adapt.compress import compressors
+from payoff.adapt.compress import compress_by, ways
 from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.calibration import Calibration
@@ -46,7 +46,7 @@ class Option:
 
     Args:
         tried: The candidate and its training.
-        precision: ``"fp32"`` or the compressor's name.
+        precision: ``"fp32"``, or how it was compressed, such as ``"trim+int8"``.
         spec: Its tier.
         folder: Where the tier's files are.
         calibration: The best method, fitted on all validation rows.
@@ -159,10 +159,9 @@ class Workshop:
         """The candidate as trained, and compressed in every way that applies."""
         spec, folder = self.export(tried.candidate, self.bench)
         yield from self._hosted(tried, "fp32", spec, folder)
-        for compressor in compressors():
-            if compressor.applies(spec):
-                small, place = self.compress(compressor.name, spec, folder)
-                yield from self._hosted(tried, compressor.name, small, place)
+        for way in ways(spec):
+            small, place = self.compress(way, spec, folder)
+            yield from self._hosted(tried, way, small, place)
 
     def _hosted(
         self, tried: Tried, precision: str, spec: TierSpec, folder: Path
@@ -186,11 +185,11 @@ class Workshop:
         spec = recipe.export(candidate, bench, self.run.attempt(f"{candidate.key}{suffix}"), place)
         return spec, place
 
-    def compress(self, name: str, spec: TierSpec, folder: Path) -> tuple[TierSpec, Path]:
-        """Write a compressed copy of a tier."""
-        place = folder.with_name(f"{folder.name}-{name}")
-        compressor = next(c for c in compressors() if c.name == name)
-        return compressor.compress(spec, folder, place), place
+    def compress(self, way: str, spec: TierSpec, folder: Path) -> tuple[TierSpec, Path]:
+        """Write a compressed copy of a tier, made from training texts where it needs any."""
+        place = folder.with_name(f"{folder.name}-{way}")
+        texts = (*(self.bench.texts[row] for row in self.bench.train), *self.bench.unlabelled)
+        return compress_by(way, spec, folder, place, texts=texts), place
 
     def opened(self, candidate: Candidate, spec: TierSpec, folder: Path) -> Runtime:
         """A tier, ready to be measured; an endpoint within its caps, and with what it answered."""

@@ -55,6 +55,17 @@ def test_a_member_that_trains_an_encoder(make: Make, tmp_path: Path) -> None:
     assert [member["kind"] for member in stack["members"]] == ["tokens", "ngrams"]
 
 
+def test_settings_of_a_member_can_be_named(make: Make) -> None:
+    bench = make("two classes")
+    (candidate,) = Stacked().standard(bench)
+    told = candidate.having("members", "lora[rank=2,epochs=1.0]+bag-of-words")
+    plain = candidate.having("members", "lora+bag-of-words")
+    (_, lora), (_, words) = Stacked().members(told, bench)
+    (_, usual), (_, as_usual) = Stacked().members(plain, bench)
+    assert words == as_usual
+    assert lora == usual.having("rank", 2).having("epochs", 1.0) != usual
+
+
 def test_only_what_the_backbones_allow_is_stacked(make: Make) -> None:
     bench = make("two classes")
     encoder, table = bench.backbones
@@ -84,6 +95,9 @@ def test_encoding_is_counted_once(make: Make) -> None:
         ({"members": "bag-of-words"}, "PF406"),
         ({"members": "bag-of-words+bag-of-words"}, "PF406"),
         ({"members": "bag-of-words+stacked"}, "PF406"),
+        ({"members": "bag-of-words+lora[rank=4"}, "PF406"),
+        ({"members": "bag-of-words+lora[ranks=4]"}, "PF406"),
+        ({"members": "bag-of-words+lora[rank=four]"}, "PF406"),
         ({"members": "bag-of-words+frozen-heat"}, "PF401"),
         ({"members": "bag-of-words+self-training"}, "PF405"),
         ({"folds": 1}, "PF406"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -16,7 +17,10 @@ from tests.adapt.recipes import test_contract as contract
 from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.engine.encode import encode
+from payoff.adapt.recipes import domain_tuned
 from payoff.adapt.recipes.distil import Distil
+from payoff.adapt.recipes.distil_encoder import DistilEncoder
+from payoff.adapt.recipes.domain_tuned import SHARES
 from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.frozen_head import FrozenHead
 from payoff.adapt.recipes.linear import fit_logistic
@@ -29,9 +33,10 @@ from payoff.artifact.calibration import Calibration
 from payoff.core.errors import AdaptError
 
 Make = Callable[..., Any]
-RECIPES: list[Recipe] = [SimCse(), Tsdae(), SelfTraining(), Distil()]
+RECIPES: list[Recipe] = [SimCse(), Tsdae(), SelfTraining(), Distil(), DistilEncoder()]
+DOMAIN = RECIPES[:2]
+ONE_EACH: list[Recipe] = [*RECIPES[:3], DistilEncoder()]
 by_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.name for recipe in RECIPES])
-DOMAIN = [SimCse(), Tsdae()]
 
 
 @pytest.fixture
@@ -71,6 +76,8 @@ def test_a_search_does_not_try_them_of_itself(recipe: Recipe, make: Make) -> Non
 def test_unlabelled_texts_make_a_difference(recipe: Recipe, make: Make) -> None:
     bench = make("two classes")
     candidate = recipe.standard(bench)[0]
+    if recipe in DOMAIN:  # by itself it keeps of that only what folds of labels favour
+        candidate = candidate.having("tuned", 1.0)
     logits = []
     for texts in (bench.unlabelled, bench.unlabelled[:7]):
         attempt = recipe.start(candidate, replace(bench, unlabelled=texts, _opened={}))
@@ -79,7 +86,9 @@ def test_unlabelled_texts_make_a_difference(recipe: Recipe, make: Make) -> None:
     assert not np.array_equal(*logits)
 
 
-@pytest.mark.parametrize("recipe", [SimCse(), Tsdae(), Distil()], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe", [*DOMAIN, Distil(), DistilEncoder()], ids=lambda recipe: recipe.name
+)
 def test_some_recipes_need_no_unlabelled_texts(recipe: Recipe, make: Make, tmp_path: Path) -> None:
     contract.check(recipe, replace(make("twelve classes"), unlabelled=()), tmp_path)
 
@@ -89,7 +98,7 @@ def test_domain_tuning_goes_on_from_where_it_was_saved(
     recipe: SimCse | Tsdae, make: Make, tmp_path: Path
 ) -> None:
     bench = make("twelve classes")
-    candidate = recipe.standard(bench)[0]
+    candidate = recipe.standard(bench)[0].having("tuned", 1.0)
     whole, first, second = (recipe.start(candidate, bench) for _ in range(3))
     whole.advance(1.0)
     first.advance(0.4)
@@ -131,6 +140,66 @@ def test_unlabelled_texts_are_encoded_as_labelled_ones_are(make: Make) -> None:
     np.testing.assert_array_equal(table.unlabelled_static, there.static)
 
 
+class TestHowFarTheLayersGo:
+    """What was learnt from texts is kept as far as folds of labels favour it."""
+
+    def test_the_share_with_the_lowest_loss_is_served(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        recipe, bench = Tsdae(), make("twelve classes")
+        candidate = recipe.standard(bench)[0]
+        for best in SHARES:
+            losses = iter([1.0 if share == best else 2.0 for share in SHARES])
+            monkeypatch.setattr(domain_tuned, "held_out_loss", lambda *a, **k: next(losses))  # noqa: B023
+            chosen, told = (
+                recipe.start(one, bench) for one in (candidate, candidate.having("tuned", best))
+            )
+            chosen.advance(1.0)
+            told.advance(1.0)
+            rows = bench.validation
+            np.testing.assert_array_equal(chosen.logits(rows), told.logits(rows))
+            assert chosen.share == best
+            folder = tmp_path / str(best)
+            folder.mkdir()
+            chosen.save(folder)
+            monkeypatch.undo()
+            again = recipe.start(candidate, bench)
+            again.restore(folder)
+            assert again.share == best
+
+    def test_training_that_ruins_the_layers_is_not_kept(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        recipe, bench = SimCse(), make("twelve classes")
+        attempt = recipe.start(recipe.standard(bench)[0], bench)
+        attempt.advance(1.0)
+        noise = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weight in attempt.training.classifier.layers.parameters():
+                weight.add_(torch.randn(weight.shape, generator=noise))
+        attempt.logits(bench.validation)
+        assert attempt.share <= 0.1
+
+    def test_nothing_is_kept_where_nothing_can_be_judged(self, make: Make) -> None:
+        bench = make("two classes")
+        rows = np.array([int(np.flatnonzero(bench.targets == label)[0]) for label in (0, 1)])
+        few = replace(bench, train=rows)
+        attempt = Tsdae().start(Tsdae().standard(few)[0], few)
+        attempt.advance(1.0)
+        frozen = FrozenHead().start(Candidate("frozen-head", few.backbones[0], (("C", 10.0),)), few)
+        frozen.advance(1.0)
+        np.testing.assert_allclose(
+            attempt.logits(few.validation), frozen.logits(few.validation), atol=1e-5
+        )
+
+    @pytest.mark.parametrize("told", [-0.1, 1.5, "some"])
+    def test_other_shares_are_refused(self, told: object, make: Make) -> None:
+        bench = make("two classes")
+        candidate = Tsdae().standard(bench)[0].having("tuned", told)
+        with pytest.raises(AdaptError, match=r"PF406 setting 'tuned'"):
+            Tsdae().start(candidate, bench)
+
+
 class TestRefusals:
     def test_self_training_needs_unlabelled_texts(self, make: Make) -> None:
         bench = make("two classes")
@@ -148,7 +217,7 @@ class TestRefusals:
         with pytest.raises(AdaptError, match=r"PF405 .* no label has two training rows"):
             attempt.advance(1.0)
 
-    @pytest.mark.parametrize("recipe", RECIPES[:3], ids=lambda recipe: recipe.name)
+    @pytest.mark.parametrize("recipe", ONE_EACH, ids=lambda recipe: recipe.name)
     def test_an_encoder_is_needed(self, recipe: Recipe, make: Make) -> None:
         bench = make("two classes")
         table = bench.backbones[1]

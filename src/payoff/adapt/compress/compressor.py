@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,9 +21,19 @@ class Compressor(Protocol):
     def applies(self, spec: TierSpec) -> bool:
         """Whether the tier can be compressed this way."""
 
-    def compress(self, spec: TierSpec, folder: Path, target: Path) -> TierSpec:
+    def compress(
+        self, spec: TierSpec, folder: Path, target: Path, *, texts: Sequence[str] = ()
+    ) -> TierSpec:
         """Read the tier in ``folder`` and write the smaller one to ``target``.
 
+        Args:
+            spec: The tier.
+            folder: Where its files are.
+            target: Folder to make.
+            texts: Of the domain, without labels: what a model was learnt from, never what it is
+                judged by. A compressor that needs none does not look at them.
+
         Raises:
-            AdaptError: PF404 where the tier cannot be compressed this way.
+            AdaptError: PF404 where the tier cannot be compressed this way; PF411 without texts
+                where they are needed.
         """

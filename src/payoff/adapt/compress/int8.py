@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,9 @@ class Int8:
         """Encoders only."""
         return spec.kind == "tokens" and not spec.settings.get("static", False)
 
-    def compress(self, spec: TierSpec, folder: Path, target: Path) -> TierSpec:
+    def compress(
+        self, spec: TierSpec, folder: Path, target: Path, *, texts: Sequence[str] = ()
+    ) -> TierSpec:
         """Quantise ``model.onnx``."""
         from onnxruntime.quantization import (  # type: ignore[import-untyped]
             QuantType,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ class Int8Blocks:
         """Decoders only."""
         return spec.kind in _KINDS
 
-    def compress(self, spec: TierSpec, folder: Path, target: Path) -> TierSpec:
+    def compress(
+        self, spec: TierSpec, folder: Path, target: Path, *, texts: Sequence[str] = ()
+    ) -> TierSpec:
         """Quantise ``model.onnx``.
 
         Raises:

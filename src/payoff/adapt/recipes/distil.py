@@ -1,4 +1,4 @@
-"""Distillation: a small model learns what a large one makes of every text."""
+"""Distillation: static vectors learn what a larger model makes of every text."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
 from payoff.adapt.recipes.linear import LinearHead
 from payoff.adapt.recipes.needs import need_family
 from payoff.adapt.recipes.recipe import Candidate
-from payoff.adapt.recipes.soft_targets import fit_soft, one_hot
+from payoff.adapt.recipes.soft_targets import fit_soft
+from payoff.adapt.recipes.teacher import lesson, teacher_of
 from payoff.adapt.workbench import Workbench
-from payoff.artifact.calibration import Calibration
 from payoff.artifact.tier import TierSpec
 
 
 class Distil(ClosedForm):
-    """Static vectors with a head that learns an encoder's probabilities (Hinton et al. 2015).
+    """Static vectors with a head that learns a teacher's probabilities (Hinton et al. 2015).
 
-    The teacher is the logistic regression on the frozen vectors of the encoder ``teacher``. Of a
-    training text the student learns a blend of label and probabilities, ``truth`` being the share
-    of the label; of an unlabelled text, the probabilities.
+    Who teaches is the setting ``teacher``, as `teacher.teacher_of` reads it: by itself the logistic
+    regression on the frozen vectors of the first encoder. Of a training text the student learns a
+    blend of label and probabilities, ``truth`` being the share of the label; of an unlabelled text,
+    the probabilities.
     """
 
     name = "distil"
@@ -40,39 +41,30 @@ class Distil(ClosedForm):
         ]
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
-        """The teacher's passes and fit, and the student's fit."""
-        teacher = bench.opened(candidate["teacher"])
-        a_token = teacher.forward_seconds() / max(1, len(teacher.tokens.ids))
-        todo = 0 if teacher.trunk.is_prepared() else len(teacher.tokens.ids)
-        if bench.unlabelled and not teacher.unlabelled_trunk.is_prepared():
-            todo += len(teacher.unlabelled_tokens.ids)
-        n_labels, n_train = len(bench.labels), len(bench.train)
-        student = logistic_seconds(n_train + len(bench.unlabelled), n_labels)
-        return a_token * todo + logistic_seconds(n_train, n_labels) + student
+        """The teacher's, and the student's fit."""
+        teacher = teacher_of(candidate["teacher"], self.name, bench)
+        n_texts = len(bench.train) + len(bench.unlabelled)
+        return teacher.seconds(bench) + logistic_seconds(n_texts, len(bench.labels))
 
     def start(self, candidate: Candidate, bench: Workbench) -> StudentAttempt:
         """Average the vectors of each text.
 
         Raises:
-            AdaptError: PF405 where the teacher is no encoder or the student no static backbone.
+            AdaptError: PF405 where the student is no static backbone; as `teacher_of` says.
         """
-        need_family(self.name, bench, candidate["teacher"])
+        teacher_of(candidate["teacher"], self.name, bench)
         need_family(self.name, bench, candidate.backbone, family="static")
         return StudentAttempt(self, candidate, bench)
 
     def fit(self, candidate: Candidate, bench: Workbench) -> LinearHead:
         """The student's head."""
-        teacher, student = bench.opened(candidate["teacher"]), bench.opened(candidate.backbone)
-        head = teacher.start_head(bench.train)
+        student = bench.opened(candidate.backbone)
         vectors = [student.static[bench.train]]
-        truth = candidate["truth"]
-        taught = Calibration().apply(head(teacher.trunk.pooled()[bench.train]))
-        known = one_hot(bench.train_targets, len(bench.labels))
-        shares = [truth * known + (1.0 - truth) * taught]
         if bench.unlabelled:
             vectors.append(student.unlabelled_static)
-            shares.append(Calibration().apply(head(teacher.unlabelled_trunk.pooled())))
-        return fit_soft(np.concatenate(vectors), np.concatenate(shares), strength=candidate["C"])
+        teacher = teacher_of(candidate["teacher"], self.name, bench)
+        shares = lesson(teacher, bench, truth=candidate["truth"])
+        return fit_soft(np.concatenate(vectors), shares, strength=candidate["C"])
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """Table and head as ONNX; the teacher is no part of it."""

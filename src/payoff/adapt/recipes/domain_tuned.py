@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,25 +15,43 @@ from numpy.typing import NDArray
 from payoff.adapt.engine.classifier import Classifier, classifier_vectors
 from payoff.adapt.engine.domain_tuning import DomainTuning, Task, together
 from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.engine.interpolated import interpolated
 from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.recipes.frozen_head import fit_seconds
+from payoff.adapt.recipes.held_out import N_FOLDS, held_out_loss, on_vectors
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
 from payoff.adapt.recipes.needs import need_family
+from payoff.adapt.recipes.present_classes import fit_present
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
 from payoff.adapt.recipes.tuned_settings import planned_schedule
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
+from payoff.core.errors import AdaptError
+from payoff.core.files import write_json
+
+AUTO = "auto"
+"""Value of the setting ``tuned``: as far from the pretrained layers as folds of labels favour."""
+
+SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
+"""What `AUTO` chooses from; with 0 nothing that was learnt from texts is kept."""
 
 _BATCH_TEXTS = 64
 _USUAL_STEPS = 400
+_JUDGED_ROWS = 1000  # enough to tell shares apart, few enough to be run once a share
 
 
 class DomainTuned(Tuned):
-    """A recipe that says what is learnt from texts alone, training texts and unlabelled ones."""
+    """A recipe that says what is learnt from texts alone, training texts and unlabelled ones.
 
-    defaults: tuple[tuple[str, Any], ...] = (("C", 10.0),)
+    An encoder that was made for sentence vectors may lose by it, so that what was learnt is kept
+    only as far as it helps (Wortsman et al. 2022, equation 1): ``tuned`` is the share of the way
+    from the pretrained layers to the trained ones, or ``auto`` for the one of `SHARES` whose
+    vectors give the head the lowest loss on training rows of other folds.
+    """
+
+    defaults: tuple[tuple[str, Any], ...] = (("C", 10.0), ("tuned", AUTO))
     settable = ("learning_rate", "batch_texts")  # the head is fitted
     tasks = ("classes",)
     ranges = (("C", Range(1.0, 100.0, log=True)),)
@@ -61,7 +81,10 @@ class DomainTuned(Tuned):
         # A step on a text without a label costs what one on a training text does, and the frozen
         # layers of all of them are run in every epoch.
         step = 3.2 * self.cost * (layers - depth) / layers + depth / layers
+        n_judged = min(_JUDGED_ROWS, len(bench.train))
+        n_heads = len(SHARES) * N_FOLDS if told_share(candidate["tuned"]) is None else 0
         fit = fit_seconds(len(bench.train), len(bench.labels))
+        fit += n_heads * fit_seconds(n_judged, len(bench.labels))
         return super().seconds(candidate, bench) + float(more * candidate["epochs"] * step) + fit
 
     def schedule(self, candidate: Candidate, bench: Workbench) -> Schedule:
@@ -78,9 +101,10 @@ class DomainTuned(Tuned):
         """Begin from the pretrained layers.
 
         Raises:
-            AdaptError: PF405 where the backbone is no encoder.
+            AdaptError: PF405 where the backbone is no encoder; PF406 for a share out of range.
         """
         need_family(self.name, bench, candidate.backbone)
+        told_share(candidate["tuned"])
         return DomainAttempt(self, candidate, bench)
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
@@ -94,12 +118,37 @@ class DomainTuned(Tuned):
         return write_encoder_tier(opened, layers, head, target, name=candidate.name)
 
 
+def told_share(told: Any) -> float | None:
+    """The setting ``tuned`` as a number; None for `AUTO`.
+
+    Raises:
+        AdaptError: PF406 where it is neither.
+
+    Example:
+        >>> told_share("auto"), told_share("0.5")
+        (None, 0.5)
+    """
+    if told == AUTO:
+        return None
+    try:
+        share = float(told)
+    except (TypeError, ValueError):
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise AdaptError(
+            "PF406", "setting 'tuned'", f"{told!r}", expected=f"'{AUTO}', or from 0 to 1"
+        )
+    return share
+
+
 @dataclass
 class DomainAttempt(TuneAttempt):
     """One training on a workbench: layers from texts alone, then a head from the labels."""
 
     recipe: DomainTuned
     head: LinearHead | None = field(default=None)
+    share: float = field(default=0.0)
+    """Of the way from the pretrained layers to the trained ones that is served with ``head``."""
 
     @cached_property
     def training(self) -> DomainTuning:
@@ -128,35 +177,65 @@ class DomainAttempt(TuneAttempt):
 
     def logits(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """``(len(rows), n_labels)``."""
-        return self._fitted()(self._vectors(rows))
+        head = self._fitted()
+        return head(self._vectors(rows, self.share))
 
     def save(self, folder: Path) -> None:
-        """Write layers, optimiser and head."""
+        """Write layers, optimiser, head, and how far on the way to the layers it was fitted."""
+        head = self._fitted()
         super().save(folder)
-        self._fitted().save(folder)
+        head.save(folder)
+        write_json(folder / "share.json", {"tuned": self.share})
 
     def restore(self, folder: Path) -> None:
         """Go on exactly where `save` was called."""
         super().restore(folder)
         self.head = LinearHead.restore(folder)
+        self.share = json.loads((folder / "share.json").read_text("utf-8"))["tuned"]
 
     def saved_classifier(self, folder: Path) -> Classifier:
-        """The layers as saved; the head is that of the task."""
+        """The layers to be served, as saved; the head is that of the task."""
         self.restore(folder)
-        return self.training.classifier.eval()
+        return self._at(self.share)
 
-    def _vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _at(self, share: float) -> Classifier:
+        trained = self.training.classifier
+        return trained.eval() if share == 1.0 else interpolated(trained, share)
+
+    def _vectors(self, rows: NDArray[np.int64], share: float) -> NDArray[np.float32]:
         trunk = self.bench.opened(self.candidate.backbone).trunk
+        if share == 0.0:
+            return trunk.pooled()[rows]
         trunk.prepare((self.candidate["depth"],))
-        return classifier_vectors(self.training.classifier, trunk, rows)
+        return classifier_vectors(self._at(share), trunk, rows)
 
     def _fitted(self) -> LinearHead:
         if self.head is None:
-            bench = self.bench
-            self.head = fit_logistic(
-                self._vectors(bench.train),
-                bench.train_targets,
-                n_labels=len(bench.labels),
-                strength=self.candidate["C"],
-            )
+            told = told_share(self.candidate["tuned"])
+            self.share = self._best_share() if told is None else told
+            rows = self.bench.train
+            self.head = self._fit(self._vectors(rows, self.share), self.bench.train_targets)
         return self.head
+
+    def _fit(self, vectors: NDArray[np.float32], targets: NDArray[np.int64]) -> LinearHead:
+        return fit_present(
+            vectors,
+            targets,
+            n_labels=len(self.bench.labels),
+            fit=lambda rows, classes, n: fit_logistic(
+                rows, classes, n_labels=n, strength=self.candidate["C"]
+            ),
+        )
+
+    def _best_share(self) -> float:
+        """The share with the lowest loss on other folds; 0 where nothing can be judged."""
+        bench = self.bench
+        rows = np.random.default_rng(bench.seed).permutation(bench.train)[:_JUDGED_ROWS]
+        targets = bench.targets[rows]
+        losses = [
+            held_out_loss(
+                on_vectors(self._vectors(rows, share), targets, self._fit), targets, seed=bench.seed
+            )
+            for share in SHARES
+        ]
+        return SHARES[int(np.nanargmin(losses))] if np.isfinite(losses).any() else 0.0

@@ -11,7 +11,7 @@ import torch
 from payoff.adapt.engine.domain_tuning import DomainTuning, Task
 from payoff.adapt.engine.masked_head import has_masked_head, load_masked_head
 from payoff.adapt.engine.masked_language import MaskedLanguage
-from payoff.adapt.recipes.domain_tuned import DomainAttempt, DomainTuned
+from payoff.adapt.recipes.domain_tuned import DomainAttempt, DomainTuned, told_share
 from payoff.adapt.recipes.needs import need_family
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.workbench import Workbench
@@ -61,10 +61,11 @@ class Masked(DomainTuned):
 
         Raises:
             AdaptError: PF405 where the backbone is no encoder, or has no masked-LM head or no
-                token that hides.
+                token that hides; PF406 for a share out of range.
             BackboneError: PF304 where a part of the head is missing.
         """
         need_family(self.name, bench, candidate.backbone)
+        told_share(candidate["tuned"])
         opened = bench.opened(candidate.backbone)
         head = load_masked_head(opened.folder, opened.encoder.shape)
         mask = _mask_of(opened.tokenizer)

@@ -79,6 +79,15 @@ class Candidate:
         kept = tuple(pair for pair in self.settings if pair[0] != setting)
         return replace(self, settings=kept)
 
+    def having(self, setting: str, value: Any) -> Candidate:
+        """The same with another value of a setting, in its place; behind the others if it is new.
+
+        Example:
+            >>> Candidate("lora", "", (("depth", 3), ("rank", 8))).having("depth", 0).settings
+            (('depth', 0), ('rank', 8))
+        """
+        return replace(self, settings=tuple({**dict(self.settings), setting: value}.items()))
+
 
 class Attempt(Protocol):
     """The training of one candidate."""

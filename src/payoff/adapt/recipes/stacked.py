@@ -10,6 +10,7 @@ make it worse than an equal say of all.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.runtime.stacked import MEMBER_KINDS, Blend, log_probabilities, member_file
 from payoff.artifact.tier import TierSpec
-from payoff.core.errors import AdaptError
+from payoff.core.errors import AdaptError, did_you_mean
 from payoff.core.extras import require
 from payoff.core.files import whole_folder, write_json
 from payoff.evidence.calibration import fit_temperature
@@ -32,11 +33,18 @@ from payoff.evidence.calibration import fit_temperature
 _USUAL = ("bag-of-words", "static-head", "frozen-head")
 _WEIGHT_SPREAD, _BIAS_SPREAD = 0.5, 0.25  # standard deviations that the shrinkage supposes
 
+_BETWEEN = re.compile(r"\+(?![^\[]*\])")
+_MEMBER = re.compile(r"(?P<name>[^\[\]+]+)(\[(?P<settings>[^\[\]]+)\])?")
+
 Member = tuple[Recipe, Candidate]
 
 
 class Stacked:
-    """Members are other recipes, by their usual settings: ``--set members=lora+bag-of-words``."""
+    """Members are other recipes: ``--set members=lora+bag-of-words``.
+
+    They have their usual settings, but for those named in brackets:
+    ``fine-tune[depth=3,tuned=1]+bag-of-words``.
+    """
 
     name = "stacked"
     rungs = (1.0,)
@@ -69,29 +77,35 @@ class Stacked:
 
         Raises:
             AdaptError: PF401 for an unknown member; PF405 for one that cannot use these data or
-                backbones; PF406 where there are fewer than two of them or two folds, or one twice.
+                backbones; PF406 where there are fewer than two of them or two folds, or one twice,
+                or for a setting that a member does not have.
         """
         if candidate["folds"] < 2:
             raise AdaptError("PF406", "setting 'folds'", f"{candidate['folds']}", expected="2, 3 …")
         return StackedAttempt(candidate, bench, self.members(candidate, bench))
 
     def members(self, candidate: Candidate, bench: Workbench) -> list[Member]:
-        """The recipes that are stacked, each with its usual candidate.
+        """The recipes that are stacked, each with its usual candidate or with what was changed.
 
         Raises:
             AdaptError: As `start` says.
         """
-        names = candidate["members"].split("+")
-        if len(set(names)) != len(names) or len(names) < 2 or self.name in names:
+        told = [_MEMBER.fullmatch(one) for one in _BETWEEN.split(candidate["members"])]
+        names = [one.group("name") for one in told if one]
+        if len(set(names)) != len(told) or len(told) < 2 or self.name in names:
             raise AdaptError(
                 "PF406",
                 "setting 'members'",
                 repr(candidate["members"]),
                 expected="two or more recipes, each once, with + between them",
             )
-        return [self._member(name, candidate, bench) for name in names]
+        return [
+            self._member(one.group("name"), one.group("settings") or "", candidate, bench)
+            for one in told
+            if one
+        ]
 
-    def _member(self, name: str, candidate: Candidate, bench: Workbench) -> Member:
+    def _member(self, name: str, changed: str, candidate: Candidate, bench: Workbench) -> Member:
         recipe = recipe_named(name)
         usual = recipe.standard(bench)
         if not usual:
@@ -101,7 +115,10 @@ class Stacked:
                 f"it cannot use {', '.join(bench.backbones) or 'no backbone'} or these data",
                 mend="Name other members, or another backbone.",
             )
-        return recipe, next((c for c in usual if c.backbone == candidate.backbone), usual[0])
+        found = next((c for c in usual if c.backbone == candidate.backbone), usual[0])
+        for pair in filter(None, changed.split(",")):
+            found = _with_setting(found, *pair.partition("=")[::2])
+        return recipe, found
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """The files of all members and ``stack.json`` in one folder.
@@ -253,6 +270,25 @@ def fit_blend(
     ).x
     weights, bias = found[:n_members].tolist(), found[n_members:].tolist()
     return Blend(tuple(temperatures), tuple(weights), tuple(bias))
+
+
+def _with_setting(candidate: Candidate, name: str, value: str) -> Candidate:
+    """The candidate with a setting of its own changed, as the type that it has."""
+    known = dict(candidate.settings)
+    where = f"recipe 'stacked', member '{candidate.recipe}'"
+    if name not in known:
+        raise AdaptError(
+            "PF406",
+            where,
+            f"it has no setting '{name}'",
+            expected=", ".join(known) or "no setting at all",
+            mend=did_you_mean(name, list(known)),
+        )
+    try:
+        return candidate.having(name, type(known[name])(value))
+    except ValueError as error:
+        expected = f"a value like {known[name]!r}"
+        raise AdaptError("PF406", where, f"{name}={value}", expected=expected) from error
 
 
 def _read_blend(folder: Path) -> Blend:

@@ -23,6 +23,7 @@ from payoff.adapt.engine.finetuning import FineTuning, Schedule, load_trained
 from payoff.adapt.engine.interpolated import interpolated
 from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.recipes.linear import LinearHead
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned_settings import (
@@ -176,12 +177,12 @@ class TuneAttempt:
         """The training, from the logistic regression on frozen vectors."""
         bench, opened = self.bench, self.bench.opened(self.candidate.backbone)
         opened.trunk.prepare((self.candidate["depth"],))
-        head = opened.start_head(bench.train)
+        head = self.start_head()
         training = FineTuning(
             self._classifier(head.weight, head.bias),
             opened.trunk,
-            bench.targets,
-            rows=bench.train,
+            self.targets(),
+            rows=self.rows(),
             schedule=planned_schedule(self.recipe, self.candidate, bench),
             objective=planned_objective(self.recipe, self.candidate, bench),
             progress=bench.progress,
@@ -189,6 +190,18 @@ class TuneAttempt:
         needed = training.training_bytes()
         check_memory(self.candidate.name, needed, available_bytes())
         return training
+
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of the workbench that are trained on."""
+        return self.bench.train
+
+    def targets(self) -> NDArray[Any]:
+        """What each text of the workbench should give, as the objective takes it."""
+        return self.bench.targets
+
+    def start_head(self) -> LinearHead:
+        """The head on frozen vectors from which the training starts."""
+        return self.bench.opened(self.candidate.backbone).start_head(self.bench.train)
 
     def _classifier(self, weight: NDArray[Any], bias: NDArray[Any]) -> Classifier:
         torch.manual_seed(self.bench.seed)  # what an adaptation adds starts at random

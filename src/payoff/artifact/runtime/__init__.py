@@ -60,6 +60,8 @@ def open_tier(
         from payoff.artifact.runtime.endpoint import EndpointRuntime
 
         return EndpointRuntime.open(spec, read, n_labels=n_labels, threads=threads, file=file)
+    from payoff.artifact.runtime.packed import unpacking
     from payoff.artifact.runtime.tokens import TokenRuntime
 
+    read, file = unpacking(spec, read, file)
     return TokenRuntime.open(spec, read, n_labels=n_labels, threads=threads, file=file)

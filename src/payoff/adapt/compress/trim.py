@@ -1,0 +1,135 @@
+"""A smaller vocabulary: the pieces that a domain uses, and what any text can be spelled with."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.adapt.compress.trimmed_tokenizer import KINDS, TrimmedTokenizer, kind_of, trimmed
+from payoff.artifact.runtime.long_texts import cut_into_pieces
+from payoff.artifact.tier import TierSpec
+from payoff.core.errors import AdaptError
+from payoff.core.files import whole_folder, write_text
+
+GENERAL = 2000
+"""Common pieces that stay though the domain's texts have none of them."""
+
+_TABLES = ("Gather",)
+_IDS = "input_ids"
+
+
+class Trim:
+    """Rows of the token table that the domain never looks up are taken out, with their pieces.
+
+    Texts that it was made from are cut as before, and answered as before, bit for bit. A new text
+    with a piece that went is cut into shorter ones; `GENERAL` keeps that rare.
+    """
+
+    name = "trim"
+
+    def applies(self, spec: TierSpec) -> bool:
+        """Whatever looks tokens up in a table."""
+        return spec.kind == "tokens"
+
+    def compress(
+        self, spec: TierSpec, folder: Path, target: Path, *, texts: Sequence[str] = ()
+    ) -> TierSpec:
+        """Trim ``tokenizer.json`` and the table of ``model.onnx``.
+
+        Args:
+            spec: The tier.
+            folder: Its files.
+            target: Folder to make.
+            texts: Of the domain: those that were learnt from, and any others of their kind.
+
+        Raises:
+            AdaptError: PF404 where the tier has no such table, or its tokenizer is of an unknown
+                kind; PF411 without texts.
+        """
+        import onnx
+
+        if not self.applies(spec):
+            raise _wrong(spec, f"a tier of the kind '{spec.kind}'", "a tier of the kind 'tokens'")
+        if not texts:
+            raise AdaptError(
+                "PF411",
+                f"tier '{spec.name}'",
+                "there are no texts to see which pieces are used",
+                expected="texts of the domain, without labels",
+                mend="Give the data file that the model was made from.",
+            )
+        whole = (folder / "tokenizer.json").read_text("utf-8")
+        if kind_of(whole) not in KINDS:
+            raise _wrong(spec, f"a tokenizer of the kind '{kind_of(whole)}'", " or ".join(KINDS))
+        left = trimmed(whole, _used(whole, spec, texts), general=GENERAL)
+        with whole_folder(target) as draft:
+            model = onnx.load(folder / "model.onnx")
+            _take_rows(model.graph, left.kept, spec)
+            onnx.save(model, draft / "model.onnx")
+            write_text(draft / "tokenizer.json", left.content)
+            for member in spec.members:
+                if not (draft / member).exists():
+                    shutil.copyfile(folder / member, draft / member)
+        return _trimmed_spec(spec, left)
+
+
+def _used(whole: str, spec: TierSpec, texts: Sequence[str]) -> set[int]:
+    """Ids of the pieces of these texts, cut as they are when they are served."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(whole)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(spec.settings["max_tokens"])
+    found: set[int] = set()
+    for start in range(0, len(texts), 1000):
+        cut = cut_into_pieces(
+            texts[start : start + 1000],
+            tokenizer,
+            max_tokens=spec.settings["max_tokens"],
+            max_pieces=spec.settings.get("max_pieces", 1),
+            prefix=spec.settings.get("prefix", ""),
+            separator=spec.settings.get("separator", ""),
+        )
+        found.update(*map(set, cut.ids))
+    return found | {spec.settings.get("pad_id", 0)}
+
+
+def _take_rows(graph: Any, kept: NDArray[np.int64], spec: TierSpec) -> None:
+    """Keep these rows of whatever is looked up by token."""
+    from onnx import numpy_helper
+
+    weights = {one.name: one for one in graph.initializer}
+    looked_up = {
+        node.input[0]
+        for node in graph.node
+        if node.op_type in _TABLES and node.input[1] == _IDS and node.input[0] in weights
+    }
+    elsewhere = {
+        name
+        for node in graph.node
+        for place, name in enumerate(node.input)
+        if not (node.op_type in _TABLES and place == 0)
+    }
+    tables = sorted(looked_up - elsewhere)
+    if not tables or looked_up & elsewhere:
+        raise _wrong(spec, "no table that tokens alone are looked up in", "one in model.onnx")
+    for name in tables:
+        rows = numpy_helper.to_array(weights[name])[kept]
+        weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(rows), name))
+
+
+def _trimmed_spec(spec: TierSpec, left: TrimmedTokenizer) -> TierSpec:
+    settings = {**spec.settings, "pad_id": left.new_id(spec.settings.get("pad_id", 0))}
+    return replace(spec, name=f"{spec.name} trim", settings=settings)
+
+
+def _wrong(spec: TierSpec, found: str, expected: str) -> AdaptError:
+    return AdaptError(
+        "PF404", f"tier '{spec.name}'", found, expected=expected, mend="Leave its vocabulary."
+    )

@@ -1,0 +1,170 @@
+"""Distillation: an encoder is fine-tuned on what a better model makes of every text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.adapt.engine.adaptations.adaptation import Adaptation
+from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers, OneAfterTheOther
+from payoff.adapt.engine.adaptations.rounded import RoundedWeights
+from payoff.adapt.engine.classifier import classifier_vectors
+from payoff.adapt.engine.finetuning import Schedule
+from payoff.adapt.engine.objectives.objective import Objective
+from payoff.adapt.engine.objectives.soft_cross_entropy import SoftCrossEntropy
+from payoff.adapt.recipes.fine_tune import FineTune
+from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.needs import need_family
+from payoff.adapt.recipes.range import Range
+from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.soft_targets import fit_soft
+from payoff.adapt.recipes.teacher import lesson, teacher_of
+from payoff.adapt.recipes.tuned import TuneAttempt, usual_epochs
+from payoff.adapt.recipes.tuned_settings import MERGED
+from payoff.adapt.workbench import Workbench
+from payoff.artifact.tier import TierSpec
+from payoff.core.errors import AdaptError
+
+_START_STRENGTH = 10.0  # of the head on frozen vectors, as for those that learn labels
+
+
+class DistilEncoder(FineTune):
+    """Fine-tuning of an encoder on a teacher's probabilities in place of smoothed labels.
+
+    Who teaches is the setting ``teacher``, as `teacher.teacher_of` reads it: a larger backbone, a
+    recipe on one, an artifact, an endpoint; by itself what the encoder's own frozen vectors say
+    (Furlanello et al. 2018, "Born-Again Neural Networks"). Of a training text the student learns a
+    blend of label and probabilities, ``truth`` being the share of the label; of an unlabelled
+    text, the probabilities.
+
+    The student may be smaller than its backbone: ``layers`` keeps so many of its layers, and
+    ``bits`` trains it with weights that are rounded as they will be served, so that both heal.
+    """
+
+    name = "distil-encoder"
+    defaults = (("tuned", 0.75), ("teacher", ""), ("truth", 0.5))
+    settable = ("learning_rate", "head_learning_rate", "batch_texts", "max_tokens")
+    tasks = ("classes",)
+    ranges = (("tuned", Range(0.4, 1.0)), ("truth", Range(0.0, 0.9)))
+
+    def candidates(self, bench: Workbench) -> list[Candidate]:
+        """None: a teacher has to be named."""
+        return []
+
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        """One an encoder, taught by the one with most layers and the widest."""
+        usual = super().standard(bench)
+        if not usual:
+            return []
+
+        def size(name: str) -> tuple[int, int]:
+            shape = bench.opened(name).encoder.shape
+            return shape.layers * shape.width, shape.width
+
+        largest = max((candidate.backbone for candidate in usual), key=size)
+        return [candidate.having("teacher", largest) for candidate in usual]
+
+    def optional(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Any]:
+        """Rates and texts a step; ``layers`` and ``bits``, 0 for all of them."""
+        counts = {**super().optional(candidate, bench), "layers": 0, "bits": 0}
+        counts.pop(MERGED, None)  # nothing is added that could be left beside the layers
+        return counts
+
+    def adaptation(self, candidate: Candidate) -> Adaptation | None:
+        """What makes the student smaller; None for nothing."""
+        settings = dict(candidate.settings)
+        smaller: list[Adaptation] = []
+        if settings.get("layers"):
+            smaller.append(FewerLayers(settings["layers"]))
+        if settings.get("bits"):
+            smaller.append(RoundedWeights(settings["bits"]))
+        return OneAfterTheOther(*smaller) if smaller else None
+
+    def epochs(self, bench: Workbench) -> float:
+        """As many steps as for labels, on more texts."""
+        return usual_epochs(len(bench.train) + len(bench.unlabelled))
+
+    def seconds(self, candidate: Candidate, bench: Workbench) -> float:
+        """The teacher's, and a fine-tuning's on all texts."""
+        teacher = teacher_of(candidate["teacher"], self.name, bench)
+        n_train = max(1, len(bench.train))
+        more = (n_train + len(bench.unlabelled)) / n_train
+        return teacher.seconds(bench) + more * super().seconds(candidate, bench)
+
+    def objective(self, candidate: Candidate, bench: Workbench) -> Objective:
+        """Cross-entropy with shares as targets."""
+        return SoftCrossEntropy()
+
+    def schedule(self, candidate: Candidate, bench: Workbench) -> Schedule:
+        """As for labels."""
+        return Schedule(depth=candidate["depth"], epochs=candidate["epochs"], seed=bench.seed)
+
+    def start(self, candidate: Candidate, bench: Workbench) -> StudentEncoderAttempt:
+        """Prepare the activations below the lowest trained layer.
+
+        Raises:
+            AdaptError: PF405 where the backbone is no encoder; PF406 for a smaller student that
+                does not start as all its layers, or is not served as it was trained; as
+                `teacher_of` says.
+        """
+        need_family(self.name, bench, candidate.backbone)
+        teacher_of(candidate["teacher"], self.name, bench)
+        if self.adaptation(candidate) is not None:
+            for name, value in (("depth", 0), ("tuned", 1.0)):
+                if candidate[name] != value:
+                    raise AdaptError(
+                        "PF406",
+                        f"recipe '{self.name}', setting '{name}'",
+                        f"{candidate[name]} beside layers or bits",
+                        expected=f"{value}: a smaller student has no other layers to fall back on",
+                        mend=f"Give --set {name}={value} too.",
+                    )
+        return StudentEncoderAttempt(self, candidate, bench.with_unlabelled, taught_on=bench)
+
+    def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
+        """Frozen and trained layers and the head as ONNX; the teacher is no part of it."""
+        return super().export(candidate, bench.with_unlabelled, saved, target)
+
+
+@dataclass
+class StudentEncoderAttempt(TuneAttempt):
+    """One training on all texts; ``bench`` has those without labels behind the others."""
+
+    taught_on: Workbench | None = None
+
+    @cached_property
+    def lesson(self) -> NDArray[np.float32]:
+        """What each text of `rows` should give, ``(len(rows), n_labels)``; the teacher is asked."""
+        assert self.taught_on is not None
+        teacher = teacher_of(self.candidate["teacher"], self.recipe.name, self.taught_on)
+        found = lesson(teacher, self.taught_on, truth=self.candidate["truth"])
+        return found.astype(np.float32)
+
+    def rows(self) -> NDArray[np.int64]:
+        """Training rows, then all without labels."""
+        assert self.taught_on is not None
+        more = len(self.taught_on.texts) + np.arange(len(self.taught_on.unlabelled))
+        return np.concatenate([self.bench.train, more])
+
+    def targets(self) -> NDArray[Any]:
+        """``(n_texts, n_labels)``; 0 for texts that are not trained on."""
+        found = np.zeros((len(self.bench.texts), len(self.bench.labels)), np.float32)
+        found[self.rows()] = self.lesson
+        return found
+
+    def start_head(self) -> LinearHead:
+        """Fitted to the same lesson, on the vectors that the untrained student has."""
+        trunk = self.bench.opened(self.candidate.backbone).trunk
+        if self.recipe.adaptation(self.candidate) is None:
+            vectors = trunk.pooled()[self.rows()]
+        else:
+            nothing = np.zeros((len(self.bench.labels), trunk.encoder.shape.width), np.float32)
+            student = self._classifier(nothing, nothing[:, 0]).eval()
+            vectors = classifier_vectors(student, trunk, self.rows())
+        return fit_soft(vectors, self.lesson, strength=_START_STRENGTH)

@@ -1,0 +1,198 @@
+"""Who teaches a student: another recipe, a finished artifact, or somebody else's model.
+
+What a teacher knows is asked for once, for the training texts and for those without labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.adapt.recipes import recipe_named, recipes
+from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
+from payoff.adapt.recipes.needs import need_family
+from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
+from payoff.adapt.recipes.soft_targets import one_hot
+from payoff.adapt.workbench import Workbench
+from payoff.artifact.artifact import Artifact
+from payoff.artifact.calibration import Calibration
+from payoff.core.errors import AdaptError
+
+_SUFFIX = ".payoff"
+_SECONDS_A_TEXT = 0.01  # of an artifact, until it was asked: a small encoder's, one text at a time
+
+
+class Teacher(Protocol):
+    """Something that gives probabilities to texts."""
+
+    def seconds(self, bench: Workbench) -> float:
+        """Expected seconds until all texts are taught."""
+
+    def of_training(self, bench: Workbench) -> NDArray[np.float64]:
+        """Probabilities of the training texts, ``(n_train, n_labels)``."""
+
+    def of_unlabelled(self, bench: Workbench) -> NDArray[np.float64]:
+        """Probabilities of the texts without labels, ``(n_unlabelled, n_labels)``."""
+
+
+def teacher_of(told: str, recipe: str, bench: Workbench) -> Teacher:
+    """The teacher that a setting names.
+
+    Args:
+        told: ``BACKBONE``, for the logistic regression on an encoder's frozen vectors;
+            ``RECIPE@BACKBONE`` or ``RECIPE``, such as ``contrastive@mpnet-base`` or ``api``, for
+            what that makes of the training rows; or the path of an artifact, whose last tier
+            teaches.
+        recipe: Whose setting it is, for messages.
+        bench: The rows.
+
+    Raises:
+        AdaptError: PF401 for an unknown recipe; PF405 where the teacher is no encoder, or its
+            recipe cannot use these data.
+        ArtifactError: Where the artifact cannot be read.
+    """
+    path = Path(told)
+    if told.endswith(_SUFFIX) or path.is_file() or (path / "manifest.json").is_file():
+        return ArtifactTeacher(path, recipe)
+    name, _, backbone = told.rpartition("@")
+    if name or told in {known.name for known in recipes()}:
+        return RecipeTeacher(recipe_named(name or told), backbone if name else "", recipe)
+    need_family(recipe, bench, told)
+    return HeadTeacher(told)
+
+
+def lesson(teacher: Teacher, bench: Workbench, *, truth: float) -> NDArray[np.float64]:
+    """What a student learns: ``(n_train + n_unlabelled, n_labels)``; rows sum to 1.
+
+    Of a training text that is a blend of label and teacher, of another text the teacher alone.
+
+    Args:
+        teacher: Who is asked; not about training texts where ``truth`` is 1.
+        bench: The rows.
+        truth: Share of the label, from 0 to 1.
+
+    Raises:
+        AdaptError: PF406 where ``truth`` is out of range.
+    """
+    if not 0 <= truth <= 1:
+        raise AdaptError("PF406", "setting 'truth'", f"{truth}", expected="from 0 to 1")
+    shares = truth * one_hot(bench.train_targets, len(bench.labels))
+    if truth < 1:
+        shares = shares + (1.0 - truth) * teacher.of_training(bench)
+    if bench.unlabelled:
+        shares = np.concatenate([shares, teacher.of_unlabelled(bench)])
+    return shares
+
+
+@dataclass(frozen=True, slots=True)
+class HeadTeacher:
+    """The logistic regression on an encoder's frozen vectors, whose activations all share."""
+
+    backbone: str
+
+    def seconds(self, bench: Workbench) -> float:
+        """The passes that are still to be made, and the fit."""
+        opened = bench.opened(self.backbone)
+        a_token = opened.forward_seconds() / max(1, len(opened.tokens.ids))
+        todo = 0 if opened.trunk.is_prepared() else len(opened.tokens.ids)
+        if bench.unlabelled and not opened.unlabelled_trunk.is_prepared():
+            todo += len(opened.unlabelled_tokens.ids)
+        return a_token * todo + logistic_seconds(len(bench.train), len(bench.labels))
+
+    def of_training(self, bench: Workbench) -> NDArray[np.float64]:
+        """See `Teacher`."""
+        opened = bench.opened(self.backbone)
+        head = opened.start_head(bench.train)
+        return Calibration().apply(head(opened.trunk.pooled()[bench.train]))
+
+    def of_unlabelled(self, bench: Workbench) -> NDArray[np.float64]:
+        """See `Teacher`."""
+        opened = bench.opened(self.backbone)
+        head = opened.start_head(bench.train)
+        return Calibration().apply(head(opened.unlabelled_trunk.pooled()))
+
+
+@dataclass
+class RecipeTeacher:
+    """Any recipe with its usual settings, trained on the training rows first."""
+
+    recipe: Recipe
+    backbone: str
+    student: str
+    _trained: Attempt | None = field(default=None)
+
+    def seconds(self, bench: Workbench) -> float:
+        """The recipe's own."""
+        return self.recipe.seconds(self._candidate(bench), self._bench(bench))
+
+    def of_training(self, bench: Workbench) -> NDArray[np.float64]:
+        """See `Teacher`."""
+        return self._asked(bench, bench.train)
+
+    def of_unlabelled(self, bench: Workbench) -> NDArray[np.float64]:
+        """See `Teacher`."""
+        return self._asked(bench, len(bench.texts) + np.arange(len(bench.unlabelled)))
+
+    def _asked(self, bench: Workbench, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        if self._trained is None:
+            self._trained = self.recipe.start(self._candidate(bench), self._bench(bench))
+            self._trained.advance(1.0)
+        return Calibration().apply(self._trained.logits(rows))
+
+    def _bench(self, bench: Workbench) -> Workbench:
+        return bench.with_unlabelled.using((self.backbone,) if self.backbone else bench.backbones)
+
+    def _candidate(self, bench: Workbench) -> Candidate:
+        usual = self.recipe.standard(self._bench(bench))
+        if not usual:
+            raise AdaptError(
+                "PF405",
+                f"recipe '{self.student}', teacher '{self.recipe.name}'",
+                f"it cannot use {self.backbone or 'these backbones'} or these data",
+                mend="Name another teacher: BACKBONE, RECIPE@BACKBONE, or an artifact's path.",
+            )
+        return usual[0]
+
+
+@dataclass
+class ArtifactTeacher:
+    """What was made before: a larger model, or the last model of a cascade."""
+
+    path: Path
+    student: str
+
+    @cached_property
+    def _artifact(self) -> Artifact:
+        return Artifact.open(self.path)
+
+    def seconds(self, bench: Workbench) -> float:
+        """A guess: what it takes is known when it was asked."""
+        return _SECONDS_A_TEXT * (len(bench.train) + len(bench.unlabelled))
+
+    def of_training(self, bench: Workbench) -> NDArray[np.float64]:
+        """See `Teacher`."""
+        return self._asked(bench, tuple(bench.texts[row] for row in bench.train))
+
+    def of_unlabelled(self, bench: Workbench) -> NDArray[np.float64]:
+        """See `Teacher`."""
+        return self._asked(bench, bench.unlabelled)
+
+    def _asked(self, bench: Workbench, texts: tuple[str, ...]) -> NDArray[np.float64]:
+        known = {label: place for place, label in enumerate(self._artifact.labels)}
+        unknown = [label for label in bench.labels if label not in known]
+        if unknown:
+            raise AdaptError(
+                "PF405",
+                f"recipe '{self.student}', teacher {self.path}",
+                f"it does not know {', '.join(repr(label) for label in unknown[:3])}",
+                expected="an artifact that knows all labels of these data",
+                mend="Name an artifact made from data with the same labels.",
+            )
+        found = self._artifact.probabilities(texts)[:, [known[label] for label in bench.labels]]
+        # An artifact may know more labels than these data have; what it gives those is shared out.
+        return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-12))

@@ -1,0 +1,64 @@
+"""Members that are kept packed by Zstandard, and unpacked when a tier is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from payoff.artifact.runtime.session import broken
+from payoff.artifact.tier import PACKED, TierSpec
+
+MOST_BYTES = 8_000_000_000
+"""Of an unpacked member: beyond, it is refused before it is unpacked."""
+
+Read = Callable[[str], bytes]
+File = Callable[[str], AbstractContextManager[Path]]
+
+
+def is_packed(spec: TierSpec) -> bool:
+    """Whether some members of a tier are packed.
+
+    Example:
+        >>> is_packed(TierSpec("small", "tokens", ("model.onnx.zst", "tokenizer.json")))
+        True
+    """
+    return any(member.endswith(PACKED) for member in spec.members)
+
+
+def unpacking(spec: TierSpec, read: Read, file: File | None) -> tuple[Read, File | None]:
+    """How to read a tier's members by the names that they have when they are not packed.
+
+    Args:
+        spec: The tier.
+        read: Gives the bytes of one of its members.
+        file: Gives a member as a file; see `payoff.artifact.runtime.open_tier`.
+
+    Returns:
+        The same two; the second is None where members are packed, since there is no such file.
+
+    Raises:
+        ArtifactError: PF504, by the first of them, where a member cannot be unpacked.
+    """
+    if not is_packed(spec):
+        return read, file
+
+    def unpacked(member: str) -> bytes:
+        if member in spec.members:
+            return read(member)
+        return _unpacked(spec, f"{member}{PACKED}", read(f"{member}{PACKED}"))
+
+    return unpacked, None
+
+
+def _unpacked(spec: TierSpec, member: str, content: bytes) -> bytes:
+    import zstandard
+
+    try:
+        size = zstandard.frame_content_size(content)
+        if not 0 <= size <= MOST_BYTES:
+            raise broken(spec, f"{member} says that it has {size} bytes", f"0 … {MOST_BYTES}")
+        whole: bytes = zstandard.ZstdDecompressor().decompress(content)
+    except zstandard.ZstdError as error:
+        raise broken(spec, f"{member}: {error}", "a Zstandard frame") from error
+    return whole

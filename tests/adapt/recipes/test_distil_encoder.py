@@ -1,0 +1,232 @@
+"""An encoder that learns from a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.adapt.recipes import test_contract as contract
+from tests.adapt.tiny_backbones import messages
+
+from payoff.adapt.recipes import recipe_named
+from payoff.adapt.recipes.distil import Distil
+from payoff.adapt.recipes.distil_encoder import DistilEncoder
+from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.teacher import (
+    ArtifactTeacher,
+    HeadTeacher,
+    RecipeTeacher,
+    lesson,
+    teacher_of,
+)
+from payoff.adapt.workbench import Workbench
+from payoff.artifact.artifact import Artifact
+from payoff.core.errors import AdaptError, ArtifactError
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def make(make_bench: Make, bert_folder: Path, mpnet_folder: Path) -> Callable[..., Workbench]:
+    """Two encoders, forty texts without labels."""
+
+    def bench(name: str = "two classes", **options: Any) -> Workbench:
+        texts, targets, n_train = contract.learn_from(name)
+        backbones = [bert_folder, mpnet_folder]
+        made: Workbench = make_bench(texts, targets, backbones, n_train=n_train, **options)
+        counts, how = contract.DATA[name]
+        more = messages([40 // len(counts)] * len(counts), seed=11, **how)[0]
+        return replace(made, unlabelled=tuple(more))
+
+    return bench
+
+
+class Fixed:
+    """A teacher that always says the same."""
+
+    def __init__(self, probabilities: list[float]) -> None:
+        self.probabilities = np.array(probabilities)
+        self.asked: list[str] = []
+
+    def seconds(self, bench: Workbench) -> float:
+        return 0.0
+
+    def of_training(self, bench: Workbench) -> np.ndarray:
+        self.asked.append("training")
+        return np.tile(self.probabilities, (len(bench.train), 1))
+
+    def of_unlabelled(self, bench: Workbench) -> np.ndarray:
+        self.asked.append("unlabelled")
+        return np.tile(self.probabilities, (len(bench.unlabelled), 1))
+
+
+class Standing(DistilEncoder):
+    """The recipe with another usual candidate."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.candidate = candidate
+
+    def standard(self, bench: Workbench) -> list[Candidate]:
+        return [self.candidate]
+
+
+class TestLesson:
+    def test_a_training_text_gets_label_and_teacher_another_the_teacher_alone(
+        self, make: Make
+    ) -> None:
+        bench = make()
+        found = lesson(Fixed([0.9, 0.1]), bench, truth=0.4)
+        n = len(bench.train)
+        assert found.shape == (n + 40, 2)
+        for row, target in zip(found[:n], bench.train_targets, strict=True):
+            wanted = [0.4 * (target == 0) + 0.6 * 0.9, 0.4 * (target == 1) + 0.6 * 0.1]
+            np.testing.assert_allclose(row, wanted)
+        np.testing.assert_allclose(found[n:], [[0.9, 0.1]] * 40)
+
+    def test_a_teacher_is_not_asked_what_the_labels_say(self, make: Make) -> None:
+        teacher = Fixed([0.5, 0.5])
+        lesson(teacher, make(), truth=1.0)
+        assert teacher.asked == ["unlabelled"]
+
+    @pytest.mark.parametrize("truth", [-0.1, 1.01, float("nan")])
+    def test_a_share_is_a_share(self, truth: float, make: Make) -> None:
+        with pytest.raises(AdaptError, match="PF406 setting 'truth'"):
+            lesson(Fixed([0.5, 0.5]), make(), truth=truth)
+
+
+class TestTeachers:
+    def test_the_name_says_what_it_is(self, make: Make, tmp_path: Path) -> None:
+        bench = make()
+        encoder = bench.backbones[0]
+        assert teacher_of(encoder, "distil", bench) == HeadTeacher(encoder)
+        found = teacher_of(f"lora@{encoder}", "distil", bench)
+        assert isinstance(found, RecipeTeacher)
+        assert (found.recipe.name, found.backbone) == ("lora", encoder)
+        assert isinstance(teacher_of("bag-of-words", "distil", bench), RecipeTeacher)
+        assert isinstance(teacher_of("some.payoff", "distil", bench), ArtifactTeacher)
+
+    def test_an_unknown_recipe_is_refused(self, make: Make) -> None:
+        with pytest.raises(AdaptError, match="PF401"):
+            teacher_of("loar@minilm-l6", "distil", make())
+
+    def test_a_recipe_that_cannot_is_refused(self, make: Make) -> None:
+        bench = make()
+        with pytest.raises(AdaptError, match=r"PF405 recipe 'distil', teacher 'static-head'"):
+            teacher_of("static-head", "distil", bench).of_training(bench)
+
+    def test_an_artifact_that_is_not_there_is_refused(self, make: Make) -> None:
+        bench = make()
+        with pytest.raises(ArtifactError, match="PF501"):
+            teacher_of("nowhere.payoff", "distil", bench).of_training(bench)
+
+    def test_a_recipe_teaches_what_it_says_of_these_texts(self, make: Make) -> None:
+        bench = make("twelve classes")
+        teacher = teacher_of("bag-of-words", "distil", bench)
+        recipe = recipe_named("bag-of-words")
+        alone = recipe.start(recipe.standard(bench)[0], bench)
+        alone.advance(1.0)
+        scores = np.exp(alone.logits(bench.train).astype(float))
+        np.testing.assert_allclose(
+            teacher.of_training(bench), scores / scores.sum(1, keepdims=True), atol=1e-6
+        )
+        assert teacher.of_unlabelled(bench).shape == (len(bench.unlabelled), 12)
+
+    def test_an_artifact_teaches_its_labels_in_our_order(
+        self, make: Make, repository: Path
+    ) -> None:
+        path = repository / "tests/artifact/frozen/format-1.zip"
+        with Artifact.open(path) as larger:
+            known = larger.labels
+            bench = replace(make(), labels=(known[2], known[0]), unlabelled=("card lost", "hello"))
+            said = larger.probabilities(bench.unlabelled)[:, [2, 0]]
+        teacher = teacher_of(str(path), "distil", bench)
+        found = teacher.of_unlabelled(bench)
+        np.testing.assert_allclose(found, said / said.sum(axis=1, keepdims=True))
+        assert teacher.of_training(bench).shape == (len(bench.train), 2)
+
+        strange = replace(bench, labels=(known[0], "elsewhere"))
+        with pytest.raises(AdaptError, match=r"PF405 .*\.zip: it does not know 'elsewhere'"):
+            teacher.of_training(strange)
+
+
+class TestTheStudent:
+    def test_it_learns_what_the_teacher_says_even_against_the_labels(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench = make()
+        candidate = DistilEncoder().standard(bench)[0].having("truth", 0.0)
+        candidate = candidate.having("tuned", 1.0)
+        inverted = 1 - bench.targets
+
+        class Contrary(Fixed):
+            def of_training(self, bench: Workbench) -> np.ndarray:
+                return np.eye(2)[inverted[bench.train]]
+
+        monkeypatch.setattr(
+            "payoff.adapt.recipes.distil_encoder.teacher_of", lambda *a: Contrary([0.5, 0.5])
+        )
+        attempt = DistilEncoder().start(candidate, bench)
+        attempt.advance(1.0)
+        said = attempt.logits(bench.validation).argmax(1)
+        assert (said == inverted[bench.validation]).mean() > 0.7
+
+    @pytest.mark.parametrize("teacher", ["mpnet", "prototypes@mpnet", "bag-of-words"])
+    def test_the_contract_with_other_teachers(
+        self, teacher: str, make: Make, mpnet_folder: Path, tmp_path: Path
+    ) -> None:
+        told = teacher.replace("mpnet", str(mpnet_folder))
+        contract.check(DistilEncoder(), make("twelve classes"), tmp_path, teacher=told)
+
+    @pytest.mark.parametrize("smaller", [{"layers": 1}, {"bits": 4}, {"layers": 1, "bits": 6}])
+    def test_the_contract_of_a_smaller_student(
+        self, smaller: dict[str, int], make: Make, tmp_path: Path
+    ) -> None:
+        bench = make("two classes")
+        whole = DistilEncoder().standard(bench)[0].having("tuned", 1.0)
+        candidate = whole
+        for name, value in smaller.items():
+            candidate = candidate.having(name, value)
+        kept = Standing(candidate)
+        _, logits = contract.check(kept, bench, tmp_path)
+        assert (logits.argmax(1) == bench.targets[bench.validation]).mean() > 0.7
+        sizes = []
+        for one, place in ((candidate, "tier"), (whole, "whole")):
+            if place == "whole":
+                attempt = kept.start(one, bench)
+                attempt.advance(0.0)
+                (tmp_path / "saved whole").mkdir()
+                attempt.save(tmp_path / "saved whole")
+                kept.export(one, bench, tmp_path / "saved whole", tmp_path / place)
+            sizes.append((tmp_path / place / "model.onnx").stat().st_size)
+        assert (sizes[0] < sizes[1]) == ("layers" in smaller)
+
+    @pytest.mark.parametrize("wrong", [{"tuned": 0.75}, {"depth": 1}])
+    def test_a_smaller_student_is_all_trained_and_served(
+        self, wrong: dict[str, float], make: Make
+    ) -> None:
+        bench = make()
+        candidate = DistilEncoder().standard(bench)[0].having("tuned", 1.0).having("bits", 4)
+        for name, value in wrong.items():
+            candidate = candidate.having(name, value)
+        with pytest.raises(AdaptError, match=rf"PF406 .*setting '{next(iter(wrong))}'"):
+            DistilEncoder().start(candidate, bench)
+
+    def test_the_largest_encoder_teaches(self, make: Make) -> None:
+        bench = make()
+        teachers = {candidate["teacher"] for candidate in DistilEncoder().standard(bench)}
+        sizes = {
+            name: bench.opened(name).encoder.shape.layers * bench.opened(name).encoder.shape.width
+            for name in bench.backbones
+        }
+        assert teachers == {max(bench.backbones, key=lambda name: sizes[name])}
+
+    def test_a_static_student_takes_any_teacher(
+        self, make_bench: Make, bert_folder: Path, table_folder: Path, tmp_path: Path
+    ) -> None:
+        texts, targets, n_train = contract.learn_from("two classes")
+        bench = make_bench(texts, targets, [bert_folder, table_folder], n_train=n_train)
+        contract.check(Distil(), bench, tmp_path, teacher="bag-of-words")
