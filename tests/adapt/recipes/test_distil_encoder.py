@@ -15,16 +15,20 @@ from tests.adapt.tiny_backbones import messages
 from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.distil import Distil
 from payoff.adapt.recipes.distil_encoder import DistilEncoder
+from payoff.adapt.recipes.folds import folds
+from payoff.adapt.recipes.linear import log_loss
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.teacher import (
     ArtifactTeacher,
     HeadTeacher,
     RecipeTeacher,
+    calibrated,
     lesson,
     teacher_of,
 )
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.artifact import Artifact
+from payoff.artifact.calibration import Calibration
 from payoff.core.errors import AdaptError, ArtifactError
 
 Make = Callable[..., Any]
@@ -127,13 +131,41 @@ class TestTeachers:
         bench = make("twelve classes")
         teacher = teacher_of("bag-of-words", "distil", bench)
         recipe = recipe_named("bag-of-words")
-        alone = recipe.start(recipe.standard(bench)[0], bench)
-        alone.advance(1.0)
-        scores = np.exp(alone.logits(bench.train).astype(float))
+
+        def logits(train: np.ndarray, rows: np.ndarray) -> np.ndarray:
+            alone = recipe.start(recipe.standard(bench)[0], replace(bench, train=train))
+            alone.advance(1.0)
+            return alone.logits(rows).astype(float)
+
+        held = folds(bench.train_targets, 5, seed=bench.seed) == 0
+        asked, truth = bench.train[held], bench.train_targets[held]
+        grid = np.geomspace(0.05, 5.0, 400)
+        temperature = grid[
+            np.argmin([log_loss(logits(bench.train[~held], asked) / t, truth) for t in grid[::8]])
+            * 8
+        ]
+        scores = np.exp(logits(bench.train, bench.train) / temperature)
         np.testing.assert_allclose(
-            teacher.of_training(bench), scores / scores.sum(1, keepdims=True), atol=1e-6
+            teacher.of_training(bench), scores / scores.sum(1, keepdims=True), atol=0.05
         )
         assert teacher.of_unlabelled(bench).shape == (len(bench.unlabelled), 12)
+
+    def test_a_teacher_is_not_calibrated_by_rows_that_it_saw(self, make: Make) -> None:
+        bench = make("twelve classes")
+        seen = []
+
+        def without(left: np.ndarray, asked: np.ndarray) -> np.ndarray:
+            seen.append((set(left.tolist()), set(asked.tolist())))
+            return np.eye(12, dtype=np.float32)[bench.targets[asked]]
+
+        calibrated(bench, without)
+        ((left, asked),) = seen
+        assert asked
+        assert not left & asked
+        assert left | asked <= set(bench.train.tolist())
+        one_each = np.array([np.flatnonzero(bench.targets == label)[0] for label in range(12)])
+        assert calibrated(replace(bench, train=one_each), without) == Calibration()
+        assert len(seen) == 1
 
     def test_an_artifact_teaches_its_labels_in_our_order(
         self, make: Make, repository: Path

@@ -243,9 +243,8 @@ class TestRefusals:
 )
 def test_as_many_are_taken_as_keep_the_expected_error(logits: np.ndarray, error: float) -> None:
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    rows, labels, sure = confident(p, error=error)
-    np.testing.assert_array_equal(labels, p[rows].argmax(axis=1))
-    np.testing.assert_array_equal(sure, p[rows].max(axis=1))
+    rows = confident(p, error=error)
+    sure = p[rows].max(axis=1)
     assert len(set(rows.tolist())) == len(rows)
     if len(rows):
         assert (1 - sure).mean() <= error + 1e-9
@@ -275,17 +274,17 @@ def test_self_training_is_better_than_its_teacher_and_knows_how_sure_it_is() -> 
         school = _School(few, targets, many, 6, 10.0)
         fold = folds(targets, 3, seed=seed)
         accuracy = [
-            (school.head(fold, error=0.05, rounds=rounds)(new).argmax(1) == truth).mean()
+            (school.head(fold, error=0.1, rounds=rounds)(new).argmax(1) == truth).mean()
             for rounds in (0, 2)
         ]
         gains.append(accuracy[1] - accuracy[0])
         apart = [fold == number for number in range(3)]
         heads = [school._teacher(~out) for out in apart]
         heads.append(fit_logistic(few, targets, n_labels=6, strength=10.0))
-        calibration = school._calibrated(heads, apart)
-        rows, labels, _ = confident(calibration.apply(heads[-1](many)), error=0.05)
+        guessed = school._calibrated(heads, apart).apply(heads[-1](many))
+        rows = confident(guessed, error=0.05)
         assert len(rows) > 60
-        wrong.append((labels != hidden[rows]).mean())
+        wrong.append((guessed[rows].argmax(1) != hidden[rows]).mean())
     assert np.mean(gains) > 0.02
     assert np.mean(wrong) < 0.08
 

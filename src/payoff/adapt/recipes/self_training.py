@@ -1,4 +1,4 @@
-"""Self-training: what the head is sure of becomes more to learn from."""
+"""Self-training: what a head makes of texts without labels becomes more to learn from."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ _FOLDS = 3
 
 
 class SelfTraining(ClosedForm):
-    """A head on frozen vectors labels the unlabelled texts that it is sure of, and learns again.
+    """A head on frozen vectors tells what the unlabelled texts may be, and one learns that too.
 
     How sure it may be taken to be is measured: its temperature is fitted on training rows that it
     had not seen. As many texts are taken, the surest first, as keep the expected share of wrong
-    labels among them at ``error``.
+    guesses among them at ``error``. Each is learnt as the calibrated probabilities say, not as its
+    likeliest class: taken for certain, guesses at easy texts made the head worse than its teacher
+    (BANKING77's training rows, 10 labels a class).
     """
 
     name = "self-training"
-    defaults = (("C", 10.0), ("error", 0.05), ("rounds", 2))
+    defaults = (("C", 10.0), ("error", 0.1), ("rounds", 2))
 
     def standard(self, bench: Workbench) -> list[Candidate]:
         """One candidate an encoder; none where there are no texts without labels."""
@@ -131,21 +133,19 @@ class _School:
     def _taught(
         self, head: LinearHead, rows: NDArray[np.bool_], calibration: Calibration, error: float
     ) -> LinearHead:
-        """A head fitted on the labelled rows and on what ``head`` is sure of."""
-        texts, labels, sure = confident(calibration.apply(head(self.unlabelled)), error=error)
-        known = self.targets[rows]
+        """A head fitted on the labelled rows and on what ``head`` makes of other texts."""
+        guessed = calibration.apply(head(self.unlabelled))
+        texts = confident(guessed, error=error)
+        known = one_hot(self.targets[rows], self.n_labels)
         return fit_soft(
             np.concatenate([self.vectors[rows], self.unlabelled[texts]]),
-            one_hot(np.concatenate([known, labels]), self.n_labels),
+            np.concatenate([known, guessed[texts]]),
             strength=self.strength,
-            weights=np.concatenate([np.ones(len(known)), sure]),
         )
 
 
-def confident(
-    probabilities: npt.NDArray[np.float64], *, error: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """The most texts whose labels are expected to be wrong in a share of ``error`` at most.
+def confident(probabilities: npt.NDArray[np.float64], *, error: float) -> NDArray[np.int64]:
+    """The most texts whose guesses are expected to be wrong in a share of ``error`` at most.
 
     A text's expected error is what its most probable label lacks to 1. Texts are taken by rising
     expected error for as long as the mean of it stays within ``error``.
@@ -155,16 +155,14 @@ def confident(
         error: 0–1.
 
     Returns:
-        Rows, their most probable labels and the probabilities of those, ``(n_taken,)`` each.
+        Rows, the surest first, ``(n_taken,)``.
 
     Example:
         >>> p = np.array([[0.6, 0.4], [0.02, 0.98], [0.92, 0.08]])
-        >>> rows, labels, sure = confident(p, error=0.05)  # (0.02 + 0.08) / 2
-        >>> rows.tolist(), labels.tolist(), sure.tolist()
-        ([1, 2], [1, 0], [0.98, 0.92])
+        >>> confident(p, error=0.05).tolist()  # (0.02 + 0.08) / 2
+        [1, 2]
     """
     sure = probabilities.max(axis=1)
     order = np.argsort(-sure, kind="stable")
     expected = np.cumsum(1.0 - sure[order]) / np.arange(1, len(order) + 1)
-    rows = order[: int((expected <= error + 1e-12).sum())]
-    return rows, probabilities[rows].argmax(axis=1), sure[rows]
+    return np.asarray(order[: int((expected <= error + 1e-12).sum())], np.int64)

@@ -5,7 +5,8 @@ What a teacher knows is asked for once, for the training texts and for those wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.adapt.recipes import recipe_named, recipes
+from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
 from payoff.adapt.recipes.needs import need_family
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
@@ -22,8 +24,11 @@ from payoff.adapt.workbench import Workbench
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
 from payoff.core.errors import AdaptError
+from payoff.evidence.calibration import fit_temperature
 
 _SUFFIX = ".payoff"
+_PARTS = 5  # of the training rows, one of which is held out
+_MOST_ASKED = 1000  # of the rows held out: one temperature is all that is fitted
 _SECONDS_A_TEXT = 0.01  # of an artifact, until it was asked: a small encoder's, one text at a time
 
 
@@ -96,39 +101,48 @@ class HeadTeacher:
     backbone: str
 
     def seconds(self, bench: Workbench) -> float:
-        """The passes that are still to be made, and the fit."""
+        """The passes that are still to be made, and two fits."""
         opened = bench.opened(self.backbone)
         a_token = opened.forward_seconds() / max(1, len(opened.tokens.ids))
         todo = 0 if opened.trunk.is_prepared() else len(opened.tokens.ids)
         if bench.unlabelled and not opened.unlabelled_trunk.is_prepared():
             todo += len(opened.unlabelled_tokens.ids)
-        return a_token * todo + logistic_seconds(len(bench.train), len(bench.labels))
+        return a_token * todo + 2 * logistic_seconds(len(bench.train), len(bench.labels))
 
     def of_training(self, bench: Workbench) -> NDArray[np.float64]:
         """See `Teacher`."""
-        opened = bench.opened(self.backbone)
-        head = opened.start_head(bench.train)
-        return Calibration().apply(head(opened.trunk.pooled()[bench.train]))
+        return self._said(bench, bench.opened(self.backbone).trunk.pooled()[bench.train])
 
     def of_unlabelled(self, bench: Workbench) -> NDArray[np.float64]:
         """See `Teacher`."""
+        return self._said(bench, bench.opened(self.backbone).unlabelled_trunk.pooled())
+
+    def _said(self, bench: Workbench, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         opened = bench.opened(self.backbone)
-        head = opened.start_head(bench.train)
-        return Calibration().apply(head(opened.unlabelled_trunk.pooled()))
+
+        def without(left: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.float32]:
+            return opened.start_head(left)(opened.trunk.pooled()[asked])
+
+        return calibrated(bench, without).apply(opened.start_head(bench.train)(vectors))
 
 
 @dataclass
 class RecipeTeacher:
-    """Any recipe with its usual settings, trained on the training rows first."""
+    """Any recipe with its usual settings, trained on the training rows first.
+
+    It is trained once more, without a fifth of them, to see how sure it may be taken to be. An
+    endpoint is not: it answers with a label, and every answer is paid for.
+    """
 
     recipe: Recipe
     backbone: str
     student: str
     _trained: Attempt | None = field(default=None)
+    _calibration: Calibration = field(default_factory=Calibration)
 
     def seconds(self, bench: Workbench) -> float:
-        """The recipe's own."""
-        return self.recipe.seconds(self._candidate(bench), self._bench(bench))
+        """The recipe's own, twice."""
+        return 2 * self.recipe.seconds(self._candidate(bench), self._bench(bench))
 
     def of_training(self, bench: Workbench) -> NDArray[np.float64]:
         """See `Teacher`."""
@@ -140,9 +154,19 @@ class RecipeTeacher:
 
     def _asked(self, bench: Workbench, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         if self._trained is None:
-            self._trained = self.recipe.start(self._candidate(bench), self._bench(bench))
-            self._trained.advance(1.0)
-        return Calibration().apply(self._trained.logits(rows))
+            self._trained = self._started(bench, bench.train)
+            if self.recipe.name != "api":
+                self._calibration = calibrated(
+                    bench, lambda left, asked: self._started(bench, left).logits(asked)
+                )
+        return self._calibration.apply(self._trained.logits(rows))
+
+    def _started(self, bench: Workbench, train: NDArray[np.int64]) -> Attempt:
+        attempt = self.recipe.start(
+            self._candidate(bench), replace(self._bench(bench), train=train)
+        )
+        attempt.advance(1.0)
+        return attempt
 
     def _bench(self, bench: Workbench) -> Workbench:
         return bench.with_unlabelled.using((self.backbone,) if self.backbone else bench.backbones)
@@ -157,6 +181,27 @@ class RecipeTeacher:
                 mend="Name another teacher: BACKBONE, RECIPE@BACKBONE, or an artifact's path.",
             )
         return usual[0]
+
+
+def calibrated(
+    bench: Workbench,
+    without: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]],
+) -> Calibration:
+    """How sure a teacher may be taken to be, from training rows that it has not seen.
+
+    Args:
+        bench: The rows.
+        without: Trains on the first rows and gives the logits of the second, which are others.
+
+    Returns:
+        A temperature; 1 where no label has two training rows.
+    """
+    fold = folds(bench.train_targets, _PARTS, seed=bench.seed)
+    held = fold == 0
+    if not held.any():
+        return Calibration()
+    asked = bench.train[held][:_MOST_ASKED]
+    return fit_temperature(without(bench.train[~held], asked), bench.targets[asked])
 
 
 @dataclass

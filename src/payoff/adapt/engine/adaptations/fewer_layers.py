@@ -13,8 +13,8 @@ class FewerLayers(Adaptation):
     """Keep so many of a classifier's layers, evenly spread, and train them all.
 
     A student that starts from layers of its teacher's kind learns faster than one from nothing
-    (Sanh et al. 2019, "DistilBERT", section 3). The first and the last layer are always kept, or the
-    first alone.
+    (Sanh et al. 2019, "DistilBERT", section 3). The first and the last layer are always kept, or
+    the first alone.
 
     Args:
         kept: How many layers; at least 1.
