@@ -173,11 +173,11 @@ def plot(options: argparse.Namespace) -> None:
 
 
 def better(options: argparse.Namespace) -> None:
-    """Every data set, payoff and price setting that is not there yet."""
+    """Every data set, payoff and price setting that is not there yet for this commit."""
     import economics_better as beside
 
     for key, compare in beside.comparisons(options.data):
-        if not any(key.items() <= line.items() for line in record.lines(RESULTS)):
+        if not record.is_done(RESULTS, key):
             _tell(key, compare(), options)
 
 

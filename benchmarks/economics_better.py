@@ -100,12 +100,16 @@ class Terms:
 
         book = PriceBook.builtin()
         dear = PriceBook(tuple(replace(p, price=p.price * factor) for p in book.prices))
-        mix = np.bincount(known.truth["test"], minlength=len(known.labels))
+        mix, rows = (
+            np.bincount(known.truth[part], minlength=len(known.labels))
+            for part in ("test", "validation")
+        )
         shares = dict(zip(known.labels, (mix / mix.sum()).tolist(), strict=True))
         stated = Stated(worth, Traffic(REQUESTS), prices=dear, on=DAY, expected_mix=shares)
         reckoning = Reckoning(
             stated, known.labels, n_labelled=int(known.train_counts.sum()),
-            training_counts=known.train_counts, request_bytes=300.0, characters_per_text=60.0,
+            training_counts=rows,  # the mix of the rows that calibrate, from which it is shifted
+            request_bytes=300.0, characters_per_text=60.0,
         )  # fmt: skip
         return cls(known, reckoning, Judge(worth, reckoning.policy(), known.truth["validation"]))
 

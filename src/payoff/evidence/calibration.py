@@ -17,6 +17,7 @@ COLDEST, HOTTEST = 0.05, 20.0
 """Bounds of a temperature. Where every row is right the best one would be 0: certain for ever."""
 
 _TOLERANCE = 1e-9
+_LEAST_SHIFT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def reliability(
         Bin(low=0.5, high=1.0, confidence=0.85, accuracy=0.5, n=2)
     """
     p, y = checked(probabilities, truth)
-    counts, confidences, hits = _binned(p.max(axis=1), p.argmax(axis=1) == y, bins)
+    confidence = p.max(axis=1)
+    counts, confidences, hits = _binned(confidence, p.argmax(axis=1) == y, bins, confidence)
     return tuple(
         Bin(
             low=i / bins,
@@ -92,13 +94,20 @@ def ece(probabilities: npt.ArrayLike, truth: npt.ArrayLike, bins: int = 15) -> f
     return _ece(p.max(axis=1), p.argmax(axis=1) == y, bins)
 
 
-def classwise_ece(probabilities: npt.ArrayLike, truth: npt.ArrayLike, bins: int = 15) -> float:
+def classwise_ece(
+    probabilities: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    bins: int = 15,
+    *,
+    weights: npt.ArrayLike | None = None,
+) -> float:
     """Mean over labels of each one's calibration error (Kull et al. 2019, equation 3).
 
     Args:
         probabilities: ``(n, k)``.
         truth: ``(n,)``.
         bins: Number of bins of equal width.
+        weights: How much each row counts, ``(n,)``; all the same where not given.
 
     Raises:
         DataError: PF106 where there is no row.
@@ -108,27 +117,35 @@ def classwise_ece(probabilities: npt.ArrayLike, truth: npt.ArrayLike, bins: int 
         0.4
     """
     p, y = checked(probabilities, truth)
-    return float(np.mean([_ece(p[:, label], y == label, bins) for label in range(p.shape[1])]))
+    each = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
+    return float(
+        np.mean([_ece(p[:, label], y == label, bins, each) for label in range(p.shape[1])])
+    )
 
 
-def _ece(confidence: Floats, hit: npt.NDArray[np.bool_], bins: int) -> float:
-    _, confidences, hits = _binned(confidence, hit, bins)
-    return float(np.abs(confidences - hits).sum() / len(confidence))
+def _ece(
+    confidence: Floats, hit: npt.NDArray[np.bool_], bins: int, weights: Floats | float = 1.0
+) -> float:
+    each = np.broadcast_to(weights, len(confidence))
+    _, confidences, hits = _binned(confidence * each, hit * each, bins, confidence)
+    return float(np.abs(confidences - hits).sum() / each.sum())
 
 
 def _binned(
-    confidence: Floats, hit: npt.NDArray[np.bool_], bins: int
+    told: Floats, hit: npt.NDArray[Any], bins: int, confidence: Floats
 ) -> tuple[Integers, Floats, Floats]:
-    """Rows, summed confidence and hits of each bin, all ``(bins,)``."""
+    """Rows, summed ``told`` and ``hit`` of each bin of confidence, all ``(bins,)``."""
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     confidences = np.zeros(bins)
     hits = np.zeros(bins)
-    np.add.at(confidences, place, confidence)
+    np.add.at(confidences, place, told)
     np.add.at(hits, place, hit)
     return np.bincount(place, minlength=bins).astype(np.int64), confidences, hits
 
 
-def fit_temperature(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
+def fit_temperature(
+    logits: npt.ArrayLike, truth: npt.ArrayLike, *, shift: npt.ArrayLike | None = None
+) -> Calibration:
     """The temperature that makes the truth most likely.
 
     The loss is convex in ``1/T``, so that its slope has one zero at most: found by Newton's steps
@@ -137,6 +154,9 @@ def fit_temperature(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     Args:
         logits: ``(n, k)``, from rows that the model was not trained on.
         truth: ``(n,)``.
+        shift: What each label's probability is multiplied by afterwards, before rows are brought
+            to a sum of 1, since requests to come have another mix, ``(k,)``. The truth is then made
+            most likely behind that shift, and each row counts as much as its label will occur.
 
     Returns:
         A temperature within 0.05 and 20, the bounds being taken where the rows allow no better:
@@ -157,14 +177,15 @@ def fit_temperature(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
             "PF402", "logits", "not all are finite numbers", mend="Lower the learning rate."
         )
     z = z - z.max(axis=1, keepdims=True)
+    behind, weights = shifted_rows(shift, y, z.shape[1])
     low, high = 1 / HOTTEST, 1 / COLDEST
-    if _slope(z, y, low)[0] >= 0:
+    if _slope(z, y, low, behind, weights)[0] >= 0:
         return Calibration(HOTTEST)
-    if _slope(z, y, high)[0] <= 0:
+    if _slope(z, y, high, behind, weights)[0] <= 0:
         return Calibration(COLDEST)
     sharpness = 1.0
     while high - low > _TOLERANCE * low:
-        slope, curvature = _slope(z, y, sharpness)
+        slope, curvature = _slope(z, y, sharpness, behind, weights)
         low, high = (low, sharpness) if slope > 0 else (sharpness, high)
         step = sharpness - slope / curvature if curvature > 0 else low
         if abs(step - sharpness) <= _TOLERANCE * sharpness:
@@ -173,13 +194,45 @@ def fit_temperature(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     return Calibration(float(1 / sharpness))
 
 
-def _slope(z: Floats, y: Integers, sharpness: float) -> tuple[float, float]:
+def _slope(
+    z: Floats, y: Integers, sharpness: float, behind: Floats, weights: Floats
+) -> tuple[float, float]:
     """First and second derivative of the mean loss by ``1/T``."""
-    p = np.exp(z * sharpness)
+    p = np.exp(z * sharpness) * behind
     p /= p.sum(axis=1, keepdims=True)
     mean = (p * z).sum(axis=1)
     variance = (p * z * z).sum(axis=1) - mean * mean
-    return float((mean - z[np.arange(len(y)), y]).mean()), float(variance.mean())
+    slope = mean - z[np.arange(len(y)), y]
+    return float((weights * slope).mean()), float((weights * variance).mean())
+
+
+def shifted_rows(
+    shift: npt.ArrayLike | None, truth: Integers, n_labels: int
+) -> tuple[Floats, Floats]:
+    """A shift, 1 for none, and how much each row then counts, 1 on average.
+
+    Args:
+        shift: See `fit_temperature`.
+        truth: ``(n,)``.
+        n_labels: ``k``.
+
+    Returns:
+        ``(k,)`` and ``(n,)``. Rows count the same where none has a label that will occur.
+
+    Example:
+        >>> behind, weights = shifted_rows([3.0, 1.0], np.array([0, 1]), 2)
+        >>> behind.tolist(), weights.tolist()
+        ([3.0, 1.0], [1.5, 0.5])
+    """
+    if shift is None:
+        return np.ones(n_labels), np.ones(len(truth))
+    behind = np.asarray(shift, np.float64)
+    weights = behind[truth]
+    mean = weights.mean()
+    if not mean > 0:
+        return np.ones(n_labels), np.ones(len(truth))
+    # A label that will not occur is kept possible, so that no row's loss is infinite.
+    return np.maximum(behind, _LEAST_SHIFT * behind.max()), weights / mean
 
 
 def cross_fitted(

@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from payoff.artifact.calibration import Calibration
-from payoff.evidence.calibration import classwise_ece, cross_fitted, fit_temperature
+from payoff.evidence.calibration import (
+    classwise_ece,
+    cross_fitted,
+    fit_temperature,
+    shifted_rows,
+)
 from payoff.evidence.calibration_methods import CALIBRATIONS
-from payoff.evidence.quality import Floats, checked, log_losses, measure_quality
+from payoff.evidence.quality import Floats, checked, log_losses
 
 _ENOUGH_ROWS = 200
 _CLEAR = 2.0  # standard errors of a paired difference
@@ -84,7 +90,12 @@ class CalibrationChoice:
 
 
 def choose_calibration(
-    logits: npt.ArrayLike, truth: npt.ArrayLike, *, folds: int = 2, seed: int = 0
+    logits: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    *,
+    folds: int = 2,
+    seed: int = 0,
+    shift: npt.ArrayLike | None = None,
 ) -> CalibrationChoice:
     """The calibration of the lowest log loss on rows that it was not fitted on.
 
@@ -102,6 +113,9 @@ def choose_calibration(
         truth: ``(n,)``.
         folds: Parts of the cross-fitting.
         seed: Decides who is in which part.
+        shift: Where requests to come have another mix, what a policy multiplies each label's
+            probability by, ``(k,)``; see `fit_temperature`. All figures are then of what comes
+            out behind it, for such requests; ``probabilities`` are of these rows, before it.
 
     Raises:
         DataError: PF106 where there are fewer rows than folds.
@@ -114,23 +128,32 @@ def choose_calibration(
     """
     z, y = checked(logits, truth)
     methods = CALIBRATIONS if len(y) >= _ENOUGH_ROWS else {_PLAIN: fit_temperature}
+    behind, weights = shifted_rows(shift, y, z.shape[1])
     fitted = {
-        name: cross_fitted(z, y, folds=folds, seed=seed, fit=fit) for name, fit in methods.items()
+        name: cross_fitted(z, y, folds=folds, seed=seed, fit=partial(fit, shift=shift))
+        for name, fit in methods.items()
     }
-    losses = {name: log_losses(p, y) for name, p in fitted.items()}
-    method = _best(losses)
     shown = {UNCALIBRATED: Calibration().apply(z), **fitted}
-    compared = tuple(_figures(name, p, y) for name, p in shown.items())
+    shifted = {name: p * behind for name, p in shown.items()}
+    shifted = {name: p / p.sum(axis=1, keepdims=True) for name, p in shifted.items()}
+    losses = {name: weights * log_losses(p, y) for name, p in shifted.items()}
+    method = _best({name: losses[name] for name in methods})
+    compared = tuple(_figures(name, p, y, losses[name], weights) for name, p in shifted.items())
+    losses.pop(UNCALIBRATED)
     return CalibrationChoice(
-        methods[method](z, y),
+        methods[method](z, y, shift=shift),
         fitted[method],
         CalibrationReport(method, _why(method, losses), compared),
     )
 
 
-def _figures(name: str, p: Floats, y: npt.NDArray[np.int64]) -> CalibrationFigures:
-    quality = measure_quality(p, y)
-    return CalibrationFigures(name, quality.log_loss, quality.brier, classwise_ece(p, y))
+def _figures(
+    name: str, p: Floats, y: npt.NDArray[np.int64], losses: Floats, weights: Floats
+) -> CalibrationFigures:
+    distances = ((p - np.eye(p.shape[1])[y]) ** 2).sum(axis=1)
+    brier = float((weights * distances).mean())
+    error = classwise_ece(p, y, weights=weights)
+    return CalibrationFigures(name, float(losses.mean()), brier, error)
 
 
 def _best(losses: Mapping[str, Floats]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from payoff.artifact.calibration import Calibration, Curve
-from payoff.evidence.calibration import fit_temperature
+from payoff.evidence.calibration import fit_temperature, shifted_rows
 from payoff.evidence.quality import Floats, Integers, checked
 
 _SCALE_SPREAD, _BIAS_SPREAD = 0.25, 0.5  # how far a scale lies from 1 and a bias from 0, usually
@@ -18,7 +19,9 @@ _MOST_KNOTS = 256
 _DIGITS = 9
 
 
-def fit_vector(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
+def fit_vector(
+    logits: npt.ArrayLike, truth: npt.ArrayLike, *, shift: npt.ArrayLike | None = None
+) -> Calibration:
     """Vector scaling: a scale and a bias a label, on the logarithms of tempered probabilities.
 
     Guo et al. 2017, section 4.2. With a few rows a label, ``2k`` free numbers would learn the rows
@@ -29,6 +32,7 @@ def fit_vector(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     Args:
         logits: ``(n, k)``, from rows that the model was not trained on.
         truth: ``(n,)``.
+        shift: See `fit_temperature`.
 
     Raises:
         DataError: PF106 where there is no row.
@@ -40,21 +44,23 @@ def fit_vector(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
         True
     """
     z, y = checked(logits, truth)
-    temperature = fit_temperature(z, y).temperature
+    temperature = fit_temperature(z, y, shift=shift).temperature
     z = z / temperature
     z -= z.max(axis=1, keepdims=True)
     z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
     k = z.shape[1]
+    behind, weights = shifted_rows(shift, y, k)
+    rows = _Rows(z, y, np.log(behind), weights)
     mean = np.concatenate([np.ones(k), np.zeros(k)])
     pull = np.concatenate([np.full(k, _SCALE_SPREAD**-2), np.full(k, _BIAS_SPREAD**-2)])
     numbers = mean.copy()
-    loss, p = _vector_loss(z, y, numbers, mean, pull)
+    loss, p = _vector_loss(rows, numbers, mean, pull)
     for _ in range(_STEPS):
-        direction = _newton_step(z, y, p, pull, pull * (numbers - mean))
+        direction = _newton_step(rows, p, pull, pull * (numbers - mean))
         size = 1.0
         while size > _SMALL_STEP:
             tried = numbers - size * direction
-            new, p_new = _vector_loss(z, y, tried, mean, pull)
+            new, p_new = _vector_loss(rows, tried, mean, pull)
             if new <= loss:
                 break
             size /= 2
@@ -67,28 +73,38 @@ def fit_vector(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     return Calibration(temperature, "vector", scales=_plain(scales), biases=_plain(biases))
 
 
-def _vector_loss(
-    z: Floats, y: Integers, numbers: Floats, mean: Floats, pull: Floats
-) -> tuple[float, Floats]:
+class _Rows(NamedTuple):
+    """Log-probabilities, truth, the logarithm of the shift, and how much each row counts."""
+
+    z: Floats
+    y: Integers
+    behind: Floats
+    weights: Floats
+
+
+def _vector_loss(rows: _Rows, numbers: Floats, mean: Floats, pull: Floats) -> tuple[float, Floats]:
     """Summed loss with the priors, and the probabilities."""
-    k = z.shape[1]
-    scaled = z * numbers[:k] + numbers[k:]
+    k = rows.z.shape[1]
+    scaled = rows.z * numbers[:k] + numbers[k:] + rows.behind
     scaled -= scaled.max(axis=1, keepdims=True)
     p = np.exp(scaled)
     total = p.sum(axis=1, keepdims=True)
-    losses = np.log(total[:, 0]) - scaled[np.arange(len(y)), y]
+    losses = np.log(total[:, 0]) - scaled[np.arange(len(rows.y)), rows.y]
     prior = 0.5 * (pull * (numbers - mean) ** 2).sum()
-    return float(losses.sum() + prior), p / total
+    return float((rows.weights * losses).sum() + prior), p / total
 
 
-def _newton_step(z: Floats, y: Integers, p: Floats, pull: Floats, slope: Floats) -> Floats:
+def _newton_step(rows: _Rows, p: Floats, pull: Floats, slope: Floats) -> Floats:
     """The Hessian's solution for the gradient, ``(2k,)``."""
+    z, each = rows.z, rows.weights[:, None]
     k = z.shape[1]
     off = p.copy()
-    off[np.arange(len(y)), y] -= 1
+    off[np.arange(len(rows.y)), rows.y] -= 1
+    off *= each
     gradient = np.concatenate([(off * z).sum(axis=0), off.sum(axis=0)]) + slope
     both = np.concatenate([p * z, p], axis=1)
-    hessian = -both.T @ both
+    hessian = -(both * each).T @ both
+    p = p * each
     place = np.arange(k)
     hessian[place, place] += (p * z * z).sum(axis=0)
     hessian[place, place + k] += (p * z).sum(axis=0)
@@ -99,7 +115,9 @@ def _newton_step(z: Floats, y: Integers, p: Floats, pull: Floats, slope: Floats)
     return step
 
 
-def fit_isotonic(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
+def fit_isotonic(
+    logits: npt.ArrayLike, truth: npt.ArrayLike, *, shift: npt.ArrayLike | None = None
+) -> Calibration:
     """Isotonic regression of each label's frequency on its probability, one label at a time.
 
     Zadrozny & Elkan 2002. A curve from ``n`` rows is mixed with the diagonal as if that were one
@@ -109,6 +127,8 @@ def fit_isotonic(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     Args:
         logits: ``(n, k)``, from rows that the model was not trained on.
         truth: ``(n,)``.
+        shift: Not looked at: a curve tells how often a label occurs among rows like these, which
+            the shift then turns into what it will be among those to come.
 
     Raises:
         DataError: PF106 where there is no row.
@@ -122,7 +142,9 @@ def fit_isotonic(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     return _label_by_label(logits, truth, "isotonic", _isotonic_curve)
 
 
-def fit_venn_abers(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
+def fit_venn_abers(
+    logits: npt.ArrayLike, truth: npt.ArrayLike, *, shift: npt.ArrayLike | None = None
+) -> Calibration:
     """Inductive Venn–Abers prediction, one label against the rest.
 
     Vovk, Petej & Fedorova 2015, "Large-scale probabilistic predictors with and without guarantees
@@ -135,6 +157,8 @@ def fit_venn_abers(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     Args:
         logits: ``(n, k)``, from rows that the model was not trained on.
         truth: ``(n,)``.
+        shift: Not looked at: a curve tells how often a label occurs among rows like these, which
+            the shift then turns into what it will be among those to come.
 
     Raises:
         DataError: PF106 where there is no row.
@@ -148,7 +172,16 @@ def fit_venn_abers(logits: npt.ArrayLike, truth: npt.ArrayLike) -> Calibration:
     return _label_by_label(logits, truth, "venn-abers", _venn_abers_curve)
 
 
-CALIBRATIONS: MappingProxyType[str, Callable[[Floats, Integers], Calibration]] = MappingProxyType(
+class Fit(Protocol):
+    """From logits and truths to a calibration; see `fit_temperature`."""
+
+    def __call__(
+        self, logits: Floats, truth: Integers, *, shift: npt.ArrayLike | None = None
+    ) -> Calibration:
+        """Fit it."""
+
+
+CALIBRATIONS: MappingProxyType[str, Fit] = MappingProxyType(
     {
         "temperature": fit_temperature,
         "vector": fit_vector,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
-from payoff.evidence.calibration import cross_fitted
+from payoff.evidence.calibration import cross_fitted, fit_temperature
 from payoff.evidence.calibration_choice import CalibrationChoice, choose_calibration
 from payoff.evidence.quality import log_losses
 from payoff.plan.score import Score
@@ -51,7 +52,7 @@ class Judge:
     def scored(self, probabilities: NDArray[np.floating[Any]]) -> Score:
         """The same of probabilities that are cross-fitted already, ``(n, n_labels)``."""
         worths = self.worths(probabilities)
-        losses = log_losses(probabilities, self.truth)
+        losses = log_losses(self.policy.shifted(probabilities), self.truth)
         shift = self.policy.prior_shift
         if shift is None:
             return Score(worths, losses)
@@ -82,14 +83,17 @@ class Judge:
 
     def cross_fitted(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities of each row, by a temperature fitted on the others: quick, for ranking."""
-        return cross_fitted(logits, self.truth, seed=self.seed)
+        fit = partial(fit_temperature, shift=self.policy.prior_shift)
+        return cross_fitted(logits, self.truth, seed=self.seed, fit=fit)
 
     def calibrated(self, logits: NDArray[np.float32]) -> CalibrationChoice:
         """The calibration of the lowest log loss, and these rows by it, cross-fitted.
 
-        It is fitted on all of these rows, for rows that are none of them.
+        It is fitted on all of these rows, for rows that are none of them, and so that it holds
+        for the mix of the requests to come.
         """
-        return choose_calibration(logits, self.truth, seed=self.seed)
+        shift = self.policy.prior_shift
+        return choose_calibration(logits, self.truth, seed=self.seed, shift=shift)
 
     def held(
         self,
