@@ -16,7 +16,7 @@ JOINT = "+"
 _SEARCHED = ("int8", "trim+int8", "int8-blocks")
 """Ways that a search tries; each compressor of somebody else's is tried by itself besides."""
 
-_OWN = {name for way in _SEARCHED for name in way.split(JOINT)}
+_OWN = {*(name for way in _SEARCHED for name in way.split(JOINT)), "zstd"}
 
 
 def compressors() -> list[Compressor]:

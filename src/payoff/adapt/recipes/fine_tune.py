@@ -19,7 +19,7 @@ class FineTune(Tuned):
 
     name = "fine-tune"
     defaults: tuple[tuple[str, Any], ...] = (("tuned", 0.75),)
-    ranges = (("tuned", Range(0.4, 1.0)),)
+    ranges: tuple[tuple[str, Range], ...] = (("tuned", Range(0.4, 1.0)),)
 
     def depth(self, bench: Workbench, backbone: str) -> int:
         """All layers."""

@@ -39,6 +39,14 @@ def unpacking(spec: TierSpec, read: Read, file: File | None) -> tuple[Read, File
 
     Raises:
         ArtifactError: PF504, by the first of them, where a member cannot be unpacked.
+
+    Example:
+        >>> import zstandard
+        >>> spec = TierSpec("small", "tokens", ("model.onnx.zst", "tokenizer.json"))
+        >>> kept = {"model.onnx.zst": zstandard.compress(b"graph"), "tokenizer.json": b"{}"}
+        >>> read, file = unpacking(spec, kept.__getitem__, None)
+        >>> read("model.onnx"), read("tokenizer.json")
+        (b'graph', b'{}')
     """
     if not is_packed(spec):
         return read, file
