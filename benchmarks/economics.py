@@ -35,6 +35,8 @@ import record
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "economics.jsonl"
+PAGE = HERE.parent / "docs" / "economics.md"
+BEGIN, END = "<!-- better:begin -->", "<!-- better:end -->"
 PICTURE = HERE.parent / "docs" / "assets" / "honest_forecasts.svg"
 _DAY = date(2026, 11, 22)
 
@@ -181,11 +183,23 @@ def better(options: argparse.Namespace) -> None:
             _tell(key, compare(), options)
 
 
+def table(options: argparse.Namespace) -> None:
+    """The newest comparisons as a table in docs/economics.md."""
+    import economics_better as beside
+
+    newest = [line for line in record.latest(RESULTS) if line["question"] == "better"]
+    page = PAGE.read_text("utf-8")
+    before, rest = page.split(BEGIN)
+    after = rest.split(END)[1]
+    PAGE.write_text(f"{before}{BEGIN}\n{beside.page(newest)}\n{END}{after}", "utf-8")
+
+
 QUESTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "speed": speed,
     "honest": honest,
     "better": better,
     "plot": plot,
+    "table": table,
 }
 
 

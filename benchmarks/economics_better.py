@@ -320,3 +320,31 @@ def _rent_a_second(one: Measured) -> float:
     requests = 1e9 * REQUESTS
     paid = one.reference.cost_by_step(np.array(requests))[Step.INFERENCE]
     return float(paid) / requests * one.model.evidence.latency.texts_per_s
+
+
+def page(lines: list[dict[str, Any]]) -> str:
+    """A table of comparisons at listed prices, in Markdown; what else was seen below it."""
+    told = [
+        "| rows | business | chosen | USD a month | of the best in hindsight "
+        "| beside one threshold | beside arg max |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    for line in lines:
+        found = line["result"]
+        if line["prices"] == next(iter(PRICES)):
+            told.append(
+                f"| {line['set']} | {line['payoff']} | {found['recommended']} "
+                f"| {found['profit']:,.0f} | {100 * found['share_of_best']:.1f} % "
+                f"| {100 * found['over_one_threshold']:+.1f} % "
+                f"| {100 * found['over_argmax']:+.0f} % |"
+            )
+    n_good = sum(line["result"]["share_of_best"] >= 0.99 for line in lines)
+    n_level = sum(line["result"]["over_one_threshold"] >= -1e-9 for line in lines)
+    commits = sorted({line["commit"] for line in lines})
+    told += [
+        "",
+        f"With prices of machines a hundred times as dear besides, {len(lines)} cases in all: at "
+        f"least 99 % of the best plan in hindsight in {n_good}, not below the best model with its "
+        f"best threshold in {n_level}. Commit {', '.join(commits)}.",
+    ]
+    return "\n".join(told)
