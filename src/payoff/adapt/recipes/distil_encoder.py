@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.adapt.engine.adaptations.adaptation import Adaptation
-from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers, OneAfterTheOther
+from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers
+from payoff.adapt.engine.adaptations.one_after_the_other import OneAfterTheOther
 from payoff.adapt.engine.adaptations.rounded import RoundedWeights
 from payoff.adapt.engine.classifier import classifier_vectors
 from payoff.adapt.engine.finetuning import Schedule

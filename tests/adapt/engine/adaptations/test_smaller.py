@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tests.adapt.tiny_backbones import messages
 
-from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers, OneAfterTheOther, spread
+from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers, spread
+from payoff.adapt.engine.adaptations.one_after_the_other import OneAfterTheOther
 from payoff.adapt.engine.adaptations.rounded import RoundedWeights, rounded
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
 from payoff.core.errors import AdaptError
