@@ -247,6 +247,25 @@ class TestTheStudent:
         with pytest.raises(AdaptError, match=rf"PF406 .*setting '{next(iter(wrong))}'"):
             DistilEncoder().start(candidate, bench)
 
+    def test_a_teacher_is_asked_once_also_where_a_student_goes_on(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        bench = make()
+        candidate = DistilEncoder().standard(bench)[0]
+        teacher = Fixed([0.3, 0.7])
+        monkeypatch.setattr("payoff.adapt.recipes.distil_encoder.teacher_of", lambda *a: teacher)
+        whole, first, second = (DistilEncoder().start(candidate, bench) for _ in range(3))
+        whole.advance(1.0)
+        first.advance(0.4)
+        first.keep(tmp_path)
+        asked = len(teacher.asked)
+        second.take_up(tmp_path)
+        second.advance(1.0)
+        assert len(teacher.asked) == asked
+        np.testing.assert_array_equal(
+            second.logits(bench.validation), whole.logits(bench.validation)
+        )
+
     def test_the_largest_encoder_teaches(self, make: Make) -> None:
         bench = make()
         teachers = {candidate["teacher"] for candidate in DistilEncoder().standard(bench)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from payoff.adapt.engine.adaptations.adaptation import Adaptation
@@ -138,10 +139,16 @@ class StudentEncoderAttempt(TuneAttempt):
     """One training on all texts; ``bench`` has those without labels behind the others."""
 
     taught_on: Workbench | None = None
+    _kept: NDArray[np.float32] | None = None
 
     @cached_property
     def lesson(self) -> NDArray[np.float32]:
-        """What each text of `rows` should give, ``(len(rows), n_labels)``; the teacher is asked."""
+        """What each text of `rows` should give, ``(len(rows), n_labels)``.
+
+        The teacher is asked once; what it said is saved with the student.
+        """
+        if self._kept is not None:
+            return self._kept
         assert self.taught_on is not None
         teacher = teacher_of(self.candidate["teacher"], self.recipe.name, self.taught_on)
         found = lesson(teacher, self.taught_on, truth=self.candidate["truth"])
@@ -162,6 +169,9 @@ class StudentEncoderAttempt(TuneAttempt):
     def start_head(self) -> LinearHead:
         """Fitted to the same lesson, on the vectors that the untrained student has."""
         trunk = self.bench.opened(self.candidate.backbone).trunk
+        if self._kept is not None:  # the trained head takes its place at once
+            nothing = np.zeros((len(self.bench.labels), trunk.encoder.shape.width), np.float32)
+            return LinearHead(nothing, nothing[:, 0])
         if self.recipe.adaptation(self.candidate) is None:
             vectors = trunk.pooled()[self.rows()]
         else:
@@ -169,3 +179,17 @@ class StudentEncoderAttempt(TuneAttempt):
             student = self._classifier(nothing, nothing[:, 0]).eval()
             vectors = classifier_vectors(student, trunk, self.rows())
         return fit_soft(vectors, self.lesson, strength=_START_STRENGTH)
+
+    def state(self) -> Mapping[str, Any]:
+        """What `save` writes, with the lesson."""
+        return {**super().state(), "lesson": torch.from_numpy(self.lesson)}
+
+    def restore(self, folder: Path) -> None:
+        """Go on exactly where `save` was called."""
+        state = torch.load(folder / "training.pt", weights_only=True)
+        self._kept = state["lesson"].numpy()
+        self.training.resume(state)
+
+    def take_up(self, folder: Path) -> None:
+        """Go on exactly where `keep` was called."""
+        self.restore(folder)
