@@ -17,8 +17,10 @@ from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import whole_folder, write_text
 
-GENERAL = 2000
-"""Common pieces that stay though the domain's texts have none of them."""
+GENERAL = 10_000
+"""Common pieces that stay though the domain's texts have none of them.
+
+Where few texts are known, new ones have pieces that those lack: the fewer, the more this counts."""
 
 _TABLES = ("Gather",)
 _IDS = "input_ids"
