@@ -40,8 +40,8 @@ def quality(
     """Accuracy and macro-F1 on the test rows, and what the training takes of one processor.
 
     The texts are encoded beforehand, as a search does for all recipes at once; the activations stay
-    in the benchmark's runs folder. Those that learn from texts alone have 2,000 training texts that
-    were not drawn, without their labels.
+    in the benchmark's runs folder. Those that learn from texts alone have 2,000 training texts
+    drawn at random from the rest, without their labels.
     """
     from sklearn.metrics import f1_score
 
@@ -49,7 +49,8 @@ def quality(
 
     texts, labels = rows(data, name, "train")
     chosen = draw(labels, each, seed)
-    rest = np.setdiff1d(np.arange(len(texts)), chosen)[:N_UNLABELLED]
+    others = np.setdiff1d(np.arange(len(texts)), chosen)  # in the file, by label
+    rest = np.random.default_rng([seed, 1]).permutation(others)[:N_UNLABELLED]
     learnt = [texts[i] for i in chosen], [labels[i] for i in chosen]
     made = recipe_named(recipe)
     folder = HERE / "runs" / "quality" / f"{name}-{each}-{seed}"  # activations for all recipes

@@ -281,7 +281,7 @@ def test_self_training_is_better_than_its_teacher_and_knows_how_sure_it_is() -> 
         apart = [fold == number for number in range(3)]
         heads = [school._teacher(~out) for out in apart]
         heads.append(fit_logistic(few, targets, n_labels=6, strength=10.0))
-        guessed = school._calibrated(heads, apart).apply(heads[-1](many))
+        guessed = school._judged(heads, apart)[0].apply(heads[-1](many))
         rows = confident(guessed, error=0.05)
         assert len(rows) > 60
         wrong.append((guessed[rows].argmax(1) != hidden[rows]).mean())
@@ -307,3 +307,20 @@ def test_a_student_follows_its_teacher_where_it_has_seen_no_label(make: Make) ->
         own = Calibration().apply(student.logits(bench.validation))
         surprise.append((answers * np.log(answers / own)).sum(axis=1).mean())
     assert surprise[0] < surprise[1]
+
+
+def test_texts_of_a_few_classes_do_no_harm() -> None:
+    worse = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        few, targets = clusters(4, rng)
+        many, hidden = clusters(100, rng)
+        new, truth = clusters(100, rng)
+        school = _School(few, targets, many[hidden == 0], 6, 10.0)
+        fold = folds(targets, 3, seed=seed)
+        before, after = (
+            (school.head(fold, error=0.1, rounds=rounds)(new).argmax(1) == truth).mean()
+            for rounds in (0, 2)
+        )
+        worse.append(before - after)
+    assert np.mean(worse) < 0.01
