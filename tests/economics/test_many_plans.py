@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from payoff.core.errors import EconomicsError
 from payoff.core.files import to_json
 from payoff.core.money import Money
-from payoff.economics import forecast as module
+from payoff.economics import forecasts as module
 from payoff.economics.break_even import break_even_volume
 from payoff.economics.case import Case
 from payoff.economics.charge import Charge, PerColdStart, PerInstance, PerRequest
+from payoff.economics.conditions import Conditions
 from payoff.economics.costs import CostLine, PlanCosts, Step
-from payoff.economics.forecast import forecast, forecasts, profit_by_month, profits
+from payoff.economics.forecasts import forecast, forecasts, profit_by_month, profits
 from payoff.economics.hosting import Hosting
-from payoff.economics.ledger import Conditions, post
+from payoff.economics.ledger import post
 from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
