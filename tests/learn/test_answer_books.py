@@ -48,9 +48,7 @@ def desk(server: ChatServer, tmp_path: Path) -> Iterator[Desk]:
 
 def terms(per_month: float | None, currency: str = "USD") -> SpendingTerms:
     rates = ExchangeRates.of("EUR", {"USD": 0.5}, as_of=date(2026, 11, 1), source="test")
-    return SpendingTerms(
-        currency=currency, per_month=per_month, machine_per_hour=0.0, rates=rates
-    )
+    return SpendingTerms(currency=currency, per_month=per_month, machine_per_hour=0.0, rates=rates)
 
 
 def charged(server: ChatServer) -> Decimal:
@@ -125,7 +123,7 @@ def test_who_asks_at_the_same_time_finds_the_money_held(
             assert reached.wait(60)
             (held,) = journal.standing("desk")[1]
             other = Meter(journal, "desk", terms(1.0))
-            with pytest.raises(EconomicsError, match="PF620.*held for asking large about 2 texts"):
+            with pytest.raises(EconomicsError, match=r"PF620.*held for asking large about 2 texts"):
                 other.allow_cost("a training", Money.of("0.99", "USD"))
         finally:
             go_on.set()
@@ -181,7 +179,7 @@ def test_a_budget_needs_a_price_and_takes_one_in_another_currency(
             AnswerBooks(desk, Meter(journal, "desk", terms(1.0, "EUR")))
             desk.decide("which one")
             assert booked(journal) == charged(server), "booked in the currency of the price"
-            with pytest.raises(EconomicsError, match="PF620.* 1.0000 EUR"):
+            with pytest.raises(EconomicsError, match=r"PF620.* 1\.0000 EUR"):
                 desk.decide_many(texts(80))
         monkeypatch.delenv("PAYOFF_ENDPOINT_PRICE")
         with load(path) as desk, pytest.raises(EconomicsError, match="PF629"):

@@ -50,16 +50,20 @@ class Conditions:
 
     @cached_property
     def _mean(self) -> Conditions:
-        arrays = (
-            self.right,
-            self.wrong,
-            self.handed_over,
-            self.handed_share,
-            self.requests,
-            self.minutes_factor,
-            self.price_factor,
+        def mean(array: Array) -> Array:
+            told: Array = array.mean(axis=0, keepdims=True)
+            return told
+
+        return Conditions(
+            mean(self.right),
+            mean(self.wrong),
+            mean(self.handed_over),
+            mean(self.handed_share),
+            mean(self.requests),
+            mean(self.minutes_factor),
+            mean(self.price_factor),
+            self.growth,
         )
-        return Conditions(*(a.mean(axis=0, keepdims=True) for a in arrays), growth=self.growth)
 
     @property
     def mean_requests(self) -> float:

@@ -211,8 +211,17 @@ class _Setting:
 
     def conditions(self, means: Array) -> Conditions:
         """What a plan meets, from the means of its four row values, ``(4, n_worlds)``."""
-        factors = (self.minutes_factor, self.price_factor)
-        return Conditions(*means, self.requests, *factors, growth=self.growth)
+        right, wrong, handed_over, handed_share = means
+        return Conditions(
+            right,
+            wrong,
+            handed_over,
+            handed_share,
+            self.requests,
+            self.minutes_factor,
+            self.price_factor,
+            self.growth,
+        )
 
 
 @dataclass(frozen=True, eq=False)

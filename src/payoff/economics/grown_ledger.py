@@ -87,11 +87,12 @@ class GrownLedger:
     def cash_by_month(self, horizon_months: int) -> NDArray[np.float64]:
         """Profit up to each month: mean, 5 % and 95 %, shape ``(months, 3)``."""
         fixed = sum(self.fixed.values())
-        return np.array(self.cash) - fixed * np.arange(1, horizon_months + 1)[:, None]
+        told: Array = np.array(self.cash) - fixed * np.arange(1, horizon_months + 1)[:, None]
+        return told
 
     def mean_cost(self, hosting: Hosting) -> float:
         """What another hosting would cost in the mean month, at the same factors."""
-        met, using = self.conditions, GrowingUsage(hosting, self.conditions.requests[:, 0])
+        using = GrowingUsage(hosting, self.conditions.requests[:, 0])
         for growth in self._growth:
             using.add(growth)
         return sum(self._cost(using.so_far(), step) for step in Step)
@@ -218,10 +219,12 @@ class _Sums:
             each = each - rates * met.price_factor
         self.served: Array | None = None
         self._handoffs = requests * met.handed_share
-        self._capacity = None if person is None else person.capacity_per_month
+        self._capacity = np.inf
+        if person is not None and person.capacity_per_month is not None:
+            self._capacity = person.capacity_per_month
         assert met.growth is not None
         most = float(self._handoffs.max()) * float(met.growth.max())
-        if self._capacity is not None and most > self._capacity:
+        if most > self._capacity:
             self.served = np.zeros_like(self._handoffs)
             self._answered = handed_each(met) - self.wage * met.minutes_factor - nothing
             self._each_month = requests * each
@@ -250,7 +253,7 @@ class _Sums:
             self._using.add(growth)
 
     def profit(self) -> Array:
-        """Up to the last month that was added, ``(w,)`` or ``(1,)``; the next call writes over it."""
+        """Up to the last month added, ``(w,)`` or ``(1,)``; the next call writes over it."""
         profit, product = self._profit, self._product
         np.multiply(self._each_month, self._grown, out=profit)
         if self.served is not None:

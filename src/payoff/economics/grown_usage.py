@@ -110,7 +110,9 @@ class GrowingUsage:
         units = []
         for charge, found in zip(self._hosting.charges, self._units, strict=True):
             linear = isinstance(charge.quantity, PerRequest)
-            units.append((charge.quantity.at(self._mean) * self._grown if linear else found) / months)
+            units.append(
+                (charge.quantity.at(self._mean) * self._grown if linear else found) / months
+            )
         return GrownUsage(self._hosting, self.rates, self.sums, tuple(units))
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from payoff.core.money import Money
 from payoff.economics.costs import PlanCosts, Step
@@ -210,9 +209,7 @@ def payback(months: tuple[MonthCash, ...]) -> int | None:
     return first if first <= len(months) else None
 
 
-def reconciled(
-    ledger: Books, reference: Hosting | None, *, currency: str
-) -> Reconciliation:
+def reconciled(ledger: Books, reference: Hosting | None, *, currency: str) -> Reconciliation:
     """Read the mission's formula both ways from the ledger.
 
     Args:

@@ -159,9 +159,7 @@ def _probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float64]:
         # What is paid for is asked together, so that its price is known before the first question.
         size = len(texts) if desk.artifact.endpoints() else _BLOCK
         blocks = range(0, len(texts), size)
-        return np.concatenate(
-            [desk.probabilities(texts[start : start + size]) for start in blocks]
-        )
+        return np.concatenate([desk.probabilities(texts[start : start + size]) for start in blocks])
 
 
 def _vectors(
