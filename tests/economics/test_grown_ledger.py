@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payoff.core.money import Money
+from payoff.economics import grown_ledger as module
 from payoff.economics.bill import bill_of
 from payoff.economics.case import Case
 from payoff.economics.charge import (
@@ -27,7 +28,7 @@ from payoff.economics.conditions import Conditions
 from payoff.economics.costs import CostLine, PlanCosts, Step
 from payoff.economics.forecasts import forecasts, profit_by_month, profits
 from payoff.economics.grown_ledger import post_grown
-from payoff.economics.grown_usage import GrowingUsage
+from payoff.economics.grown_usage import GrownUsage
 from payoff.economics.hosting import Hosting
 from payoff.economics.ledger import ENTRIES, post
 from payoff.economics.outcome import Outcome
@@ -79,11 +80,18 @@ def conditions(seed: int, n: int, growth: np.ndarray[Any, Any]) -> Conditions:
 
 @pytest.mark.parametrize("capacity", [None, 0.0, 900.0, 1e9])
 @pytest.mark.parametrize("names", [[name] for name in QUANTITIES] + [list(QUANTITIES), []])
+@pytest.mark.parametrize("block", [64, 12_288])
 @given(seed=st.integers(0, 1000), rate=st.sampled_from([-0.3, -0.02, 0.01, 0.15]))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_sums_are_those_of_the_months_told_apart(
-    capacity: float | None, names: list[str], seed: int, rate: float
+    capacity: float | None, names: list[str], block: int, seed: int, rate: float
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        compare(capacity, names, seed, rate)
+
+
+def compare(capacity: float | None, names: list[str], seed: int, rate: float) -> None:
     met = conditions(seed, 240, (1.0 + rate) ** np.arange(MONTHS))
     steps = [Step.INFERENCE, Step.API, Step.TRANSFER]
     charges = [(steps[i % 3], QUANTITIES[name], "0.07") for i, name in enumerate(names)]
@@ -120,12 +128,11 @@ def test_sums_are_those_of_the_months_told_apart(
 
 def test_a_world_on_the_edge_of_a_step_is_on_the_lower_one() -> None:
     for first, growth, limit in ((9_000.0, 1.1, 9_900.0), (100.0, 3.0, 300.0), (7.0, 0.7, 4.9)):
-        using = GrowingUsage(
-            hosting((Step.INFERENCE, PerInstance(1.0, np.array([limit]), limit), "1")),
-            np.array([first / 2, first, first * 1.01]),
-        )
-        using.add(growth)
-        assert using.sums[Step.INFERENCE].tolist() == [1.0, 1.0, 2.0]
+        rented = hosting((Step.INFERENCE, PerInstance(1.0, np.array([limit]), limit), "1"))
+        requests = np.repeat([first / 2, first, first * 1.01], 100)
+        used = GrownUsage.of(rented, requests, np.array([growth]))
+        assert used.sums[Step.INFERENCE][[0, 99, 100, 199, 200]].tolist() == [1, 1, 1, 1, 2]
+        assert used.units == pytest.approx((4 / 3,))
 
 
 def test_a_forecast_of_growing_traffic_restated_by_loops() -> None:

@@ -26,7 +26,7 @@ from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
 from payoff.economics.traffic import Traffic
-from payoff.economics.uncertain_money import ends
+from payoff.economics.uncertain_money import ends, ends_alike
 from payoff.economics.worlds import Worlds
 
 LABELS = ("a", "b", "c")
@@ -185,6 +185,26 @@ def test_the_ends_are_those_of_numpy(n: int, seed: int, shape: str) -> None:
     before = samples.copy()
     assert ends(samples) == pytest.approx(tuple(np.quantile(samples, (0.05, 0.95))), abs=1e-9)
     np.testing.assert_array_equal(samples, before)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    n=st.sampled_from([50, 19_999, 20_000, 30_001]),
+    apart=st.sampled_from([0.0, 0.01, 0.2, 5.0]),
+    step=st.sampled_from([0.0, 0.5, 3.0]),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_ends_of_rows_alike_are_those_of_numpy(
+    seed: int, n: int, apart: float, step: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = np.outer(np.arange(1.0, 6.0), rng.normal(1.0, 1.0, n)) + apart * rng.normal(size=(5, n))
+    rows = np.round(rows / step) * step if step else rows
+    before = rows.copy()
+    told = ends_alike(rows)
+    expected = [tuple(np.quantile(row, (0.05, 0.95))) for row in rows]
+    np.testing.assert_allclose(told, expected, atol=1e-9)
+    np.testing.assert_array_equal(rows, before)
 
 
 @given(each=st.floats(0.01, 0.3), limit=st.floats(100, 5000), rent=st.floats(1, 300))

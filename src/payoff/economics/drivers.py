@@ -107,9 +107,10 @@ def drivers_of(
     mean = conditions.mean()
     told: Any = {"nothing": nothing, "horizon_months": horizon_months}
     swing = np.array([1.0 - _WRONG_SWING, 1.0 + _WRONG_SWING])
-    by_quality, by_mix = _quality_and_mix(conditions, costs, mix_effects, told)
+    at_mean = _usage(mean, costs)  # what varies here leaves the requests as they are
+    by_quality, by_mix = _quality_and_mix(conditions, costs, mix_effects, told, at_mean)
 
-    def profit(usage: Usage | GrownUsage | None = None, **varied: Array) -> Array:
+    def profit(usage: Usage | GrownUsage | None = at_mean, **varied: Array) -> Array:
         return _monthly(replace(mean, **varied), costs, told, usage)
 
     found = {
@@ -134,7 +135,11 @@ def drivers_of(
 
 
 def _quality_and_mix(
-    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
+    conditions: Conditions,
+    costs: PlanCosts,
+    mix_effects: Effects,
+    told: dict[str, Any],
+    at_mean: Usage | GrownUsage | None,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ends of the profit where only the quality varies, and where only the mix does."""
     mean, person = conditions.mean(), costs.person
@@ -145,7 +150,7 @@ def _quality_and_mix(
         more, less = float(share.max()) - middle, float(share.min()) - middle
         most = max(mean.handed_share[0] + more, conditions.handed_share.max() - less)
         if most * mean.most_requests > person.capacity_per_month:
-            return _beyond_capacity(conditions, costs, mix_effects, told)
+            return _beyond_capacity(conditions, costs, mix_effects, told, at_mean)
     # All handoffs are answered: the profit is affine in what a request is worth.
     wage = 0.0 if person is None else person.cost_each * float(mean.minutes_factor[0])
     worth = conditions.right + conditions.wrong + conditions.handed_over
@@ -153,7 +158,7 @@ def _quality_and_mix(
         worth = worth - conditions.handed_share * wage
     by_mix = np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects
     by_quality = worth - by_mix
-    profit, requests = float(_monthly(mean, costs, told)[0]), mean.mean_requests
+    profit, requests = float(_monthly(mean, costs, told, at_mean)[0]), mean.mean_requests
     quality, mix = (
         tuple(profit + requests * (end - float(off.mean(dtype=np.float64))) for end in ends(off))
         for off in (by_quality, by_mix)
@@ -162,7 +167,11 @@ def _quality_and_mix(
 
 
 def _beyond_capacity(
-    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
+    conditions: Conditions,
+    costs: PlanCosts,
+    mix_effects: Effects,
+    told: dict[str, Any],
+    at_mean: Usage | GrownUsage | None,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """The same where people cannot take all that is handed over; added up in float32.
 
@@ -170,7 +179,8 @@ def _beyond_capacity(
     """
     mean = conditions.mean()
     answers = PlanCosts(person=costs.person)
-    profit, answered = (float(_monthly(mean, paid, told)[0]) for paid in (costs, answers))
+    profit = float(_monthly(mean, costs, told, at_mean)[0])
+    answered = float(_monthly(mean, answers, told)[0])
     middle = np.array([getattr(mean, name)[0] for name in _ROW_VALUES], dtype=np.float32)
     off = mix_effects - mix_effects.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
     values = np.array([getattr(conditions, name) for name in _ROW_VALUES], dtype=np.float32)
@@ -182,6 +192,15 @@ def _beyond_capacity(
         return low + profit - answered, high + profit - answered
 
     return span(values - off), span(off + middle[:, None])
+
+
+def _usage(met: Conditions, costs: PlanCosts) -> Usage | GrownUsage | None:
+    """What the conditions' requests use of the hosting; None without one."""
+    if costs.hosting is None:
+        return None
+    if met.growth is None:
+        return costs.hosting.use(met.requests)
+    return GrownUsage.of(costs.hosting, met.requests[:, 0], met.growth)
 
 
 def _monthly(

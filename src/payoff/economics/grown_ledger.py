@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,14 @@ from payoff.economics.conditions import Conditions
 from payoff.economics.costs import PlanCosts, Step
 from payoff.economics.grown_usage import GrowingUsage, GrownUsage
 from payoff.economics.ledger import ENTRIES, Earning, handed_each, mean_product
-from payoff.economics.uncertain_money import ends
+from payoff.economics.uncertain_money import ends_alike
 
 if TYPE_CHECKING:
     from payoff.economics.hosting import Hosting
 
 Array = NDArray[np.float64]
+
+_BLOCK: Final = 12_288  # worlds whose arrays fit into a processor's own memory
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,10 +94,9 @@ class GrownLedger:
 
     def mean_cost(self, hosting: Hosting) -> float:
         """What another hosting would cost in the mean month, at the same factors."""
-        using = GrowingUsage(hosting, self.conditions.requests[:, 0])
-        for growth in self._growth:
-            using.add(growth)
-        return sum(self._cost(using.so_far(), step) for step in Step)
+        met = self.conditions
+        usage = GrownUsage.of(hosting, met.requests[:, 0], np.asarray(met.growth))
+        return sum(self._cost(usage, step) for step in Step)
 
     @property
     def _growth(self) -> list[float]:
@@ -176,102 +177,137 @@ def post_grown(
         >>> post_grown(c, PlanCosts(per_request=0.1), horizon_months=12).monthly
         array([95.])
     """
-    assert conditions.growth is not None
-    sums = _Sums(conditions, costs, nothing, usage)
-    cash = []
-    for growth in conditions.growth.tolist():
-        sums.add(growth)
-        if by_month:
-            profit = sums.profit()
-            cash.append((float(profit.mean()), *ends(profit)))
+    growth, person = conditions.growth, costs.person
+    assert growth is not None
+    using = None
+    if usage is None and costs.hosting is not None:
+        using = GrowingUsage(costs.hosting, conditions.requests[:, 0], growth)
+    wage = 0.0 if person is None else person.cost_each
+    capacity = None if person is None else person.capacity_per_month
+    handed = conditions.requests[:, 0] * conditions.handed_share
+    bound = capacity is not None and float(handed.max()) * float(growth.max()) > capacity
+    used = using or usage
+    rate = costs.per_request + (0.0 if used is None else sum(used.rates.values()))
+    parts = _Parts(
+        each_month=conditions.requests[:, 0]
+        * _each(conditions, wage, rate, nothing=nothing if bound else None),
+        handed=handed,
+        served=np.zeros_like(handed) if bound else None,
+        answered=_answered(conditions, wage, nothing) if bound else None,
+        clouds=() if used is None else tuple(used.sums.values()),
+        prices=conditions.price_factor,
+    )
+    profit, flow = parts.run(growth.tolist(), capacity or 0.0, using, by_month=by_month)
     fixed = costs.fixed_per_month(horizon_months)
-    monthly = sums.profit() / len(conditions.growth) - sum(fixed.values())
     return GrownLedger(
         conditions=conditions,
-        served=sums.served,
-        usage=sums.used(),
-        wage=sums.wage,
+        served=parts.served,
+        usage=usage if using is None else using.whole(),
+        wage=wage,
         nothing=nothing,
         per_request=costs.per_request,
         fixed=fixed,
-        monthly=monthly,
-        cash=tuple(cash),
+        monthly=profit / len(growth) - sum(fixed.values()),
+        cash=tuple(
+            (float(month.mean()), *told) for month, told in zip(flow, ends_alike(flow), strict=True)
+        ),
     )
 
 
-class _Sums:
-    """What each world has earned and paid up to a month, beside what is fixed."""
+def _each(met: Conditions, wage: float, rate: float, *, nothing: float | None) -> Array:
+    """Money of a request beside machines by steps; handoffs as ``nothing`` where that is given."""
+    each: Array = met.right + met.wrong
+    if rate:
+        each = each - rate * met.price_factor
+    if nothing is None:
+        each = each + met.handed_over
+        return each - met.handed_share * (wage * met.minutes_factor) if wage else each
+    return each + nothing * met.handed_share if nothing else each
 
-    def __init__(
-        self, met: Conditions, costs: PlanCosts, nothing: float, usage: GrownUsage | None
-    ) -> None:
-        person, requests = costs.person, met.requests[:, 0]
-        self.wage = 0.0 if person is None else person.cost_each
-        self._prices = met.price_factor
-        self._given = usage
-        self._using = None
-        if usage is None and costs.hosting is not None:
-            self._using = GrowingUsage(costs.hosting, requests)
-        self._grown = 0.0
-        each: NDArray[Any] = met.right + met.wrong
-        rates = costs.per_request + self._rate()
-        if rates:
-            each = each - rates * met.price_factor
-        self.served: Array | None = None
-        self._handoffs = requests * met.handed_share
-        self._capacity = np.inf
-        if person is not None and person.capacity_per_month is not None:
-            self._capacity = person.capacity_per_month
-        assert met.growth is not None
-        most = float(self._handoffs.max()) * float(met.growth.max())
-        if most > self._capacity:
-            self.served = np.zeros_like(self._handoffs)
-            self._answered = handed_each(met) - self.wage * met.minutes_factor - nothing
-            self._each_month = requests * each
-            if nothing:
-                self._each_month = self._each_month + nothing * self._handoffs
-        else:
-            each = each + met.handed_over
-            if self.wage:
-                each = each - met.handed_share * (self.wage * met.minutes_factor)
-            self._each_month = requests * each
-        self._scratch = np.empty_like(self._handoffs)
-        parts = [self._each_month, *self._cloud(), self._prices]
-        parts += [] if self.served is None else [self._answered]
-        shape = np.broadcast_shapes(*(part.shape for part in parts))
-        self._profit = np.empty(shape, dtype=np.result_type(*parts))
-        self._product = np.empty_like(self._profit)
 
-    def add(self, growth: float) -> None:
-        """Add a month with so many times the requests of the first."""
-        self._grown += growth
+def _answered(met: Conditions, wage: float, nothing: float) -> Array:
+    """How much more a handoff is worth that people answer than one that nobody does."""
+    return handed_each(met) - wage * met.minutes_factor - nothing
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Parts:
+    """What the profit of each world is made of; arrays of one world hold in all.
+
+    Args:
+        each_month: Money that follows the requests, of the first month.
+        handed: Handoffs of the first month.
+        served: Handoffs that people answer, of the months so far; None where they answer all.
+        answered: What each of these is worth.
+        clouds: Cost of machines of the months so far, by step.
+        prices: What that is multiplied by.
+    """
+
+    each_month: Array
+    handed: Array
+    served: Array | None
+    answered: Array | None
+    clouds: tuple[Array, ...]
+    prices: Array
+
+    def run(
+        self, growth: list[float], capacity: float, using: GrowingUsage | None, *, by_month: bool
+    ) -> tuple[Array, Array]:
+        """Profit of all months, ``(w,)``, and up to each, ``(months, w)`` or without rows.
+
+        Some thousand worlds at a time, so that what belongs to them stays close to the processor
+        while all months are added.
+        """
+        arrays = [self.each_month, *self.clouds, self.prices, self.handed]
+        arrays += [] if self.answered is None else [self.answered]
+        n, dtype = max(len(array) for array in arrays), np.result_type(*arrays)
+        profit = np.empty(n, dtype=dtype)
+        flow = np.empty((len(growth) if by_month else 0, n), dtype=dtype)
+        scratch = np.empty((2, min(n, _BLOCK)), dtype=dtype)
+        for start in range(0, n, _BLOCK):
+            where = slice(start, min(start + _BLOCK, n))
+            block, grown = self._take(where), 0.0
+            for month, times in enumerate(growth):
+                grown += times
+                block._serve(times, capacity, scratch[0])
+                if using is not None:
+                    using.add(month, where)
+                if by_month:
+                    block._profit(grown, flow[month, where], scratch[1])
+            if not by_month:
+                block._profit(grown, profit[where], scratch[1])
+        return (flow[-1] if by_month else profit), flow
+
+    def _take(self, where: slice) -> _Parts:
+        """Views of some of the worlds."""
+
+        def some(array: Array) -> Array:
+            return array if len(array) == 1 else array[where]
+
+        return _Parts(
+            each_month=some(self.each_month),
+            handed=some(self.handed),
+            served=None if self.served is None else some(self.served),
+            answered=None if self.answered is None else some(self.answered),
+            clouds=tuple(some(cloud) for cloud in self.clouds),
+            prices=some(self.prices),
+        )
+
+    def _serve(self, times: float, capacity: float, scratch: Array) -> None:
+        """Add what people answer in a month with so many times the handoffs of the first."""
         if self.served is not None:
-            np.multiply(self._handoffs, growth, out=self._scratch)
-            np.minimum(self._scratch, self._capacity, out=self._scratch)
-            self.served += self._scratch
-        if self._using is not None:
-            self._using.add(growth)
+            handed = scratch[: len(self.handed)]
+            np.multiply(self.handed, times, out=handed)
+            np.minimum(handed, capacity, out=handed)
+            np.add(self.served, handed, out=self.served)
 
-    def profit(self) -> Array:
-        """Up to the last month added, ``(w,)`` or ``(1,)``; the next call writes over it."""
-        profit, product = self._profit, self._product
-        np.multiply(self._each_month, self._grown, out=profit)
-        if self.served is not None:
-            np.multiply(self.served, self._answered, out=product)
+    def _profit(self, grown: float, profit: Array, scratch: Array) -> None:
+        """Write the profit of the months so far, which have so many times the requests."""
+        product = scratch[: len(profit)]
+        np.multiply(self.each_month, grown, out=profit)
+        if self.served is not None and self.answered is not None:
+            np.multiply(self.served, self.answered, out=product)
             profit += product
-        for cloud in self._cloud():
-            np.multiply(cloud, self._prices, out=product)
+        for cloud in self.clouds:
+            np.multiply(cloud, self.prices, out=product)
             profit -= product
-        return profit
-
-    def used(self) -> GrownUsage | None:
-        """What was used of the hosting."""
-        return self._given if self._using is None else self._using.so_far()
-
-    def _rate(self) -> float:
-        usage = self._given if self._using is None else self._using.so_far()
-        return 0.0 if usage is None else usage.rate
-
-    def _cloud(self) -> list[Array]:
-        usage = self._given if self._using is None else self._using
-        return [] if usage is None else list(usage.sums.values())
