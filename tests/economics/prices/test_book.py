@@ -15,8 +15,8 @@ from payoff.core.findings import Status
 from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.price import DATE_UNKNOWN, KINDS, Price
 
-TODAY = date(2026, 11, 29)
-FIRM = {"reserved": {"alibaba", "tencent", "gcp"}, "spot": {"gcp"}}
+TODAY = date(2026, 11, 22)
+FIRM = {"reserved": {"alibaba", "azure", "gcp", "tencent"}, "spot": {"gcp"}}
 
 
 def rent(
