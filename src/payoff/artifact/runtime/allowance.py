@@ -100,7 +100,7 @@ class Allowance:
             >>> with allowance.reserved(300, 100, price) as settle:
             ...     settle(200, 10)
             >>> allowance.spend().read, allowance.money
-            (200, Money(0.780000 USD))
+            (200, Money(0.780 USD))
         """
         with self._lock:
             taken, self._since = self._since, Charged()
