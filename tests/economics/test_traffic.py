@@ -60,7 +60,7 @@ def test_all_wrong_figures_are_told_at_once() -> None:
 
 @pytest.mark.parametrize("growth", [-1, 3, 1e200])
 def test_growth_is_a_share(growth: float) -> None:
-    with pytest.raises(ProjectError, match=r"above -1, at most 1.*0\.03 is three percent") as caught:
+    with pytest.raises(PayoffError, match=r"above -1, at most 1.*0\.03 is three percent") as caught:
         Traffic(100, growth_per_month=growth)
     assert caught.value.code == "PF203"
 
