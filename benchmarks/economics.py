@@ -58,7 +58,7 @@ def speed(options: argparse.Namespace) -> None:
 
 
 def _many_plans(n_plans: int, n_worlds: int, growth: float) -> dict[str, float]:
-    from payoff.economics.forecast import forecasts, profits
+    from payoff.economics.forecasts import forecasts, profits
     from payoff.economics.traffic import Traffic
     from payoff.economics.worlds import Worlds
 

@@ -204,7 +204,7 @@ def _plans(terms: Terms, models: list[Measured]) -> dict[str, float]:
 def _chosen(terms: Terms, models: list[Measured]) -> str:
     """By the rule of the search: forecasts from validation rows."""
     from payoff.economics.case import Case
-    from payoff.economics.forecast import profits
+    from payoff.economics.forecasts import profits
     from payoff.plan.choice import preferred
 
     stated = terms.reckoning.terms

@@ -258,7 +258,7 @@ class Founder:
         """A candidate: calibrated, with a policy, a host and a forecast."""
         from payoff.adapt.recipes import recipe_named
         from payoff.economics.case import Case
-        from payoff.economics.forecast import profits
+        from payoff.economics.forecasts import profits
 
         backbone = TABLE if recipe == "static-head" else ENCODER
         single = replace(self.bench, backbones=(backbone,))

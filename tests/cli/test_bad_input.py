@@ -57,7 +57,7 @@ WRONG = {
     ),
     "a day before all prices": (VALUE + HANDOFF, "[search]\nprices_on = 2001-01-01", "PF601"),
     "a provider without a price": (
-        VALUE + HANDOFF, '[hosting]\nproviders = ["tencent"]', "PF203",
+        VALUE + HANDOFF, '[hosting]\nproviders = ["nobody"]', "PF203",
     ),
     "prices without a date": (VALUE + HANDOFF, '[hosting]\nprices = "dateless.csv"', "PF603"),
     "prices below nothing": (VALUE + HANDOFF, '[hosting]\nprices = "negative.csv"', "PF604"),

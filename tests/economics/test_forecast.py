@@ -18,7 +18,8 @@ from payoff.core.files import to_json
 from payoff.core.money import Money
 from payoff.economics.charge import Charge, Fixed, PerInstance, PerRequest, Quantity
 from payoff.economics.costs import CostLine, PlanCosts, Step
-from payoff.economics.forecast import Forecast, forecast, gap
+from payoff.economics.forecast import Forecast, gap
+from payoff.economics.forecasts import forecast
 from payoff.economics.hosting import Hosting
 from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff

@@ -13,19 +13,20 @@ from hypothesis import strategies as st
 from payoff.core.errors import EconomicsError
 from payoff.core.files import to_json
 from payoff.core.money import Money
-from payoff.economics import forecast as module
+from payoff.economics import forecasts as module
 from payoff.economics.break_even import break_even_volume
 from payoff.economics.case import Case
 from payoff.economics.charge import Charge, PerColdStart, PerInstance, PerRequest
+from payoff.economics.conditions import Conditions
 from payoff.economics.costs import CostLine, PlanCosts, Step
-from payoff.economics.forecast import forecast, forecasts, profit_by_month, profits
+from payoff.economics.forecasts import forecast, forecasts, profit_by_month, profits
 from payoff.economics.hosting import Hosting
-from payoff.economics.ledger import Conditions, post
+from payoff.economics.ledger import post
 from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
 from payoff.economics.traffic import Traffic
-from payoff.economics.uncertain_money import ends
+from payoff.economics.uncertain_money import ends, ends_alike
 from payoff.economics.worlds import Worlds
 
 LABELS = ("a", "b", "c")
@@ -167,7 +168,7 @@ def test_quality_and_mix_are_varied_one_at_a_time(capacity: float | None, n_hand
 
 
 @given(
-    n=st.integers(1, 9000),
+    n=st.one_of(st.integers(1, 9000), st.integers(19_000, 60_000)),
     seed=st.integers(0, 1000),
     shape=st.sampled_from(["normal", "ties", "sorted", "reversed", "waves"]),
 )
@@ -184,6 +185,26 @@ def test_the_ends_are_those_of_numpy(n: int, seed: int, shape: str) -> None:
     before = samples.copy()
     assert ends(samples) == pytest.approx(tuple(np.quantile(samples, (0.05, 0.95))), abs=1e-9)
     np.testing.assert_array_equal(samples, before)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    n=st.sampled_from([50, 19_999, 20_000, 30_001]),
+    apart=st.sampled_from([0.0, 0.01, 0.2, 5.0]),
+    step=st.sampled_from([0.0, 0.5, 3.0]),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_ends_of_rows_alike_are_those_of_numpy(
+    seed: int, n: int, apart: float, step: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = np.outer(np.arange(1.0, 6.0), rng.normal(1.0, 1.0, n)) + apart * rng.normal(size=(5, n))
+    rows = np.round(rows / step) * step if step else rows
+    before = rows.copy()
+    told = ends_alike(rows)
+    expected = [tuple(np.quantile(row, (0.05, 0.95))) for row in rows]
+    np.testing.assert_allclose(told, expected, atol=1e-9)
+    np.testing.assert_array_equal(rows, before)
 
 
 @given(each=st.floats(0.01, 0.3), limit=st.floats(100, 5000), rent=st.floats(1, 300))

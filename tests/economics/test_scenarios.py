@@ -15,7 +15,7 @@ from payoff.core.money import Money
 from payoff.economics.baselines import Baseline, do_nothing, people_only
 from payoff.economics.case import Case
 from payoff.economics.costs import CostLine, PlanCosts, Step
-from payoff.economics.forecast import forecasts, profits
+from payoff.economics.forecasts import forecasts, profits
 from payoff.economics.outcome import Outcome
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person

@@ -58,6 +58,13 @@ def test_all_wrong_figures_are_told_at_once() -> None:
     assert {problem.code for problem in caught.value.problems} == {"PF203"}
 
 
+@pytest.mark.parametrize("growth", [-1, 3, 1e200])
+def test_growth_is_a_share(growth: float) -> None:
+    with pytest.raises(PayoffError, match=r"above -1, at most 1.*0\.03 is three percent") as caught:
+        Traffic(100, growth_per_month=growth)
+    assert caught.value.code == "PF203"
+
+
 @pytest.mark.parametrize("ends", [{"low": 101}, {"high": 99}])
 def test_likely_must_lie_between_low_and_high(ends: dict[str, Any]) -> None:
     with pytest.raises(PayoffError, match="PF203"):

@@ -10,7 +10,8 @@ import pytest
 
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.economics.costs import PlanCosts
-from payoff.economics.forecast import Forecast, forecast
+from payoff.economics.forecast import Forecast
+from payoff.economics.forecasts import forecast
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.economics.worlds import Worlds

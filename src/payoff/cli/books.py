@@ -11,7 +11,6 @@ from payoff.cli.source import PROJECT_FILE, Source
 from payoff.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from payoff.economics.desk import Desk
     from payoff.learn.meter import Meter
     from payoff.learn.spending import SpendingTerms
 
@@ -70,27 +69,3 @@ def metered_source(source: Source, terminal: Terminal) -> Iterator[Meter]:
         terminal.say(f"costs are booked for the project '{project.name}', as {beside} says")
     with metered(project.folder, project.name, project.spending) as meter:
         yield meter
-
-
-@contextmanager
-def booked_answers(desk: Desk, artifact: Path, terminal: Terminal) -> Iterator[None]:
-    """Book what the endpoints of an artifact charge while the block lasts, within the budget.
-
-    Raises:
-        EconomicsError: PF629 where the month's budget cannot be held.
-        MachineError: PF820, from the block, where the budget does not hold the next answer.
-        ServiceError: PF703 to PF706 where the journal cannot be used.
-    """
-    if not desk.artifact.endpoints():
-        yield
-        return
-    from payoff.learn.journal import Journal
-    from payoff.learn.serving_hours import ServingHours
-
-    with Journal.open(artifact.with_suffix(".journal.db")) as journal:
-        books = ServingHours(desk, journal, tell=terminal.say, hours=False)
-        books.begin()
-        try:
-            yield
-        finally:
-            books.book()

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from payoff.cli.books import booked_answers
 from payoff.cli.source import Source
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
@@ -42,11 +41,12 @@ def command(
     """Measure the artifact ARTIFACT on FILE: quality, calibration, speed, size and profit."""
     from payoff.economics.desk import load
     from payoff.economics.evaluate import evaluate
+    from payoff.plan.booked_answers import booked_answers
 
     roles = {"pair": pair, "segment": segment}
     named = {role: column for role, column in roles.items() if column}
     dataset = Source(file, text, label, named).dataset()
-    with load(artifact) as desk, booked_answers(desk, artifact, terminal):
+    with load(artifact) as desk, booked_answers(desk, artifact):
         apart = ", ".join(desk.policy.segment_values)
         if apart and segment is None:
             terminal.say(f"Segments with a worth of their own: {apart}; --segment tells them.")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from payoff.cli.books import booked_answers
 from payoff.cli.task_answers import is_task_model, show_answers
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import DataError, ProjectError
@@ -79,8 +78,9 @@ def command(
         show_answers(terminal, artifact, given, pairs=pairs, rows=rows, out=out)
         return
     from payoff.economics.desk import load
+    from payoff.plan.booked_answers import booked_answers
 
-    with load(artifact) as desk, booked_answers(desk, artifact, terminal):
+    with load(artifact) as desk, booked_answers(desk, artifact):
         decisions = desk.decide_many(given, pairs=pairs, segments=segments)
         apart = ", ".join(desk.policy.segment_values) or "none"
     if segments is not None and not any(made.segment for made in decisions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from payoff.data.dataset import Dataset
     from payoff.data.segments.segmentation import Segmentation
     from payoff.economics.traffic import Traffic
+    from payoff.plan.market.measured_service import MeasuredService
 
 
 @click.command()
@@ -87,31 +89,32 @@ def command(
     how = _how(column, clusters, source)
     if own and service is None:
         raise ProjectError("PF290", "--own", "there is no shared model", mend="Add: --with NAME")
-    with_services = _open(service, own)
-    dataset, test = source.dataset(), source.test_set()
-    rows = dataset if test is None else dataset.concat(test)
-    terminal.say(f"Segmenting {len(rows):,} rows of {rows.source} …")
-    segmentation = _segmentation(terminal, rows, how, backbone, seed)
     from payoff.economics.market.segment_terms import read_segment_terms
     from payoff.plan.market.held_out import held_out
     from payoff.plan.market.market_study import study_market
 
-    shared = with_services.pop("", None)
-    terms = source.project().terms if source.is_project else None
-    study = study_market(
-        rows,
-        segmentation,
-        service=shared,
-        judged=held_out(dataset, test, shared.desk.artifact.manifest) if shared else None,
-        own=with_services,
-        stated=read_segment_terms(stated) if stated else (),
-        value_each=value_each,
-        currency=currency or (terms.currency if terms else ""),
-        traffic=_traffic(per_month) or (terms.traffic if terms else None),
-        expected_mix=terms.expected_mix if terms else None,
-        months=terms.horizon_months if terms else 12,
-        seed=seed,
-    )
+    with ExitStack() as open_things:
+        services = _open(service, own, open_things)
+        dataset, test = source.dataset(), source.test_set()
+        rows = dataset if test is None else dataset.concat(test)
+        terminal.say(f"Segmenting {len(rows):,} rows of {rows.source} …")
+        segmentation = _segmentation(terminal, rows, how, backbone, seed)
+        shared = services.pop("", None)
+        terms = source.project().terms if source.is_project else None
+        study = study_market(
+            rows,
+            segmentation,
+            service=shared,
+            judged=held_out(dataset, test, shared.desk.artifact.manifest) if shared else None,
+            own=services,
+            stated=read_segment_terms(stated) if stated else (),
+            value_each=value_each,
+            currency=currency or (terms.currency if terms else ""),
+            traffic=_traffic(per_month) or (terms.traffic if terms else None),
+            expected_mix=terms.expected_mix if terms else None,
+            months=terms.horizon_months if terms else 12,
+            seed=seed,
+        )
     content = study.as_dict() | {"map": str(map_path) if map_path else None}
     if map_path is not None:
         from payoff.plan.report.charts.segment_map import save_map
@@ -146,7 +149,9 @@ def _how(column: str | None, clusters: str | None, source: Source) -> str | int 
     return int(clusters)
 
 
-def _open(service: Path | None, own: tuple[str, ...]) -> dict[str, Any]:
+def _open(
+    service: Path | None, own: tuple[str, ...], open_things: ExitStack
+) -> dict[str, MeasuredService]:
     """The artifacts that were named, by segment; the shared one under the empty name."""
     from payoff.plan.market.measured_service import MeasuredService
 
@@ -158,7 +163,10 @@ def _open(service: Path | None, own: tuple[str, ...]) -> dict[str, Any]:
                 "PF290", f"--own {one}", "it names no artifact", expected="SEGMENT=NAME.payoff"
             )
         named[segment] = Path(path)
-    return {segment: MeasuredService.open(path) for segment, path in named.items()}
+    return {
+        segment: open_things.enter_context(MeasuredService.open(path).opened())
+        for segment, path in named.items()
+    }
 
 
 def _segmentation(

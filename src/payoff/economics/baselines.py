@@ -14,7 +14,8 @@ from payoff.core.errors import EconomicsError
 from payoff.economics.case import Case
 from payoff.economics.charge import Charge, PerRequest
 from payoff.economics.costs import PlanCosts, Step
-from payoff.economics.forecast import Forecast, forecasts
+from payoff.economics.forecast import Forecast
+from payoff.economics.forecasts import forecasts
 from payoff.economics.hosting import Hosting
 from payoff.economics.offer import exchange
 from payoff.economics.outcome import Outcome

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.economics.conditions import Conditions
 from payoff.economics.costs import PlanCosts
-from payoff.economics.ledger import Conditions, post
+from payoff.economics.ledger import post
 
 Array = NDArray[np.float64]
 
@@ -58,10 +59,10 @@ def break_even_volume(
     mean = conditions.mean()
 
     def profit(volumes: Array) -> Array:
-        met = replace(mean, requests=volumes[:, None])
+        met = replace(mean, requests=volumes[:, None], growth=None)
         return post(met, costs, nothing=nothing, horizon_months=horizon_months).monthly
 
-    expected = float(mean.requests.mean())
+    expected = mean.mean_requests
     volumes = _volumes(expected, costs)
     amounts = profit(volumes)
     losses = np.flatnonzero(amounts < 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,13 @@ _NO_STEPS: Array = np.empty(0)
 
 
 class Quantity(Protocol):
-    """Units used in a month with so many requests; also told where that jumps."""
+    """Units used in a month with so many requests; also told where that jumps.
+
+    Attributes:
+        stepped: Whether it is the same for all requests between two jumps.
+    """
+
+    stepped: ClassVar[bool]
 
     def __call__(self, requests: Array) -> Array:
         """Units for ``requests`` a month, any shape, the same shape back."""
@@ -40,6 +46,7 @@ class Fixed:
         array([2., 2.])
     """
 
+    stepped: ClassVar[bool] = True
     units: float
 
     def __call__(self, requests: Array) -> Array:
@@ -64,6 +71,7 @@ class PerRequest:
         array([5.])
     """
 
+    stepped: ClassVar[bool] = False
     units: float
 
     def __call__(self, requests: Array) -> Array:
@@ -96,6 +104,7 @@ class PerColdStart:
         np.float64(0.6065)
     """
 
+    stepped: ClassVar[bool] = False
     units: float
     keep_alive_minutes: float
 
@@ -132,6 +141,7 @@ class PerInstance:
         array([ 730.,  730., 1460., 2190.])
     """
 
+    stepped: ClassVar[bool] = True
     units: float
     limits: Array
     each: float
@@ -188,6 +198,7 @@ class PerScaledInstance:
         (array([1825.]), array([100., 200.]))
     """
 
+    stepped: ClassVar[bool] = True
     pool: PerInstance
     by_hour: tuple[float, ...]
 

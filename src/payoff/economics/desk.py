@@ -37,7 +37,9 @@ _COST_PLACES = 12  # a second of a small machine costs millionths
 class Desk:
     """Decides on requests: what each is, what to do with it, and what that is worth.
 
-    Safe to use from several threads. `load` opens one.
+    Safe to use from several threads. `load` opens one. It keeps no books: where one of its models
+    is an endpoint, whoever asks books what it charges, as the service and the verbs do; in Python,
+    `payoff.plan.booked_answers.booked_answers` around the calls.
 
     Args:
         artifact: The models and their calibration.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.money import Money
+from payoff.economics.conditions import Conditions
 from payoff.economics.costs import PlanCosts
-from payoff.economics.ledger import Conditions, post
+from payoff.economics.grown_ledger import post_grown
+from payoff.economics.grown_usage import GrownUsage
+from payoff.economics.ledger import post
 from payoff.economics.uncertain_money import ends
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ Effects = NDArray[np.floating[Any]]
 
 _WRONG_SWING: Final = 0.2
 _ROW_VALUES: Final = ("right", "wrong", "handed_over", "handed_share")
+_ARRAYS: Final = (*_ROW_VALUES, "requests", "minutes_factor", "price_factor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def drivers_of(
     currency: str,
     nothing: float,
     horizon_months: int,
-    usage: Usage | None = None,
+    usage: Usage | GrownUsage | None = None,
 ) -> tuple[Driver, ...]:
     """Vary one input at a time.
 
@@ -103,10 +107,11 @@ def drivers_of(
     mean = conditions.mean()
     told: Any = {"nothing": nothing, "horizon_months": horizon_months}
     swing = np.array([1.0 - _WRONG_SWING, 1.0 + _WRONG_SWING])
-    by_quality, by_mix = _quality_and_mix(conditions, costs, mix_effects, told)
+    at_mean = _usage(mean, costs)  # what varies here leaves the requests as they are
+    by_quality, by_mix = _quality_and_mix(conditions, costs, mix_effects, told, at_mean)
 
-    def profit(usage: Usage | None = None, **varied: Array) -> Array:
-        return post(replace(mean, **varied), costs, usage=usage, **told).monthly
+    def profit(usage: Usage | GrownUsage | None = at_mean, **varied: Array) -> Array:
+        return _monthly(replace(mean, **varied), costs, told, usage)
 
     found = {
         "traffic": ends(profit(usage, requests=conditions.requests)),
@@ -130,7 +135,11 @@ def drivers_of(
 
 
 def _quality_and_mix(
-    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
+    conditions: Conditions,
+    costs: PlanCosts,
+    mix_effects: Effects,
+    told: dict[str, Any],
+    at_mean: Usage | GrownUsage | None,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ends of the profit where only the quality varies, and where only the mix does."""
     mean, person = conditions.mean(), costs.person
@@ -140,8 +149,8 @@ def _quality_and_mix(
         middle = float(share.mean(dtype=np.float64))
         more, less = float(share.max()) - middle, float(share.min()) - middle
         most = max(mean.handed_share[0] + more, conditions.handed_share.max() - less)
-        if most * mean.requests.max() > person.capacity_per_month:
-            return _beyond_capacity(conditions, costs, mix_effects, told)
+        if most * mean.most_requests > person.capacity_per_month:
+            return _beyond_capacity(conditions, costs, mix_effects, told, at_mean)
     # All handoffs are answered: the profit is affine in what a request is worth.
     wage = 0.0 if person is None else person.cost_each * float(mean.minutes_factor[0])
     worth = conditions.right + conditions.wrong + conditions.handed_over
@@ -149,7 +158,7 @@ def _quality_and_mix(
         worth = worth - conditions.handed_share * wage
     by_mix = np.array([1.0, 1.0, 1.0, -wage], mix_effects.dtype) @ mix_effects
     by_quality = worth - by_mix
-    profit, requests = float(post(mean, costs, **told).monthly[0]), float(mean.requests.mean())
+    profit, requests = float(_monthly(mean, costs, told, at_mean)[0]), mean.mean_requests
     quality, mix = (
         tuple(profit + requests * (end - float(off.mean(dtype=np.float64))) for end in ends(off))
         for off in (by_quality, by_mix)
@@ -158,7 +167,11 @@ def _quality_and_mix(
 
 
 def _beyond_capacity(
-    conditions: Conditions, costs: PlanCosts, mix_effects: Effects, told: dict[str, Any]
+    conditions: Conditions,
+    costs: PlanCosts,
+    mix_effects: Effects,
+    told: dict[str, Any],
+    at_mean: Usage | GrownUsage | None,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """The same where people cannot take all that is handed over; added up in float32.
 
@@ -166,18 +179,42 @@ def _beyond_capacity(
     """
     mean = conditions.mean()
     answers = PlanCosts(person=costs.person)
-    profit, answered = (float(post(mean, paid, **told).monthly[0]) for paid in (costs, answers))
+    profit = float(_monthly(mean, costs, told, at_mean)[0])
+    answered = float(_monthly(mean, answers, told)[0])
     middle = np.array([getattr(mean, name)[0] for name in _ROW_VALUES], dtype=np.float32)
     off = mix_effects - mix_effects.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
     values = np.array([getattr(conditions, name) for name in _ROW_VALUES], dtype=np.float32)
-    single = Conditions(*(getattr(mean, one.name).astype(np.float32) for one in fields(Conditions)))
+    single = replace(mean, **{name: getattr(mean, name).astype(np.float32) for name in _ARRAYS})
 
     def span(varied: Effects) -> tuple[float, float]:
         met = replace(single, **dict(zip(_ROW_VALUES, varied, strict=True)))
-        low, high = ends(post(met, answers, **told).monthly)
+        low, high = ends(_monthly(met, answers, told))
         return low + profit - answered, high + profit - answered
 
     return span(values - off), span(off + middle[:, None])
+
+
+def _usage(met: Conditions, costs: PlanCosts) -> Usage | GrownUsage | None:
+    """What the conditions' requests use of the hosting; None without one."""
+    if costs.hosting is None:
+        return None
+    if met.growth is None:
+        return costs.hosting.use(met.requests)
+    return GrownUsage.of(costs.hosting, met.requests[:, 0], met.growth)
+
+
+def _monthly(
+    met: Conditions,
+    costs: PlanCosts,
+    told: dict[str, Any],
+    usage: Usage | GrownUsage | None = None,
+) -> Array:
+    """Profit of the mean month, whether its months are told apart or grow alike."""
+    if met.growth is None:
+        assert not isinstance(usage, GrownUsage)
+        return post(met, costs, usage=usage, **told).monthly
+    assert usage is None or isinstance(usage, GrownUsage)
+    return post_grown(met, costs, usage=usage, **told).monthly
 
 
 def _span(amounts: Array) -> tuple[float, float]:

@@ -104,12 +104,17 @@ class Hosting:
         Raises:
             EconomicsError: PF617 where it could not be priced.
         """
-        self._check_priced()
+        self.check_priced()
         return sum(
             float(charge.unit_price) * charge.quantity.at(requests) for charge in self.charges
         )
 
-    def _check_priced(self) -> None:
+    def check_priced(self) -> None:
+        """Refuse to tell a cost that is not known.
+
+        Raises:
+            EconomicsError: PF617 where it could not be priced.
+        """
         if not self.priced:
             raise EconomicsError("PF617", self.name, f"it has no price: {self.why_not}")
 
@@ -169,7 +174,7 @@ class Usage:
             EconomicsError: PF617 where it could not be priced.
         """
         hosting = self.hosting
-        hosting._check_priced()
+        hosting.check_priced()
         costs: dict[Step, NDArray[np.float64]] = {}
         for charge, units in zip(hosting.charges, self.units, strict=True):
             cost = float(charge.unit_price) * units

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.core.money import Money
-from payoff.economics.costs import CostLine, PlanCosts, Step
+from payoff.economics.conditions import Conditions
+from payoff.economics.costs import PlanCosts, Step
+from payoff.economics.uncertain_money import ends
 
 if TYPE_CHECKING:
-    from payoff.economics.hosting import Usage
+    from payoff.economics.grown_usage import GrownUsage
+    from payoff.economics.hosting import Hosting, Usage
 
 Array = NDArray[np.float64]
 
@@ -29,59 +31,37 @@ class Earning(StrEnum):
     UNANSWERED = "not answered"
 
 
+class Books(Protocol):
+    """What a plan earns and pays, told alike whether months are told apart or added up."""
+
+    @property
+    def usage(self) -> Usage | GrownUsage | None:
+        """What is used of the hosting; None without one."""
+
+    @property
+    def monthly(self) -> Array:
+        """Profit of the mean month, shape ``(w,)`` or ``(1,)``."""
+
+    @property
+    def mean_served(self) -> float:
+        """Handoffs that people answer in the mean month."""
+
+    @property
+    def mean_requests(self) -> float:
+        """Requests of the mean month."""
+
+    def mean(self, entry: Earning | Step) -> float:
+        """Mean of an entry over worlds and months."""
+
+    def cash_by_month(self, horizon_months: int) -> NDArray[np.float64]:
+        """Profit up to each month: mean, 5 % and 95 %, shape ``(months, 3)``."""
+
+    def mean_cost(self, hosting: Hosting) -> float:
+        """What another hosting would cost in the mean month, at the same factors."""
+
+
 ENTRIES: Final[tuple[Earning | Step, ...]] = (*Earning, *Step)
 """All entries in the order of the waterfall: what is earned, then what is paid."""
-
-
-@dataclass(frozen=True, eq=False)
-class Conditions:
-    """What a plan meets: per-request worth by kind of answer, traffic, and factors.
-
-    The first axis is the worlds', also where it has length 1; then the value holds in all of them.
-
-    Args:
-        right: Money per request that right answers earn, shape ``(w,)``.
-        wrong: Money per request that wrong answers earn, shape ``(w,)``.
-        handed_over: Money per request that handing over earns before wages, shape ``(w,)``.
-        handed_share: Share of the requests that are handed over, shape ``(w,)``.
-        requests: Requests, shape ``(w, months)``.
-        minutes_factor: What people's minutes are multiplied by, shape ``(w,)``.
-        price_factor: What cloud prices are multiplied by, shape ``(w,)``.
-
-    Example:
-        >>> one = np.ones(1)
-        >>> Conditions(one, one, one, one, np.ones((1, 3)), one, one).mean().requests.shape
-        (1, 3)
-    """
-
-    right: Array
-    wrong: Array
-    handed_over: Array
-    handed_share: Array
-    requests: Array
-    minutes_factor: Array
-    price_factor: Array
-
-    def mean(self) -> Conditions:
-        """The mean world."""
-        return self._mean
-
-    @cached_property
-    def _mean(self) -> Conditions:
-        return Conditions(
-            *(
-                array.mean(axis=0, keepdims=True)
-                for array in (
-                    self.right,
-                    self.wrong,
-                    self.handed_over,
-                    self.handed_share,
-                    self.requests,
-                    self.minutes_factor,
-                    self.price_factor,
-                )
-            )
-        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,7 +77,7 @@ class Ledger:
         lost: Handoffs that nobody answers, the same shape; None where there are none.
         wage: What people cost for each; 0 where nobody is paid.
         nothing: Worth of a request that nobody answers.
-        cloud: Cost of hosting by step at the prices as they are, ``(w, months)``.
+        usage: What is used of the hosting; None without one.
         per_request: Anything else that every request costs.
         fixed: Cost a month that does not depend on the requests, by step.
 
@@ -114,7 +94,7 @@ class Ledger:
     lost: Array | None
     wage: float
     nothing: float
-    cloud: Mapping[Step, Array]
+    usage: Usage | None
     per_request: float
     fixed: Mapping[Step, float]
 
@@ -144,9 +124,7 @@ class Ledger:
     @cached_property
     def handed_each(self) -> Array:
         """Money that a handoff which is answered earns before wages, shape ``(w,)``."""
-        share = self.conditions.handed_share
-        each: Array = self.conditions.handed_over / np.where(share > 0, share, np.inf)
-        return each
+        return handed_each(self.conditions)
 
     @cached_property
     def monthly(self) -> Array:
@@ -154,6 +132,36 @@ class Ledger:
         profit = self.profit
         mean: Array = profit[:, 0] if profit.shape[1] == 1 else profit.mean(axis=1)
         return mean
+
+    @property
+    def cloud(self) -> Mapping[Step, Array]:
+        """Cost of hosting by step at the prices as they are, ``(w, months)``."""
+        return {} if self.usage is None else self.usage.cost_by_step
+
+    @property
+    def mean_served(self) -> float:
+        """Handoffs that people answer in the mean month."""
+        return float(self.served.mean())
+
+    @property
+    def mean_requests(self) -> float:
+        """Requests of the mean month."""
+        return self.conditions.mean_requests
+
+    def cash_by_month(self, horizon_months: int) -> NDArray[np.float64]:
+        """Profit up to each month: mean, 5 % and 95 %, shape ``(months, 3)``."""
+        profit = self.profit
+        if profit.shape[1] == 1:  # months are alike: a world's cash is n times that of the first
+            told = [profit.mean(), *ends(profit[:, 0])]
+            return np.outer(np.arange(1, horizon_months + 1), told)
+        cumulative = np.ascontiguousarray(profit.cumsum(axis=1).T)
+        return np.array([(month.mean(), *ends(month)) for month in cumulative])
+
+    def mean_cost(self, hosting: Hosting) -> float:
+        """What another hosting would cost in the mean month, at the same factors."""
+        met = self.conditions
+        cost = hosting.cost_per_month(met.requests)
+        return float((cost * met.price_factor[:, None]).mean())
 
     @cached_property
     def means(self) -> Mapping[Earning | Step, float]:
@@ -167,27 +175,45 @@ class Ledger:
     def _mean(self, entry: Earning | Step) -> float:
         met = self.conditions
         if entry is Earning.RIGHT:
-            return _mean_product(met.requests, met.right)
+            return mean_product(met.requests, met.right)
         if entry is Earning.WRONG:
-            return _mean_product(met.requests, met.wrong)
+            return mean_product(met.requests, met.wrong)
         if entry is Earning.HANDED_OVER:
             if self.lost is None:
-                return _mean_product(met.requests, met.handed_over)
-            return _mean_product(self.served, self.handed_each)
+                return mean_product(met.requests, met.handed_over)
+            return mean_product(self.served, self.handed_each)
         if entry is Earning.UNANSWERED:
             return 0.0 if self.lost is None else float(self.lost.mean()) * self.nothing
         cost = self.fixed.get(entry, 0.0)
         if entry in self.cloud:
-            cost += _mean_product(self.cloud[entry], met.price_factor)
+            cost += mean_product(self.cloud[entry], met.price_factor)
         if entry is Step.API and self.per_request:
-            cost += self.per_request * _mean_product(met.requests, met.price_factor)
+            cost += self.per_request * mean_product(met.requests, met.price_factor)
         if entry is Step.PEOPLE and self.wage:
-            cost += self.wage * _mean_product(self.served, met.minutes_factor)
+            cost += self.wage * mean_product(self.served, met.minutes_factor)
         return -cost if cost else 0.0
 
 
-def _mean_product(by_month: Array, by_world: Array) -> float:
-    """Mean of ``by_month · by_world`` over worlds and months, ``(w, months)`` and ``(w,)``."""
+def handed_each(met: Conditions) -> Array:
+    """Money that a handoff which is answered earns before wages, shape ``(w,)``; 0 without any.
+
+    Example:
+        >>> no, half = np.zeros(1), np.array([0.5])
+        >>> handed_each(Conditions(no, no, -half, half, np.ones((1, 1)), half, half))
+        array([-1.])
+    """
+    share = met.handed_share
+    each: Array = met.handed_over / np.where(share > 0, share, np.inf)
+    return each
+
+
+def mean_product(by_month: Array, by_world: Array) -> float:
+    """Mean of ``by_month · by_world`` over worlds and months, ``(w, months)`` and ``(w,)``.
+
+    Example:
+        >>> mean_product(np.array([[1.0, 3.0], [2.0, 4.0]]), np.array([1.0, 10.0]))
+        16.0
+    """
     if len(by_month) != len(by_world):  # one of them holds in all worlds
         return float(by_month.mean() * by_world.mean())
     return float((by_world @ by_month).sum()) / by_month.size
@@ -235,46 +261,7 @@ def post(
         lost=lost,
         wage=0.0 if costs.person is None else costs.person.cost_each,
         nothing=nothing,
-        cloud={} if usage is None else usage.cost_by_step,
+        usage=usage,
         per_request=costs.per_request,
         fixed=costs.fixed_per_month(horizon_months),
-    )
-
-
-def bill_of(
-    ledger: Ledger, costs: PlanCosts, currency: str, usage: Usage | None = None
-) -> tuple[CostLine, ...]:
-    """The bill: the mean month's hosting and people, and the lines that do not depend on it.
-
-    Args:
-        ledger: What was posted.
-        costs: What the plan pays.
-        currency: Currency of the amounts.
-        usage: What was used of the hosting; None without one.
-
-    Example:
-        >>> from payoff.economics.person import Person
-        >>> half, costs = np.array([0.5]), PlanCosts(person=Person(4, 30))
-        >>> met = Conditions(half, half, half, half, np.array([[100.0]]), half, half)
-        >>> bill = bill_of(post(met, costs, horizon_months=1), costs, "EUR")
-        >>> [str(line.amount) for line in bill]
-        ['100.00 EUR']
-    """
-    lines = [*costs.monthly, *costs.once]
-    if usage is not None:
-        lines = [*usage.lines, *lines]
-    if costs.person is not None:
-        served = float(ledger.served.mean())
-        wage = Money.of(costs.person.cost_each, currency)
-        lines.insert(0, _line(Step.PEOPLE, "handed over", served, wage))
-    if costs.per_request:
-        requests = float(ledger.conditions.requests.mean())
-        price = Money.of(costs.per_request, currency)
-        lines.append(_line(Step.API, "stated per request", requests, price))
-    return tuple(lines)
-
-
-def _line(step: Step, what: str, quantity: float, price: Money) -> CostLine:
-    return CostLine(
-        step, what, quantity, "request", price, as_of=None, source="stated", measured=True
     )

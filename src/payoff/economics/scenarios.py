@@ -12,7 +12,8 @@ from payoff.core.findings import Finding, Status
 from payoff.core.money import format_money
 from payoff.economics.baselines import Baseline
 from payoff.economics.case import Case
-from payoff.economics.forecast import Forecast, profit_by_month, profits
+from payoff.economics.forecast import Forecast
+from payoff.economics.forecasts import profit_by_month, profits
 from payoff.economics.person import Person
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
@@ -148,7 +149,7 @@ def scenarios(
 
     Raises:
         EconomicsError: PF615 where a baseline was forecast in other worlds; PF618 for a delay out
-            of range, and as `payoff.economics.forecast.forecasts` does.
+            of range, and as `payoff.economics.forecasts.forecasts` does.
 
     Example:
         >>> import numpy as np
@@ -277,7 +278,7 @@ def checks(told: Forecast, person: Person | None, worlds: Worlds) -> list[Findin
     Example:
         >>> import numpy as np
         >>> from payoff.economics.costs import PlanCosts
-        >>> from payoff.economics.forecast import forecasts
+        >>> from payoff.economics.forecasts import forecasts
         >>> from payoff.economics.outcome import Outcome
         >>> from payoff.economics.traffic import Traffic
         >>> worlds = Worlds.draw(np.array([0, 1]), 2, Traffic(100, 100, 100), seed=0)

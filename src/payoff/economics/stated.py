@@ -75,6 +75,8 @@ class Stated:
         wanted = "a finite number"
         if at_least is not None and at_most is not None:
             wanted = f"a number from {at_least:g} to {at_most:g}"
+        elif above is not None and at_most is not None:
+            wanted = f"a number above {above:g}, at most {at_most:g}"
         elif above is not None or at_least is not None:
             wanted = f"a number above {above:g}" if above is not None else f"{at_least:g} or more"
         if not math.isfinite(figure):

@@ -21,6 +21,8 @@ _Z95: Final = 1.6448536269514722
 """95 % quantile of the standard normal distribution."""
 
 
+_MOST_GROWTH: Final = 1.0  # twice as much every month
+_SHARE = "It is a share: 0.03 is three percent more every month."
 _NOBODY = "State how many requests you expect a month; where none come there is nothing to decide."
 
 
@@ -78,7 +80,8 @@ class Traffic:
             high = stated.number("high", self.high, above=0)
             if high < likely:
                 stated.wrong(f"'high' is {high:g}", expected=f"at least per_month, {likely:g}")
-        stated.number("growth_per_month", self.growth_per_month, above=-1)
+        growth = self.growth_per_month
+        stated.number("growth_per_month", growth, above=-1, at_most=_MOST_GROWTH, mend=_SHARE)
         stated.number("peak_factor", self.peak_factor, at_least=1)
         if self.characters_per_text is not None:
             stated.number("characters_per_text", self.characters_per_text, above=0)

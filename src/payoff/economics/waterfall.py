@@ -7,12 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from payoff.core.money import Money
 from payoff.economics.costs import PlanCosts, Step
-from payoff.economics.ledger import ENTRIES, Conditions, Earning, Ledger
-from payoff.economics.uncertain_money import ends
+from payoff.economics.ledger import ENTRIES, Books, Earning
 
 if TYPE_CHECKING:
     from payoff.economics.hosting import Hosting
@@ -149,12 +147,13 @@ class Reconciliation:
         }
 
 
-def waterfall_of(ledger: Ledger, currency: str) -> tuple[WaterfallStep, ...]:
+def waterfall_of(ledger: Books, currency: str) -> tuple[WaterfallStep, ...]:
     """Mean amounts a month of all entries, and their exact sum as the last step, ``profit``.
 
     Entries that are 0 are left out, except right and wrong answers.
 
     Example:
+        >>> from payoff.economics.conditions import Conditions
         >>> from payoff.economics.ledger import post
         >>> one, no = np.ones(1), np.zeros(1)
         >>> met = Conditions(one, no, no, no, np.array([[5.0, 7.0]]), one, one)
@@ -173,10 +172,11 @@ def waterfall_of(ledger: Ledger, currency: str) -> tuple[WaterfallStep, ...]:
     return (*steps, WaterfallStep("profit", total))
 
 
-def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tuple[MonthCash, ...]:
+def cash_by_month(ledger: Books, costs: PlanCosts, horizon_months: int) -> tuple[MonthCash, ...]:
     """Cumulative cash: the running entries, and single payments in the month they are made in.
 
     Example:
+        >>> from payoff.economics.conditions import Conditions
         >>> from payoff.economics.ledger import post
         >>> one, no = np.ones(1), np.zeros(1)
         >>> met = Conditions(one, no, no, no, np.array([[5.0, 7.0]]), one, one)
@@ -188,14 +188,7 @@ def cash_by_month(ledger: Ledger, costs: PlanCosts, horizon_months: int) -> tupl
         once=costs.once, months_until_retraining=costs.months_until_retraining
     ).fixed_per_month(horizon_months)
     months = np.arange(1, horizon_months + 1)
-    profit = ledger.profit
-    cash: NDArray[Any]
-    if profit.shape[1] == 1:  # months are alike: a world's cash is n times that of the first
-        low, high = ends(profit[:, 0])
-        cash = np.outer(months, [profit.mean(), low, high])
-    else:
-        cumulative = np.ascontiguousarray(profit.cumsum(axis=1).T)
-        cash = np.array([(month.mean(), *ends(month)) for month in cumulative])
+    cash = ledger.cash_by_month(horizon_months)
     # What is paid once was spread over the months; here it is paid when it is due.
     paid = sum(spread.values()) * months - costs.paid_once(horizon_months).cumsum()
     return tuple(
@@ -216,23 +209,22 @@ def payback(months: tuple[MonthCash, ...]) -> int | None:
     return first if first <= len(months) else None
 
 
-def reconciled(
-    ledger: Ledger, conditions: Conditions, reference: Hosting | None, *, currency: str
-) -> Reconciliation:
+def reconciled(ledger: Books, reference: Hosting | None, *, currency: str) -> Reconciliation:
     """Read the mission's formula both ways from the ledger.
 
     Args:
         ledger: What the plan earns and pays.
-        conditions: What it meets; the reference is priced at the same traffic and price factors.
-        reference: The hosting to compare with; None compares the chosen one with itself.
+        reference: The hosting to compare with, priced at the same traffic and price factors; None
+            compares the chosen one with itself.
         currency: Currency of the amounts.
 
     Example:
         >>> one, no = np.ones(1), np.zeros(1)
-        >>> met = Conditions(one, no, no, no, np.array([[10.0]]), one, one)
+        >>> from payoff.economics.conditions import Conditions
         >>> from payoff.economics.ledger import post
+        >>> met = Conditions(one, no, no, no, np.array([[10.0]]), one, one)
         >>> books = post(met, PlanCosts(), horizon_months=1)
-        >>> reconciled(books, met, None, currency="EUR").holds
+        >>> reconciled(books, None, currency="EUR").holds
         True
     """
 
@@ -243,12 +235,11 @@ def reconciled(
     others = -sum(ledger.mean(step) for step in Step if step not in _CLOUD)
     compared = hosting
     if reference is not None:
-        cost = reference.cost_per_month(conditions.requests)
-        compared = float((cost * conditions.price_factor[:, None]).mean())
+        compared = ledger.mean_cost(reference)
     return Reconciliation(
         e_model=money(sum(ledger.mean(earning) for earning in Earning)),
         hosting=money(hosting),
         reference=money(compared),
         other_costs=money(others),
-        profit=money(float(ledger.profit.mean())),
+        profit=money(float(ledger.monthly.mean())),
     )

@@ -17,6 +17,7 @@ from payoff.economics.traffic import Traffic
 
 Array = NDArray[np.float64]
 
+_ALIKE: Final = 1e-12  # growth that differs by no more is rounding
 _MOST_MIXES: Final = 1_000_000  # shares that are kept for other worlds
 _MIX, _TRAFFIC, _MINUTES, _PRICES = range(2, 6)  # 1 and 6 are those of `RowWeights`
 
@@ -167,6 +168,24 @@ class Worlds:
         """
         first = self.requests[:, :1]
         return np.ascontiguousarray(first) if (self.requests == first).all() else self.requests
+
+    @cached_property
+    def growth(self) -> Array | None:
+        """Requests of each month over those of the first, shape ``(months,)``.
+
+        None where worlds differ in it, or where all months are alike.
+        """
+        first = self.requests[:, :1]
+        if self.posted_requests.shape[1] == 1 or (first <= 0).any():
+            return None
+        growth: Array = self.requests.mean(axis=0) / first.mean()
+        apart = np.abs(self.requests / first - growth) > _ALIKE * growth
+        return None if apart.any() else growth
+
+    @cached_property
+    def by_traffic(self) -> NDArray[np.intp]:
+        """The worlds in the order of their requests in the first month, shape ``(n_worlds,)``."""
+        return np.argsort(self.requests[:, 0], kind="stable")
 
     @cached_property
     def mean_requests(self) -> Array:

@@ -16,7 +16,8 @@ from payoff.economics.baselines import Baseline, do_nothing, llm_api, llm_hostin
 from payoff.economics.case import Case
 from payoff.economics.charge import Charge, PerInstance
 from payoff.economics.costs import CostLine, PlanCosts, labels_line, training_line
-from payoff.economics.forecast import Forecast, forecasts
+from payoff.economics.forecast import Forecast
+from payoff.economics.forecasts import forecasts
 from payoff.economics.hosting import Hosting, cheapest, options_in
 from payoff.economics.offer import exchange
 from payoff.economics.outcome import Outcome

@@ -10,7 +10,8 @@ from payoff.core.findings import Finding
 from payoff.core.one_thread import one_thread_each
 from payoff.economics.baselines import Baseline
 from payoff.economics.case import Case
-from payoff.economics.forecast import Forecast, forecasts, profits
+from payoff.economics.forecast import Forecast
+from payoff.economics.forecasts import forecasts, profits
 from payoff.economics.scenarios import Scenarios, checks, scenarios
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds

@@ -16,6 +16,7 @@ from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.price import DATE_UNKNOWN, KINDS, Price
 
 TODAY = date(2026, 11, 22)
+FIRM = {"reserved": {"alibaba", "azure", "gcp", "tencent"}, "spot": {"gcp"}}
 
 
 def rent(
@@ -220,10 +221,13 @@ def test_builtin_covers_what_a_founder_needs():
     assert {"aws", "gcp", "azure", "alibaba", "hetzner"} <= small
     for kind in ("serverless_request", "serverless_gb_second"):
         sellers = {price.provider for price in book.find(kind=kind)}
-        assert sellers == {"aws", "gcp", "azure", "alibaba"}
+        assert sellers == {"aws", "gcp", "azure", "alibaba", "tencent"}
     for kind in ("object_storage_gb_month", "egress_gb"):
         sellers = {price.provider for price in book.find(kind=kind)}
-        assert sellers == {"aws", "gcp", "azure", "alibaba", "hetzner"}
+        assert sellers == {"aws", "gcp", "azure", "alibaba", "hetzner", "tencent"}
+    for firm in ("reserved", "spot"):
+        machines = book.find(kind="instance", commitment=firm)
+        assert {price.provider for price in machines} >= FIRM[firm]
     assert {"aws", "nebius", "lambda", "runpod"} <= {
         price.provider for price in book.find(kind="gpu_instance")
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from payoff.artifact.runtime.endpoint_budget import Settle
 from payoff.artifact.runtime.token_price import TokenPrice
-from payoff.core.errors import MachineError
+from payoff.core.errors import MachineError, PayoffError
 from payoff.core.money import Money
 
 
@@ -90,6 +90,36 @@ class Allowance:
             taken, self._since = self._since, Charged()
             return taken
 
+    def spend(self) -> Charged:
+        """What `take` gives, and the allowance is that much smaller: for books written at once.
+
+        Example:
+            >>> price = TokenPrice.parse("1000 2000 USD", where="here")
+            >>> allowance = Allowance(price)
+            >>> allowance.allow(Money.of(1, "USD"))
+            >>> with allowance.reserved(300, 100, price) as settle:
+            ...     settle(200, 10)
+            >>> allowance.spend().read, allowance.money
+            (200, Money(0.780 USD))
+        """
+        with self._lock:
+            taken, self._since = self._since, Charged()
+            if self.money is not None and self._price is not None:
+                self.money = self.money - self._price.cost(taken.read, taken.written)
+            return taken
+
+    @contextmanager
+    def job(self, n_questions: int, read: int, written: int) -> Iterator[None]:
+        """Told of questions before the first of them is sent; here each attempt is looked at alone.
+
+        Args:
+            n_questions: How many.
+            read: The most tokens that all of them can be charged for as read, each answered at its
+                first attempt.
+            written: As written.
+        """
+        yield
+
     def give_back(self, charged: Charged) -> None:
         """What was taken and could not be booked is to be taken again."""
         with self._lock:
@@ -136,11 +166,16 @@ class Allowance:
         if cost is None or cost > self.money:
             left = max(self.money, Money.of(0, self.money.currency)).rounded(4)
             told = "an unknown amount" if cost is None else f"{cost.rounded(4)}"
-            raise MachineError(
-                "PF820",
-                "endpoint of the service",
+            raise self._refused(
                 f"{left} of the month's budget were left when the books were written last, and "
-                f"with the next attempt {told} could be spent since then",
-                mend="The model before it answers until there is money again: raise the budget "
-                "(payoff serve --budget), or wait for the next month (UTC).",
+                f"with the next attempt {told} could be spent since then"
             )
+
+    def _refused(self, found: str) -> PayoffError:
+        return MachineError(
+            "PF820",
+            "endpoint of the service",
+            found,
+            mend="The model before it answers until there is money again: raise the budget "
+            "(payoff serve --budget), or wait for the next month (UTC).",
+        )

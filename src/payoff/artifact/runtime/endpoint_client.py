@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -153,6 +153,8 @@ class EndpointClient:
                 service may spend; PF816 where it
                 refuses the request; PF817 where money is capped and no price is known. What was
                 answered by then is kept.
+            EconomicsError: PF620 where the month's budget of a verb does not hold it; see
+                `payoff.learn.answer_books`.
         """
         keys = [self.key_of(question, max_answer_tokens, labels) for question in questions]
         found: dict[str, Answer] = {}
@@ -167,8 +169,21 @@ class EndpointClient:
             self.check()
             self.check_price()
             _ = self._http  # made once, before threads ask for it
-            found |= self._asked(missing, max_answer_tokens, tuple(labels), tell)
+            with self._job(missing, max_answer_tokens, labels):
+                found |= self._asked(missing, max_answer_tokens, tuple(labels), tell)
         return [found[key] for key in keys]
+
+    def _job(
+        self, missing: Mapping[str, Messages], most: int, labels: Sequence[str]
+    ) -> AbstractContextManager[None]:
+        """Tell the allowance the most that all of it can be charged for at the first attempts."""
+        if self.allowance is None:
+            return nullcontext()
+        way = self._ways.get(bool(labels), RequestOptions(strict=bool(labels)))
+        read = sum(way.most_read(messages, labels) for messages in missing.values())
+        n, (more_read, more_written) = len(missing), self._excess
+        written = n * (way.most_written(most) + more_written)
+        return self.allowance.job(n, read + n * more_read, written)
 
     def _asked(
         self,

@@ -19,6 +19,7 @@ from payoff.economics.desk import load
 from payoff.economics.labels.label_worth import LabelWorth
 from payoff.economics.labels.text_worth import choose_texts, value_of_truth
 from payoff.economics.policy import Policy
+from payoff.plan.booked_answers import booked_answers
 
 _BLOCK: Final = 1024
 _WIDTH: Final = 128
@@ -113,6 +114,8 @@ def texts_to_label(
     Raises:
         ProjectError: PF292 where the run's artifact is gone; PF290 where there is no text.
         ArtifactError: PF5xx where it cannot be used.
+        EconomicsError: PF620 where the month's budget does not hold what its endpoints would
+            charge; else as `payoff.plan.booked_answers.booked_answers` does.
         BackboneError: As `payoff.adapt.text_vectors.text_vectors` does.
     """
     first = {text: row for row, text in reversed(list(enumerate(texts))) if text.strip()}
@@ -152,11 +155,11 @@ def _probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float64]:
         raise ProjectError(
             "PF292", str(folder), "its artifact is gone", expected="NAME.payoff beside the report"
         )
-    with load(found[0]) as desk:
-        blocks = range(0, len(texts), _BLOCK)
-        return np.concatenate(
-            [desk.probabilities(texts[start : start + _BLOCK]) for start in blocks]
-        )
+    with load(found[0]) as desk, booked_answers(desk, found[0]):
+        # What is paid for is asked together, so that its price is known before the first question.
+        size = len(texts) if desk.artifact.endpoints() else _BLOCK
+        blocks = range(0, len(texts), size)
+        return np.concatenate([desk.probabilities(texts[start : start + size]) for start in blocks])
 
 
 def _vectors(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from payoff.economics.costs import Step
 from payoff.economics.decided import Decided
 from payoff.economics.desk import Desk, load
 from payoff.economics.traffic import Traffic
+from payoff.plan.booked_answers import booked_answers
 from payoff.plan.parts import segments_of
 
 _FLOWS = ("right answers", "wrong answers", "handed over", "people", "profit")
@@ -32,12 +34,14 @@ class MeasuredService:
             where the artifact does not say. What the API of a cascade costs is no part of it: that
             is paid for each request which reaches it.
         traffic: The traffic it was made for; None where the artifact does not say.
+        artifact: Where it lies, which says who pays what its endpoints charge.
     """
 
     desk: Desk
     person_each: float
     per_month: float | None
     traffic: Traffic | None
+    artifact: Path
 
     @classmethod
     def open(cls, path: Path) -> MeasuredService:
@@ -51,7 +55,8 @@ class MeasuredService:
             >>> MeasuredService.open(Path("support.payoff")).person_each  # doctest: +SKIP
             1.4
         """
-        desk = load(_artifact(path))
+        artifact = _artifact(path)
+        desk = load(artifact)
         try:
             documents = desk.artifact.documents
             costs = desk.artifact.read_json("costs.json") if "costs.json" in documents else {}
@@ -59,10 +64,24 @@ class MeasuredService:
             stated = tomllib.loads(text.decode("utf-8"))
             traffic = Traffic.from_dict(stated["traffic"]) if "traffic" in stated else None
             per_month = _per_month(costs, asked_apart=desk.cascade is not None)
-            return cls(desk, _person_each(costs), per_month, traffic)
+            return cls(desk, _person_each(costs), per_month, traffic, artifact)
         except BaseException:
             desk.close()
             raise
+
+    @contextmanager
+    def opened(self) -> Iterator[MeasuredService]:
+        """Close it when the block ends; what its endpoints charge until then is booked.
+
+        Raises:
+            As `payoff.plan.booked_answers.booked_answers` does.
+
+        Example:
+            >>> with MeasuredService.open(path).opened() as service:  # doctest: +SKIP
+            ...     decided = service.decided(tickets)
+        """
+        with self.desk, booked_answers(self.desk, self.artifact):
+            yield self
 
     def decided(self, dataset: Dataset) -> Decided:
         """What it does on labelled rows, and what asking the models of a cascade costs.
