@@ -86,7 +86,7 @@ def test_every_recipe_precision_and_baseline_is_compared(plan: Plan) -> None:
             (recipe, precision)
             # The last is tried because the labels are few.
             for recipe in ("fine-tune", "frozen-head", "named-head")
-            for precision in ("fp32", "int8")
+            for precision in ("fp32", "int8", "trim+int8")
         ),
     }
     assert {r["name"] for r in rows if r["kind"] == "baseline"} >= {"do nothing", "people only"}

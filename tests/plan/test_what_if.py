@@ -74,18 +74,42 @@ def run(
     return made
 
 
+MIX = {"billing": 0.4, "card": 0.3, "loan": 0.2, "refund": 0.1}
+
+
+def test_another_mix_is_near_a_fresh_run(run: Callable[[Terms], Path]) -> None:
+    """A fresh run calibrates for its mix; a what-if keeps the probabilities of the run."""
+    old, fresh = run(TERMS), run(replace(TERMS, expected_mix=MIX))
+    told = what_if(old, ["mix={billing=0.4, card=0.3, loan=0.2, refund=0.1}"])
+    before, summary = (
+        json.loads((folder / "summary.json").read_text("utf-8")) for folder in (old, fresh)
+    )
+    unchanged, reported = (
+        {one["name"]: one["profit_month"]["mean"] for one in plans if one["profit_month"]}
+        for plans in (before["plans"], summary["plans"])
+    )
+    told_now = {
+        one["name"]: one["profit_month"]["mean"]
+        for one in told.after.as_dict()["plans"]
+        if one["profit_month"]
+    }
+    assert len(told_now) > 2
+    for name, now in told_now.items():
+        assert now == pytest.approx(reported[name], rel=0.02, abs=50.0), name
+    name = before["decision"]["plan"]
+    assert reported[name] != pytest.approx(unchanged[name], rel=1e-3), "the mix matters here"
+
+
 def test_it_equals_a_fresh_run_under_these_terms(run: Callable[[Terms], Path]) -> None:
     new = Terms(
         replace(WORTH, wrong=-20.0), Traffic(100_000, 75_000, 150_000), on=TERMS.on,
-        label_price=0.05, horizon_months=9, llm={"accuracy": 0.8}, expected_mix={
-            "billing": 0.4, "card": 0.3, "loan": 0.2, "refund": 0.1,
-        },
+        label_price=0.05, horizon_months=9, llm={"accuracy": 0.8}, expected_mix=MIX,
     )  # fmt: skip
     words = [
         "traffic.per_month=100000", "value.wrong=-20", "search.horizon_months=9",
-        "llm.accuracy=0.8", "mix={billing=0.4, card=0.3, loan=0.2, refund=0.1}",
+        "llm.accuracy=0.8",
     ]  # fmt: skip
-    old, fresh = run(TERMS), run(new)
+    old, fresh = run(replace(TERMS, expected_mix=MIX)), run(new)
     assert old != fresh
     told = what_if(old, words)
     summary = json.loads((fresh / "summary.json").read_text("utf-8"))

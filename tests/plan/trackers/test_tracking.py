@@ -98,7 +98,7 @@ def test_every_candidate_of_a_search_has_an_entry(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(options, "compressors", list)
+    monkeypatch.setattr(options, "ways", lambda spec: [])
     with Tracking("notes", tmp_path) as listener:
         search(
             requests,

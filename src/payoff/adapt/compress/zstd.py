@@ -47,7 +47,7 @@ class Zstd:
                 expected="a tier of the kind 'tokens' that is not packed",
                 mend="Leave it as it is.",
             )
-        packer = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
+        packer = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=True)
         members = []
         with whole_folder(target) as draft:
             for member in spec.members:
