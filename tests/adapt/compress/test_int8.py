@@ -13,24 +13,11 @@ from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.compress import compressors
 from payoff.adapt.compress.int8 import Int8
-from payoff.adapt.export.tokens_tier import write_encoder_tier, write_static_tier
-from payoff.adapt.recipes.linear import LinearHead, fit_logistic
+from payoff.adapt.export.tokens_tier import write_static_tier
+from payoff.adapt.recipes.linear import LinearHead
 from payoff.artifact.runtime import open_tier
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError, MachineError
-
-
-@pytest.fixture
-def tier(
-    make_bench: Callable[..., Any], bert_folder: Path, tmp_path: Path
-) -> tuple[TierSpec, Path, list[str]]:
-    """A fitted head on a frozen encoder, written as a tier, and its texts."""
-    texts, targets = messages([40, 40, 40])
-    opened = make_bench(texts, targets, [bert_folder]).opened(str(bert_folder))
-    head = fit_logistic(opened.trunk.pooled(), targets, n_labels=3, strength=30.0)
-    target = tmp_path / "tier"
-    spec = write_encoder_tier(opened, opened.encoder.layers, head, target, name="tiny")
-    return spec, target, texts
 
 
 def logits(spec: TierSpec, folder: Path, texts: list[str]) -> np.ndarray:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import zstandard
 from tests.adapt.compress.test_int8 import logits
-from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.compress import compress_by
 from payoff.adapt.compress.zstd import Zstd
-from payoff.adapt.export.tokens_tier import write_encoder_tier
-from payoff.adapt.recipes.linear import fit_logistic
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
 from payoff.artifact.runtime.packed import MOST_BYTES
@@ -24,16 +19,6 @@ from payoff.artifact.write import write_artifact
 from payoff.core.errors import AdaptError, ArtifactError
 
 Tier = tuple[TierSpec, Path, list[str]]
-
-
-@pytest.fixture
-def tier(make_bench: Callable[..., Any], bert_folder: Path, tmp_path: Path) -> Tier:
-    texts, targets = messages([10, 10, 10])
-    opened = make_bench(texts, targets, [bert_folder]).opened(str(bert_folder))
-    head = fit_logistic(opened.trunk.pooled(), targets, n_labels=3, strength=30.0)
-    target = tmp_path / "tier"
-    spec = write_encoder_tier(opened, opened.encoder.layers, head, target, name="tiny")
-    return spec, target, texts
 
 
 def size(folder: Path) -> int:
@@ -56,25 +41,24 @@ def test_it_is_smaller_and_the_same(tier: Tier, tmp_path: Path) -> None:
 
 def test_it_is_served_from_an_artifact(tier: Tier, tmp_path: Path) -> None:
     spec, folder, texts = tier
-    small = compress_by("int8+zstd", spec, folder, tmp_path / "small")
     found = []
-    for name, one, place in (
-        ("plain", spec, folder),
-        ("packed", small, tmp_path / "small"),
-    ):
+    for way in ("int8", "int8+zstd"):
+        place = tmp_path / way
         write_artifact(
-            tmp_path / f"{name}.payoff",
-            name=name,
+            tmp_path / f"{way}.payoff",
+            name="tiny",
             labels=["a", "b", "c"],
-            tiers=[(one, place)],
+            tiers=[(compress_by(way, spec, folder, place), place)],
             calibrations=[Calibration()],
             documents={},
             seed=0,
             data_fingerprint="",
         )
-        with Artifact.open(tmp_path / f"{name}.payoff", threads=1) as artifact:
+        with Artifact.open(tmp_path / f"{way}.payoff", threads=1) as artifact:
             found.append(artifact.probabilities(texts))
-    np.testing.assert_allclose(found[0], found[1], atol=0.2)
+    np.testing.assert_array_equal(*found)
+    plain, packed = ((tmp_path / f"{way}.payoff").stat().st_size for way in ("int8", "int8+zstd"))
+    assert packed < plain
 
 
 def test_what_does_not_become_smaller_stays_as_it_is(tier: Tier, tmp_path: Path) -> None:
@@ -113,6 +97,14 @@ class TestRefusals:
         small = Zstd().compress(spec, folder, tmp_path / "small")
         # Magic number, a descriptor with eight bytes of content size, then that size.
         huge = b"\x28\xb5\x2f\xfd" + bytes([0b11100000]) + (MOST_BYTES + 1).to_bytes(8, "little")
-        (tmp_path / "small" / "model.onnx.zst").write_bytes(huge)
-        with pytest.raises(ArtifactError, match=r"PF504 .* model\.onnx\.zst says that it has"):
-            logits(small, tmp_path / "small", texts)
+        bomb = zstandard.compress(bytes(10_000_000))
+        for frame in (huge, bomb):
+            (tmp_path / "small" / "model.onnx.zst").write_bytes(frame)
+            with pytest.raises(ArtifactError, match=r"PF504 .* model\.onnx\.zst says that it has"):
+                logits(small, tmp_path / "small", texts)
+
+    def test_what_would_look_like_a_bomb_is_not_packed(self, tier: Tier, tmp_path: Path) -> None:
+        spec, folder, _ = tier
+        (folder / "tokenizer.json").write_bytes(b" " * 1_000_000)
+        small = Zstd().compress(spec, folder, tmp_path / "small")
+        assert small.members == ("model.onnx.zst", "tokenizer.json")

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.adapt.recipes import test_contract as contract
-from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.distil import Distil
@@ -36,15 +35,13 @@ Make = Callable[..., Any]
 
 @pytest.fixture
 def make(make_bench: Make, bert_folder: Path, mpnet_folder: Path) -> Callable[..., Workbench]:
-    """Two encoders, forty texts without labels."""
+    """Two encoders, and some texts without labels."""
 
     def bench(name: str = "two classes", **options: Any) -> Workbench:
         texts, targets, n_train = contract.learn_from(name)
         backbones = [bert_folder, mpnet_folder]
         made: Workbench = make_bench(texts, targets, backbones, n_train=n_train, **options)
-        counts, how = contract.DATA[name]
-        more = messages([40 // len(counts)] * len(counts), seed=11, **how)[0]
-        return replace(made, unlabelled=tuple(more))
+        return replace(made, unlabelled=tuple(contract.unlabelled(name)))
 
     return bench
 
@@ -85,11 +82,11 @@ class TestLesson:
         bench = make()
         found = lesson(Fixed([0.9, 0.1]), bench, truth=0.4)
         n = len(bench.train)
-        assert found.shape == (n + 40, 2)
+        assert found.shape == (n + len(bench.unlabelled), 2)
         for row, target in zip(found[:n], bench.train_targets, strict=True):
             wanted = [0.4 * (target == 0) + 0.6 * 0.9, 0.4 * (target == 1) + 0.6 * 0.1]
             np.testing.assert_allclose(row, wanted)
-        np.testing.assert_allclose(found[n:], [[0.9, 0.1]] * 40)
+        np.testing.assert_allclose(found[n:], [[0.9, 0.1]] * len(bench.unlabelled))
 
     def test_a_teacher_is_not_asked_what_the_labels_say(self, make: Make) -> None:
         teacher = Fixed([0.5, 0.5])

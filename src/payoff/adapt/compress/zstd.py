@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from payoff.artifact.runtime.packed import most_bytes
 from payoff.artifact.tier import PACKED, TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import whole_folder, write_bytes
@@ -32,7 +33,7 @@ class Zstd:
     def compress(
         self, spec: TierSpec, folder: Path, target: Path, *, texts: Sequence[str] = ()
     ) -> TierSpec:
-        """Pack every member; one that would not become smaller stays as it is.
+        """Pack every member; one that would not become smaller, or suspiciously small, stays.
 
         Raises:
             AdaptError: PF404 where the tier is of another kind, or packed already.
@@ -53,7 +54,7 @@ class Zstd:
             for member in spec.members:
                 whole = (folder / member).read_bytes()
                 packed = packer.compress(whole)
-                if len(packed) < len(whole):
+                if len(packed) < len(whole) <= most_bytes(len(packed)):
                     write_bytes(draft / f"{member}{PACKED}", packed)
                     members.append(f"{member}{PACKED}")
                 else:

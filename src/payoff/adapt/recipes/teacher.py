@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.adapt.recipes import recipe_named, recipes
+from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
 from payoff.adapt.recipes.needs import need_family
@@ -24,6 +24,7 @@ from payoff.adapt.workbench import Workbench
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
 from payoff.core.errors import AdaptError
+from payoff.core.registry import Registry
 from payoff.evidence.calibration import fit_temperature
 
 _SUFFIX = ".payoff"
@@ -65,7 +66,7 @@ def teacher_of(told: str, recipe: str, bench: Workbench) -> Teacher:
     if told.endswith(_SUFFIX) or path.is_file() or (path / "manifest.json").is_file():
         return ArtifactTeacher(path, recipe)
     name, _, backbone = told.rpartition("@")
-    if name or told in {known.name for known in recipes()}:
+    if name or told in Registry("payoff.recipes", "recipe").names:
         return RecipeTeacher(recipe_named(name or told), backbone if name else "", recipe)
     need_family(recipe, bench, told)
     return HeadTeacher(told)

@@ -9,8 +9,11 @@ from pathlib import Path
 from payoff.artifact.runtime.session import broken
 from payoff.artifact.tier import PACKED, TierSpec
 
-MOST_BYTES = 8_000_000_000
-"""Of an unpacked member: beyond, it is refused before it is unpacked."""
+MOST_BYTES = 0x7FFF_FFFF
+"""Of an unpacked member, which no ONNX file exceeds; beyond, it is refused unopened."""
+
+MOST_TIMES = 100
+"""A member's size over its packed bytes, at most; weights shrink by far less."""
 
 Read = Callable[[str], bytes]
 File = Callable[[str], AbstractContextManager[Path]]
@@ -59,13 +62,23 @@ def unpacking(spec: TierSpec, read: Read, file: File | None) -> tuple[Read, File
     return unpacked, None
 
 
+def most_bytes(packed_bytes: int) -> int:
+    """What a member of so many packed bytes may become.
+
+    Example:
+        >>> most_bytes(1000)
+        100000
+    """
+    return min(MOST_BYTES, MOST_TIMES * packed_bytes)
+
+
 def _unpacked(spec: TierSpec, member: str, content: bytes) -> bytes:
     import zstandard
 
     try:
-        size = zstandard.frame_content_size(content)
-        if not 0 <= size <= MOST_BYTES:
-            raise broken(spec, f"{member} says that it has {size} bytes", f"0 … {MOST_BYTES}")
+        size, most = zstandard.frame_content_size(content), most_bytes(len(content))
+        if not 0 <= size <= most:
+            raise broken(spec, f"{member} says that it has {size} bytes", f"0 … {most}")
         whole: bytes = zstandard.ZstdDecompressor().decompress(content)
     except zstandard.ZstdError as error:
         raise broken(spec, f"{member}: {error}", "a Zstandard frame") from error
