@@ -215,15 +215,27 @@ def plot(options: argparse.Namespace) -> None:
         for recipe, by_size in found.items()
         for each, values in by_size.items()
     ]
-    line = (
-        alt.Chart(alt.Data(values=points), width=640, height=380)
-        .mark_line(point=True)
-        .encode(
-            alt.X("labels:Q", title="labels a class", scale=alt.Scale(type="log")),
-            alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(zero=False)),
-            alt.Color("recipe:N", title=None, scale=alt.Scale(scheme="tableau20")),
-        )
-        .properties(title=f"{name}, {options.backbone}, {options.judged} rows")
+    ticks = [*(each for each in SIZES if each), n_all]
+    x = alt.X(
+        "labels:Q",
+        title="labels a class",
+        scale=alt.Scale(type="log", domain=[1, n_all], nice=False),
+        axis=alt.Axis(values=ticks, format="d"),
+    )
+    y = alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(zero=False))
+    color = alt.Color("recipe:N", title=None, scale=alt.Scale(scheme="tableau20"))
+    recipes, chosen = (
+        [point for point in points if (point["recipe"] == "automatic") == is_chosen]
+        for is_chosen in (False, True)
+    )
+    each = alt.Chart(alt.Data(values=recipes)).mark_line(point=True).encode(x, y, color)
+    dashes = alt.Chart(alt.Data(values=chosen)).mark_line(
+        color="black", strokeDash=[2, 4], strokeWidth=4
+    )
+    line = alt.layer(each, dashes.encode(x, y)).properties(
+        width=640,
+        height=380,
+        title=f"{name}, {options.backbone}, {options.judged} rows; dotted: the automatic choice",
     )
     line.save(str(PICTURE))
 
