@@ -336,7 +336,7 @@ def page(lines: list[dict[str, Any]]) -> str:
                 f"| {line['set']} | {line['payoff']} | {found['recommended']} "
                 f"| {found['profit']:,.0f} | {100 * found['share_of_best']:.1f} % "
                 f"| {100 * found['over_one_threshold']:+.1f} % "
-                f"| {100 * found['over_argmax']:+.0f} % |"
+                f"| {round(100 * found['over_argmax']):+d} % |"
             )
     n_good = sum(line["result"]["share_of_best"] >= 0.99 for line in lines)
     n_level = sum(line["result"]["over_one_threshold"] >= -1e-9 for line in lines)
