@@ -108,7 +108,9 @@ class TestTeachers:
         assert isinstance(found, RecipeTeacher)
         assert (found.recipe.name, found.backbone) == ("lora", encoder)
         assert isinstance(teacher_of("bag-of-words", "distil", bench), RecipeTeacher)
-        assert isinstance(teacher_of("some.payoff", "distil", bench), ArtifactTeacher)
+        (tmp_path / "some.payoff").mkdir()
+        found = teacher_of(str(tmp_path / "some.payoff"), "distil", bench)
+        assert isinstance(found, ArtifactTeacher)
 
     def test_an_unknown_recipe_is_refused(self, make: Make) -> None:
         with pytest.raises(AdaptError, match="PF401"):
@@ -121,8 +123,10 @@ class TestTeachers:
 
     def test_an_artifact_that_is_not_there_is_refused(self, make: Make) -> None:
         bench = make()
+        candidate = DistilEncoder().standard(bench)[0].having("teacher", "nowhere.payoff")
         with pytest.raises(ArtifactError, match="PF501"):
-            teacher_of("nowhere.payoff", "distil", bench).of_training(bench)
+            DistilEncoder().start(candidate, bench)
+        assert not any(bench.opened(name).trunk.is_prepared() for name in bench.backbones)
 
     def test_a_recipe_teaches_what_it_says_of_these_texts(self, make: Make) -> None:
         bench = make("twelve classes")

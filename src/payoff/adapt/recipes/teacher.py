@@ -64,6 +64,8 @@ def teacher_of(told: str, recipe: str, bench: Workbench) -> Teacher:
     """
     path = Path(told)
     if told.endswith(_SUFFIX) or path.is_file() or (path / "manifest.json").is_file():
+        if not path.exists():  # told now, and not when all texts are encoded
+            Artifact.open(path)
         return ArtifactTeacher(path, recipe)
     name, _, backbone = told.rpartition("@")
     if name or told in Registry("payoff.recipes", "recipe").names:
