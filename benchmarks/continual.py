@@ -33,6 +33,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "with distillation": {"distillation": 1.0},
     "with consolidation": {"consolidation": 100.0},
     "1,000 kept": {"kept_texts": 1000},
+    "6,000 kept": {"kept_texts": 6000},
+    "6,000 kept, with distillation": {"kept_texts": 6000, "distillation": 1.0},
 }
 
 

@@ -11,7 +11,11 @@ import pytest
 
 from payoff.core.registry import Registry
 
-GROUPS = {"payoff.recipes": "adapt/recipes/", "payoff.compressors": "adapt/compress/"}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "payoff.recipes": ("adapt/recipes/",),
+    "payoff.compressors": ("adapt/compress/",),
+    "payoff.targets": ("adapt/export/formats/", "apps/kits/"),
+}
 
 
 def declared(repository: Path, group: str) -> dict[str, str]:
@@ -20,11 +24,11 @@ def declared(repository: Path, group: str) -> dict[str, str]:
     return entries
 
 
-def named_plugins(modules: Any, folder: str) -> set[str]:
-    """Public classes of a folder that bear a plug-in's name: ``name = "…"`` in their body."""
+def named_plugins(modules: Any, folders: tuple[str, ...]) -> set[str]:
+    """Public classes of folders that bear a plug-in's name: ``name = "…"`` in their body."""
     found = set()
     for module in modules:
-        if not module.name.startswith(folder):
+        if not module.name.startswith(folders):
             continue
         for node in module.public():
             if not isinstance(node, ast.ClassDef):

@@ -29,6 +29,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "plan",
         "predict",
         "evaluate",
+        "export",
         "serve",
     ),
     "Look up and check": ("backbones", "prices", "costs", "doctor"),
