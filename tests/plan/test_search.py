@@ -26,7 +26,8 @@ from payoff.evidence.latency import Latency, measure_latency
 from payoff.plan import conclusion, options
 from payoff.plan.labels import label_study
 from payoff.plan.plan import Plan
-from payoff.plan.search import search, suited_backbones
+from payoff.plan.prepared import suited_backbones
+from payoff.plan.search import search
 from payoff.plan.terms import Terms
 
 TRAFFIC = Traffic(40_000)

@@ -29,6 +29,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "plan",
         "predict",
         "evaluate",
+        "compress",
         "export",
         "serve",
     ),

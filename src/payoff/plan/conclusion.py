@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,7 @@ import numpy as np
 from payoff.core.errors import AdaptError, EconomicsError
 from payoff.core.files import write_json, write_text
 from payoff.core.findings import Finding
-from payoff.data.splits import Split
 from payoff.economics.held_floors import confirm_floors
-from payoff.economics.worlds import Worlds
 from payoff.plan.card import artifact_documents
 from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.choice import expected_recipe
@@ -29,6 +28,7 @@ from payoff.plan.options import Option, Workshop
 from payoff.plan.outlook import Outlook
 from payoff.plan.parts import Parts
 from payoff.plan.plan import Plan
+from payoff.plan.prepared import Prepared
 from payoff.plan.shipped import ShippedModel, timed_together, write_plan
 from payoff.plan.summary import summarise
 from payoff.plan.tested import Tested
@@ -37,38 +37,33 @@ _SPARE_SECONDS = 5.0
 
 
 def conclude(
-    workshop: Workshop,
+    prepared: Prepared,
     chosen: Option | CascadeOption,
     options: Sequence[Option],
     tried: Sequence[Tried],
     *,
-    parts: Parts,
-    cut: Split,
-    clock: Clock,
-    worlds: Worlds,
-    findings: tuple[Finding, ...],
-    name: str,
-    project: str,
     cascade: CascadeOption | None = None,
     no_cascade: str = "",
+    sections: Mapping[str, Any] = MappingProxyType({}),
 ) -> Plan:
-    """Finish a search whose choice is made.
+    """Finish a job whose choice is made.
 
     Args:
-        workshop: Made the options.
+        prepared: The job.
         chosen: The choice, made on validation rows: one of the options, or their cascade.
         options: All options.
         tried: All candidates.
-        parts: The rows.
-        cut: How they were cut.
-        clock: What is left of the budget.
-        worlds: Drawn over the test rows.
-        findings: What the report tells of data, payoff and prices.
-        name: Name of the artifact.
-        project: Text of ``payoff.toml``, or empty.
         cascade: The best cascade of the options; None where there is none.
         no_cascade: Why there is none.
+        sections: What the summary tells besides.
     """
+    workshop, parts, cut, clock = (
+        prepared.workshop,
+        prepared.parts,
+        prepared.cut,
+        prepared.clock,
+    )
+    name, worlds, findings = prepared.job.name, prepared.worlds, prepared.findings
     say = workshop.bench.progress.say
     say(f"chosen on validation: {chosen.name}")
     served = {one.name: _trained_on_all(workshop, one, clock) for one in chosen.tiers}
@@ -106,8 +101,8 @@ def conclude(
         answered=answered,
         no_cascade=no_cascade,
     )
-    summary = summarise(comparison, workshop, name=name, worlds=worlds)
-    documents = artifact_documents(comparison, workshop, summary, project=project)
+    summary = summarise(comparison, workshop, name=name, worlds=worlds) | dict(sections)
+    documents = artifact_documents(comparison, workshop, summary, project=prepared.job.project)
     artifact = write_plan(
         workshop.run.folder / f"{name}.payoff",
         workshop,
@@ -136,6 +131,9 @@ def conclude(
     from payoff.plan.report.render import render
 
     write_text(workshop.run.folder / "report.html", render(summary))
+    workshop.run.tidy()
+    if workshop.run.meter is not None:
+        workshop.run.meter.book("choosing, exporting and measuring")
     return Plan(
         name=chosen.name,
         forecast=first.forecast,

@@ -25,6 +25,7 @@ from payoff.economics.hosting import Hosting
 from payoff.economics.policy import Policy
 from payoff.economics.tokens import Tokens
 from payoff.economics.worlds import Worlds
+from payoff.evidence.calibration_choice import CalibrationChoice
 from payoff.evidence.evidence import Evidence
 from payoff.evidence.footprint import Footprint, measure_footprint
 from payoff.evidence.latency import Latency, measure_latency
@@ -200,11 +201,7 @@ class Workshop:
 
     def measure(self, tried: Tried, precision: str, spec: TierSpec, folder: Path) -> Option:
         """Quality on validation, speed and size here, the cheapest host, and the forecast."""
-        self.bench.progress.say(f"measuring {tried.candidate.name} {precision}")
-        texts = [self.bench.texts[row] for row in self.bench.validation]
-        runtime = self.opened(tried.candidate, spec, folder)
-        logits = runtime.logits(texts)
-        calibrated = self.judge.calibrated(logits)
+        logits, calibrated, latency, footprint = self._measured(tried, precision, spec, folder)
         calibration, probabilities = calibrated.calibration, calibrated.probabilities
         terms = self.terms
         judge = self.judge.held(probabilities, terms.floors, most_handed=terms.most_handed)
@@ -214,8 +211,8 @@ class Workshop:
             self.judge.truth,
             probabilities=probabilities,
             calibration=calibrated.report,
-            latency=_latency(runtime, texts),
-            footprint=self._footprint(spec, folder, calibration),
+            latency=latency,
+            footprint=footprint,
             training_s=tried.seconds,
             machine=this_machine(),
         )
@@ -241,6 +238,29 @@ class Workshop:
             judge.policy,
             probabilities,
         )
+
+    def _measured(
+        self, tried: Tried, precision: str, spec: TierSpec, folder: Path
+    ) -> tuple[Logits, CalibrationChoice, Latency, Footprint]:
+        """What a tier says of the validation rows, how fast, and what it takes.
+
+        A run that was stopped goes on behind what it had measured.
+        """
+        key = f"{tried.candidate.key}-{precision}"
+        kept = self.run.measured(key)
+        if kept is not None:
+            told, logits = kept
+            latency, footprint = Latency(**told["latency"]), Footprint(**told["footprint"])
+            return logits, self.judge.calibrated(logits), latency, footprint
+        self.bench.progress.say(f"measuring {tried.candidate.name} {precision}")
+        texts = [self.bench.texts[row] for row in self.bench.validation]
+        runtime = self.opened(tried.candidate, spec, folder)
+        logits = runtime.logits(texts)
+        latency, calibrated = _latency(runtime, texts), self.judge.calibrated(logits)
+        footprint = self._footprint(spec, folder, calibrated.calibration)
+        told = {"latency": latency.as_dict(), "footprint": footprint.as_dict()}
+        self.run.note_measured(key, told, logits)
+        return logits, calibrated, latency, footprint
 
     def _footprint(self, spec: TierSpec, folder: Path, calibration: Calibration) -> Footprint:
         """Size, memory and start of an artifact with this tier alone."""

@@ -96,28 +96,50 @@ class Run:
         Raises:
             MachineError: PF801 where the disk is full; nothing half-written is left.
         """
-        with whole_folder(self.attempt(key)) as draft, disk_errors(draft):
-            save(draft)
-            array = io.BytesIO()  # `np.save` to a file does not say that a disk is full
-            np.save(array, logits)
-            write_bytes(draft / "validation.npy", array.getvalue())
-            write_json(draft / "result.json", dict(result))
+        _record(self.attempt(key), result, logits, save)
 
     def recorded(self, key: str) -> tuple[dict[str, Any], NDArray[np.float32]] | None:
         """What `record` kept, or ``None``."""
-        folder = self.attempt(key)
-        if not (folder / "result.json").exists():
-            return None
-        result = json.loads((folder / "result.json").read_text("utf-8"))
-        return result, np.load(folder / "validation.npy")
+        return _recorded(self.attempt(key))
+
+    def note_measured(self, key: str, result: Mapping[str, Any], logits: NDArray[Any]) -> None:
+        """Keep what was measured of a tier until this run is finished; as `record`."""
+        _record(self.folder / "measured" / key, result, logits)
+
+    def measured(self, key: str) -> tuple[dict[str, Any], NDArray[np.float32]] | None:
+        """What `note_measured` kept, or ``None``."""
+        return _recorded(self.folder / "measured" / key)
 
     def note_spent(self, seconds: float) -> None:
         """Keep how much of the budget is used, for a process that goes on."""
         write_json(self.folder / "spent.json", {"s": seconds})
 
     def tidy(self) -> None:
-        """Remove the activations: large, and quickly computed again."""
+        """Remove what only an unfinished run needs."""
         shutil.rmtree(self.activations, ignore_errors=True)
+        shutil.rmtree(self.folder / "measured", ignore_errors=True)
+
+
+def _record(
+    folder: Path,
+    result: Mapping[str, Any],
+    logits: NDArray[Any],
+    save: Callable[[Path], None] | None = None,
+) -> None:
+    with whole_folder(folder) as draft, disk_errors(draft):
+        if save is not None:
+            save(draft)
+        array = io.BytesIO()  # `np.save` to a file does not say that a disk is full
+        np.save(array, logits)
+        write_bytes(draft / "validation.npy", array.getvalue())
+        write_json(draft / "result.json", dict(result))
+
+
+def _recorded(folder: Path) -> tuple[dict[str, Any], NDArray[np.float32]] | None:
+    if not (folder / "result.json").exists():
+        return None
+    result = json.loads((folder / "result.json").read_text("utf-8"))
+    return result, np.load(folder / "validation.npy")
 
 
 def _fingerprint(inputs: Mapping[str, Any]) -> str:

@@ -10,38 +10,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from payoff.adapt.backbones.find import find
 from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.recipe import Recipe
-from payoff.adapt.workbench import Workbench
-from payoff.core.errors import AdaptError, EconomicsError, ProjectError, did_you_mean, raise_all
-from payoff.core.extras import require
-from payoff.core.findings import Finding
+from payoff.core.errors import AdaptError, EconomicsError
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
-from payoff.data.inspection import inspect
-from payoff.data.splits import split
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.plan.cascades.cascade_option import CascadeOption, cascade_among
 from payoff.plan.choice import expected_recipe, preferred
-from payoff.plan.clock import Clock
 from payoff.plan.conclusion import conclude
-from payoff.plan.judging import Judge
+from payoff.plan.job import Job
 from payoff.plan.ladder import Ladder, Tried
-from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.options import Option, Workshop
-from payoff.plan.parts import Parts, parts_of, segments_of, validation_share
 from payoff.plan.plan import Plan
-from payoff.plan.reckoning import Reckoning
+from payoff.plan.prepared import Prepared
 from payoff.plan.runs import Run
 from payoff.plan.terms import Terms
 from payoff.plan.trackers.tracking import ended, keep_evidence
@@ -113,61 +101,43 @@ def search(
         >>> plan.forecast.profit.interval(0.9)  # doctest: +SKIP
         (Money(91210 USD), Money(104870 USD))
     """
-    require("torch", "tune", "training")
-    listener = progress or Silent()
-    terms = replace(terms, payoff=worth, traffic=traffic) if terms else Terms(worth, traffic)
-    cut = split(dataset, test_set=test, seed=seed, validation=validation_share(dataset, test))
-    parts = parts_of(cut)
-    # What does not fit is told before training.
-    worth.check_fits(parts.labels, segments_of(dataset), source=dataset.source)
-    chosen = tuple(dict.fromkeys(backbones)) or suited_backbones(parts.train_texts)
-    wanted = _wanted(only)
-    told = checked_descriptions(descriptions or {}, parts.labels)
-    run = Run.open(
-        Path(runs),
-        name,
-        learning=learning_inputs(
-            dataset, test, seed, chosen, unlabelled=unlabelled, descriptions=told
-        ),
-        choosing={"terms": terms.as_dict(), "minutes": minutes, "recipes": sorted(wanted)},
+    job = Job(
+        dataset=dataset,
+        terms=replace(terms or Terms(worth, traffic), payoff=worth, traffic=traffic),
+        minutes=minutes,
+        seed=seed,
+        test=test,
+        name=name,
+        runs=Path(runs),
+        backbones=backbones,
+        project=project,
+        unlabelled=unlabelled,
+        descriptions=descriptions or {},
+        progress=progress or Silent(),
+        meter=meter,
     )
-    run = replace(run, meter=meter)
-    reckoning = _reckoning(terms, parts)
-    reckoning.check_hosts()
-    if "model" in terms.llm:
-        reckoning.price_api()  # what is wrong with it is told now, not after the work
-    clock = _clock(minutes, chosen, run, listener)
-    bench = bench_of(parts, chosen, run, seed=seed, progress=listener)
-    bench = replace(bench, unlabelled=tuple(unlabelled), descriptions=told)
-    workshop = _workshop(wanted, parts, reckoning, run, bench)
-    if meter is not None:
-        meter.book("reading and checking the rows")
-    tried = _climb(workshop, clock, named=only, asked=parts.test_texts)
-    options = _options(workshop, tried, minutes)
-    tell_options(listener, tried, options, run)
+    return search_for(job, only=only)
+
+
+def search_for(job: Job, *, only: Sequence[str] = ()) -> Plan:
+    """`search` for a job.
+
+    Args:
+        job: Rows, terms, budget.
+        only: Recipes to try, as `search` has it.
+    """
+    wanted = _wanted(only)
+    prepared = Prepared.of(job, wanted, {"recipes": sorted(wanted)})
+    workshop = prepared.workshop
+    tried = Ladder.of(prepared, named=only).climb()
+    options = _options(workshop, tried, job.minutes)
+    tell_options(job.progress, tried, options, workshop.run)
     cascade, no_cascade = _cascade(workshop, options)
     compared: list[Option | CascadeOption] = [*options]
     if cascade is not None:
         compared.append(cascade)
-    plan = conclude(
-        workshop,
-        best(compared, terms, expected_recipe(bench)),
-        options,
-        tried,
-        parts=parts,
-        cut=cut,
-        clock=clock,
-        worlds=reckoning.worlds(parts.test_targets, seed),
-        findings=_findings(dataset, test, parts, terms),
-        name=name,
-        project=project,
-        cascade=cascade,
-        no_cascade=no_cascade,
-    )
-    run.tidy()
-    if meter is not None:
-        meter.book("choosing, exporting and measuring")
-    return plan
+    chosen = best(compared, job.terms, expected_recipe(workshop.bench))
+    return conclude(prepared, chosen, options, tried, cascade=cascade, no_cascade=no_cascade)
 
 
 def tell_options(
@@ -179,60 +149,6 @@ def tell_options(
         keep_evidence(listener, option.candidate, option.evidence, run.folder / "evidence" / note)
     for one in tried:
         ended(listener, one.candidate, "finished" if one.status == "trained" else "stopped")
-
-
-def _clock(minutes: float, backbones: Sequence[str], run: Run, listener: Progress) -> Clock:
-    """The budget, less what exporting and measuring will take and what was spent before."""
-    if run.spent_before_s:
-        listener.say(f"going on with {run.folder}, {run.spent_before_s:.0f} s of it spent before")
-    megabytes = sum(b.laid_bytes for b in map(find, backbones) if b.family == "encoder") / 1e6
-    measuring = _MEASURING_S + _MEASURING_S_A_MEGABYTE * megabytes
-    budget = minutes * 60
-    return Clock(budget, reserve_s=min(0.3 * budget, measuring), before_s=run.spent_before_s)
-
-
-def bench_of(
-    parts: Parts, backbones: tuple[str, ...], run: Run, *, seed: int, progress: Progress
-) -> Workbench:
-    """A workbench over the rows to learn from, with activations kept in the run's folder."""
-    return Workbench(
-        texts=parts.learnt_texts,
-        targets=parts.learnt_targets,
-        labels=parts.labels,
-        train=parts.train,
-        validation=parts.validation,
-        backbones=backbones,
-        folder=run.activations,
-        seed=seed,
-        progress=progress,
-    )
-
-
-def _workshop(
-    wanted: dict[str, Recipe], parts: Parts, reckoning: Reckoning, run: Run, bench: Workbench
-) -> Workshop:
-    truth = parts.learnt_targets[parts.validation]
-    judge = Judge(
-        reckoning.terms.payoff,
-        reckoning.policy(),
-        truth,
-        bench.seed,
-        parts.validation_segments,
-    )
-    worlds = reckoning.worlds(truth, bench.seed)
-    return Workshop(wanted, bench, run, judge, reckoning, worlds)
-
-
-def _reckoning(terms: Terms, parts: Parts) -> Reckoning:
-    texts = [parts.learnt_texts[row] for row in parts.validation]
-    return Reckoning(
-        terms,
-        parts.labels,
-        n_labelled=len(parts.learnt_texts),
-        training_counts=np.bincount(parts.learnt_targets[parts.train], minlength=len(parts.labels)),
-        request_bytes=float(np.mean([len(text.encode()) for text in texts])) + _ENVELOPE_BYTES,
-        characters_per_text=float(np.mean([len(text) for text in parts.learnt_texts])),
-    )
 
 
 def _options(workshop: Workshop, tried: list[Tried], minutes: float) -> list[Option]:
@@ -253,19 +169,6 @@ def _options(workshop: Workshop, tried: list[Tried], minutes: float) -> list[Opt
             mend="Give more minutes.",
         )
     return options
-
-
-def _findings(
-    dataset: Dataset, test: Dataset | None, parts: Parts, terms: Terms
-) -> tuple[Finding, ...]:
-    """What the report tells of the data, the payoff and the prices."""
-    return (
-        *inspect(dataset, test_set=test),
-        *parts.findings,
-        *terms.payoff.check(parts.labels, source=dataset.source),
-        *terms.prices.check(terms.on),
-        *(() if terms.rates is None else terms.rates.check(terms.on)),
-    )
 
 
 def _cascade(workshop: Workshop, options: Sequence[Option]) -> tuple[CascadeOption | None, str]:
@@ -291,37 +194,6 @@ def best(
     return options[place]
 
 
-def suited_backbones(texts: Sequence[str]) -> tuple[str, ...]:
-    """Backbones that know the script of the texts: a multilingual one from 2 % of letters on.
-
-    Example:
-        >>> suited_backbones(["where is my card"])
-        ('minilm-l6', 'wordllama-256')
-        >>> suited_backbones(["我的卡在哪里"])
-        ('e5-small-multi', 'wordllama-256')
-    """
-    letters = Counter("latin" if c < "ɐ" else "other" for t in texts for c in t if c.isalpha())
-    foreign = letters["other"] / max(1, letters.total())
-    return ("e5-small-multi" if foreign > 0.02 else "minilm-l6", "wordllama-256")
-
-
-def _climb(
-    workshop: Workshop, clock: Clock, *, named: Sequence[str], asked: Sequence[str]
-) -> list[Tried]:
-    ladder = Ladder(
-        workshop.recipes,
-        workshop.bench,
-        workshop.run,
-        clock,
-        workshop.judge.score,
-        worth_of_perfection=workshop.judge.perfect_value(),
-        worth_a_second=workshop.cost_per_hour / 3600 / workshop.terms.requests,
-        named=named,
-        asked=asked,
-    )
-    return ladder.climb()
-
-
 def _wanted(only: Sequence[str]) -> dict[str, Recipe]:
     """The recipes to try, by name.
 
@@ -333,28 +205,3 @@ def _wanted(only: Sequence[str]) -> dict[str, Recipe]:
         if name not in known:
             recipe_named(name)
     return {name: known[name] for name in (only or known)}
-
-
-def checked_descriptions(
-    descriptions: Mapping[str, str], labels: Sequence[str]
-) -> Mapping[str, str]:
-    """The same descriptions.
-
-    Raises:
-        Problems: PF203 for each that is of a label that the data lack.
-
-    Example:
-        >>> checked_descriptions({"refund": "Money back"}, ["card", "refund"])
-        {'refund': 'Money back'}
-    """
-    raise_all(
-        ProjectError(
-            "PF203",
-            "descriptions",
-            f"label '{label}' does not occur in the rows to learn from",
-            mend=did_you_mean(label, list(labels)) or "Correct or remove it.",
-        )
-        for label in descriptions
-        if label not in labels
-    )
-    return descriptions

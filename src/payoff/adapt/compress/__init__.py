@@ -16,7 +16,7 @@ JOINT = "+"
 _SEARCHED = ("int8", "trim+int8", "int8-blocks")
 """Ways that a search tries; each compressor of somebody else's is tried by itself besides."""
 
-_OWN = {*(name for way in _SEARCHED for name in way.split(JOINT)), "zstd"}
+_OWN = {*(name for way in _SEARCHED for name in way.split(JOINT)), "early-exit", "zstd"}
 
 
 def compressors() -> list[Compressor]:
@@ -24,7 +24,7 @@ def compressors() -> list[Compressor]:
 
     Example:
         >>> [compressor.name for compressor in compressors()]
-        ['int8', 'int8-blocks', 'trim', 'zstd']
+        ['early-exit', 'int8', 'int8-blocks', 'trim', 'zstd']
     """
     registry = Registry("payoff.compressors", "compressor")
     return [registry.get(name)() for name in registry.names]

@@ -14,9 +14,11 @@ class Compressor(Protocol):
 
     Attributes:
         name: As registered under the entry point ``payoff.compressors``.
+        stage: One of `payoff.adapt.compress.stages.STAGES`: what it changes.
     """
 
     name: str
+    stage: str
 
     def applies(self, spec: TierSpec) -> bool:
         """Whether the tier can be compressed this way."""

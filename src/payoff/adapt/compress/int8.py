@@ -21,6 +21,7 @@ class Int8:
     """
 
     name = "int8"
+    stage = "numbers"
 
     def applies(self, spec: TierSpec) -> bool:
         """Encoders only."""

@@ -42,6 +42,7 @@ class Int8Blocks:
     """
 
     name = "int8-blocks"
+    stage = "numbers"
 
     def applies(self, spec: TierSpec) -> bool:
         """Decoders only."""

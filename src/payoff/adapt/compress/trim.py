@@ -34,6 +34,7 @@ class Trim:
     """
 
     name = "trim"
+    stage = "vocabulary"
 
     def applies(self, spec: TierSpec) -> bool:
         """Whatever looks tokens up in a table."""

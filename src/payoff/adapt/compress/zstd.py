@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import zstandard
+
 from payoff.artifact.runtime.packed import most_bytes
 from payoff.artifact.tier import PACKED, TierSpec
 from payoff.core.errors import AdaptError
@@ -14,6 +16,10 @@ from payoff.core.files import whole_folder, write_bytes
 
 LEVEL = 19
 """The highest that needs no more memory to unpack than lower ones."""
+
+LARGE_BYTES, LARGE_LEVEL = 64_000_000, 9
+"""Members above the first are packed at the second, which takes seconds in place of minutes: so
+large are weights that are not rounded, which hardly become smaller at any level."""
 
 
 class Zstd:
@@ -25,6 +31,7 @@ class Zstd:
     """
 
     name = "zstd"
+    stage = "storage"
 
     def applies(self, spec: TierSpec) -> bool:
         """What is read from tokens, and is not packed yet."""
@@ -38,8 +45,6 @@ class Zstd:
         Raises:
             AdaptError: PF404 where the tier is of another kind, or packed already.
         """
-        import zstandard
-
         if not self.applies(spec):
             raise AdaptError(
                 "PF404",
@@ -48,12 +53,11 @@ class Zstd:
                 expected="a tier of the kind 'tokens' that is not packed",
                 mend="Leave it as it is.",
             )
-        packer = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=True)
         members = []
         with whole_folder(target) as draft:
             for member in spec.members:
                 whole = (folder / member).read_bytes()
-                packed = packer.compress(whole)
+                packed = _packer(len(whole)).compress(whole)
                 if len(packed) < len(whole) <= most_bytes(len(packed)):
                     write_bytes(draft / f"{member}{PACKED}", packed)
                     members.append(f"{member}{PACKED}")
@@ -61,3 +65,8 @@ class Zstd:
                     shutil.copyfile(folder / member, draft / member)
                     members.append(member)
         return replace(spec, name=f"{spec.name} zstd", members=tuple(members))
+
+
+def _packer(n_bytes: int) -> zstandard.ZstdCompressor:
+    level = LEVEL if n_bytes <= LARGE_BYTES else LARGE_LEVEL
+    return zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=True)

@@ -27,6 +27,7 @@ def open_session(
     read: Callable[[str], bytes],
     threads: int,
     file: Callable[[str], AbstractContextManager[Path]] | None,
+    member: str = "model.onnx",
 ) -> Any:
     """An ``onnxruntime.InferenceSession`` of ``model.onnx``.
 
@@ -38,6 +39,7 @@ def open_session(
         read: Gives the bytes of one of its members.
         threads: Threads of the session.
         file: Gives a member as a file for as long as a block lasts; None to read its bytes.
+        member: Another member that is a graph.
 
     Raises:
         ArtifactError: PF504 where it is no graph that can be run.
@@ -66,16 +68,16 @@ def open_session(
     options.log_severity_level = 3
     try:
         if file is None:
-            content = read("model.onnx")
+            content = read(member)
             return _opened(content, options, _shareable(memoryview(content)))
-        with file("model.onnx") as path:
+        with file(member) as path:
             with _mapped(path) as view:
                 shareable = _shareable(view)
             return _opened(str(path), options, shareable)
     except ArtifactError:
         raise
     except Exception as error:  # onnxruntime has no public base class for its errors
-        raise broken(spec, f"model.onnx: {first_line(error)}", "an ONNX graph") from error
+        raise broken(spec, f"{member}: {first_line(error)}", "an ONNX graph") from error
 
 
 def _shareable(view: memoryview) -> tuple[OwnWeights | None, dict[str, npt.NDArray[np.generic]]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from payoff.artifact.runtime.early_exit import REST, EarlyExit, exit_confidence
 from payoff.artifact.runtime.long_texts import cut_into_pieces, mean_by_text
 from payoff.artifact.runtime.session import broken, first_line, open_session
 from payoff.artifact.runtime.threads import physical_cores
@@ -37,8 +38,8 @@ class TokenRuntime:
     """Logits from ``model.onnx`` over the tokens of ``tokenizer.json``.
 
     Args:
-        session: An ``onnxruntime.InferenceSession``; takes ``input_ids`` and ``attention_mask``,
-            both int64 ``(batch, length)``.
+        session: An ``onnxruntime.InferenceSession``, or two as one `EarlyExit`; takes
+            ``input_ids`` and ``attention_mask``, both int64 ``(batch, length)``.
         tokenizer: Truncates at ``max_tokens`` by itself; pads never.
         max_tokens: Longest piece of a text, in tokens.
         max_pieces: Most pieces that a longer text is cut into; what is beyond is left out. The
@@ -96,8 +97,14 @@ class TokenRuntime:
         max_pieces = _setting(spec, "max_pieces", int, 1)  # older tiers cut what is beyond
         if max_pieces < 1:
             raise broken(spec, f"max_pieces is {max_pieces}", "1 or more")
+        threads = threads or physical_cores()
+        session = open_session(spec, read, threads, file)
+        confidence = exit_confidence(spec)
+        if confidence is not None:
+            rest = open_session(spec, read, threads, file, REST)
+            session = EarlyExit(session, rest, confidence=confidence)
         runtime = cls(
-            open_session(spec, read, threads or physical_cores(), file),
+            session,
             _tokenizer(spec, read, max_tokens),
             max_tokens=max_tokens,
             max_pieces=max_pieces,

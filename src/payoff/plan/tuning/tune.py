@@ -36,12 +36,12 @@ from payoff.plan.asking import allow, booked, latency_of_answers, opened, texts_
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.parts import Parts, parts_of, validation_share
-from payoff.plan.runs import Run
-from payoff.plan.search import (
+from payoff.plan.prepared import (
     bench_of,
     checked_descriptions,
     suited_backbones,
 )
+from payoff.plan.runs import Run
 from payoff.plan.trackers.tracking import ended, keep_evidence
 from payoff.plan.tuning.training import trained
 

@@ -31,8 +31,8 @@ from payoff.evidence.machine import Machine, this_machine
 from payoff.learn.meter import Meter
 from payoff.plan.ladder import rung
 from payoff.plan.learning_inputs import learning_inputs
+from payoff.plan.prepared import suited_backbones
 from payoff.plan.runs import Run
-from payoff.plan.search import suited_backbones
 from payoff.plan.tuning.task_parts import TaskParts, target_cells, task_parts
 from payoff.plan.tuning.training import trained
 from payoff.plan.tuning.tune import candidate_of

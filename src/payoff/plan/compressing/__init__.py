@@ -1,0 +1,1 @@
+"""Compressing: the walk over smaller forms of a model, and the one that earns most."""

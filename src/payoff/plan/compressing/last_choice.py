@@ -1,0 +1,26 @@
+"""What the last finished run of a project chose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def last_choice(runs: Path, name: str) -> str:
+    """The recipe of its one model; empty where no run is finished, or a cascade was chosen.
+
+    Args:
+        runs: The folder of runs.
+        name: The project's name.
+
+    Example:
+        >>> last_choice(Path("nowhere"), "support")
+        ''
+    """
+    found = sorted(runs.glob(f"{name}-*/summary.json"), key=lambda file: file.stat().st_mtime)
+    for file in reversed(found):
+        plans = json.loads(file.read_text("utf-8"))["plans"]
+        recipe = next((one["recipe"] for one in plans if one["status"] == "chosen"), None)
+        if recipe and not json.loads(file.read_text("utf-8")).get("compression"):
+            return str(recipe)
+    return ""
