@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from payoff.adapt.compress.compressor import Compressor
+from payoff.adapt.compress.way import JOINT, chain_of
 from payoff.artifact.tier import TierSpec
 from payoff.core.registry import Registry
 
-JOINT = "+"
-"""Between the compressors of a way, in their order: ``trim+int8``."""
+__all__ = ["JOINT", "compress_by", "compressors", "ways"]
 
 _SEARCHED = ("int8", "trim+int8", "int8-blocks")
 """Ways that a search tries; each compressor of somebody else's is tried by itself besides."""
 
-_OWN = {*(name for way in _SEARCHED for name in way.split(JOINT)), "early-exit", "zstd"}
-
 
 def compressors() -> list[Compressor]:
-    """All registered compressors, built-in and third-party, by name.
+    """All registered compressors, built-in and third-party, by name, with their usual settings.
 
     Example:
-        >>> [compressor.name for compressor in compressors()]
-        ['early-exit', 'int8', 'int8-blocks', 'trim', 'zstd']
+        >>> [compressor.name for compressor in compressors()][:4]
+        ['codebook', 'early-exit', 'few-levels', 'fp16']
     """
     registry = Registry("payoff.compressors", "compressor")
     return [registry.get(name)() for name in registry.names]
@@ -38,8 +36,12 @@ def ways(spec: TierSpec) -> list[str]:
         (['int8', 'trim+int8'], [])
     """
     known = {compressor.name: compressor for compressor in compressors()}
-    found = [*_SEARCHED, *(name for name in known if name not in _OWN)]
-    return [way for way in found if all(known[one].applies(spec) for one in way.split(JOINT))]
+    theirs = [name for name, one in known.items() if not type(one).__module__.startswith(__name__)]
+    return [
+        way
+        for way in (*_SEARCHED, *theirs)
+        if all(known[one].applies(spec) for one in way.split(JOINT))
+    ]
 
 
 def compress_by(
@@ -48,17 +50,17 @@ def compress_by(
     """Compress a tier by one compressor after the other.
 
     Args:
-        way: Names with `JOINT` between them.
+        way: As `way.chain_of` reads it.
         spec: The tier.
         folder: Where its files are.
         target: Folder to make.
         texts: See `compressor.Compressor.compress`.
 
     Raises:
-        AdaptError: PF401 for an unknown compressor; PF404 where one cannot be used on the tier.
+        AdaptError: PF401 for an unknown compressor; PF406 for a setting that it does not have;
+            PF404 where one cannot be used on the tier; PF411 and PF412 where texts are missing.
     """
-    registry = Registry("payoff.compressors", "compressor")
-    chain = [registry.get(name)() for name in way.split(JOINT)]
+    chain = chain_of(way)
     with tempfile.TemporaryDirectory(prefix="payoff-") as between:
         for place, compressor in enumerate(chain):
             last = place == len(chain) - 1

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.adapt.compress.pieces import pieces_of
 from payoff.adapt.compress.trimmed_tokenizer import KINDS, TrimmedTokenizer, kind_of, trimmed
-from payoff.artifact.runtime.long_texts import cut_into_pieces
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import whole_folder, write_text
@@ -70,7 +70,7 @@ class Trim:
         whole = (folder / "tokenizer.json").read_text("utf-8")
         if kind_of(whole) not in KINDS:
             raise _wrong(spec, f"a tokenizer of the kind '{kind_of(whole)}'", " or ".join(KINDS))
-        left = trimmed(whole, _used(whole, spec, texts), general=GENERAL)
+        left = trimmed(whole, _used(spec, folder, texts), general=GENERAL)
         with whole_folder(target) as draft:
             model = onnx.load(folder / "model.onnx")
             _take_rows(model.graph, left.kept, spec)
@@ -82,25 +82,10 @@ class Trim:
         return _trimmed_spec(spec, left)
 
 
-def _used(whole: str, spec: TierSpec, texts: Sequence[str]) -> set[int]:
-    """Ids of the pieces of these texts, cut as they are when they are served."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(whole)
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(spec.settings["max_tokens"])
-    found: set[int] = set()
-    for start in range(0, len(texts), 1000):
-        cut = cut_into_pieces(
-            texts[start : start + 1000],
-            tokenizer,
-            max_tokens=spec.settings["max_tokens"],
-            max_pieces=spec.settings.get("max_pieces", 1),
-            prefix=spec.settings.get("prefix", ""),
-            separator=spec.settings.get("separator", ""),
-        )
-        found.update(*map(set, cut.ids))
-    return found | {spec.settings.get("pad_id", 0)}
+def _used(spec: TierSpec, folder: Path, texts: Sequence[str]) -> set[int]:
+    """Ids of the pieces of these texts."""
+    pieces = pieces_of(spec, folder, texts)
+    return set().union(*pieces) | {spec.settings.get("pad_id", 0)}
 
 
 def _take_rows(graph: Any, kept: NDArray[np.int64], spec: TierSpec) -> None:
