@@ -27,6 +27,7 @@ MAY_ASK = {
     "mlflow": ("plan/trackers/",),
     "tensorboard": ("plan/trackers/",),
     "wandb": ("plan/trackers/",),
+    "signing": ("artifact/signature.py",),
 }
 
 FOR_US = ("dev", "docs")
