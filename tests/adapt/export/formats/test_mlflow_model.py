@@ -19,6 +19,12 @@ from payoff.artifact.target import Written
 from payoff.artifact.write import write_artifact
 from payoff.core.errors import ArtifactError
 
+# MLflow remarks on type hints, its own among them, and compares columns with a range.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:(?s).*type hint:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Operation with range is deprecated:DeprecationWarning"),
+]
+
 FROZEN = Path(__file__).parents[3] / "artifact" / "frozen" / "format-1.zip"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from payoff.core.files import whole_folder
 
 _EXAMPLE = "where is my order?"
 _PAIR = "it was sent on Monday"
+_TYPE_HINTS = "(?s).*type hint"
+_RANGES = "Operation with range is deprecated"  # in pandas 3; MLflow compares columns with one
 
 
 class MlflowModel:
@@ -81,13 +84,17 @@ def _signature(mlflow: Any, artifact: Artifact, columns: list[str]) -> Any:
 
 @contextmanager
 def _quiet_mlflow() -> Iterator[Any]:
-    """MLflow without its remarks on code that has no type hints, nor its telemetry."""
+    """MLflow without its remarks on type hints, its own among them, nor its telemetry."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # else it tells its makers
-    mlflow = require("mlflow", "mlflow", "writing a model for MLflow")
     logger = logging.getLogger("mlflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield mlflow
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=_TYPE_HINTS, category=UserWarning)
+            warnings.filterwarnings("ignore", message=_RANGES, category=DeprecationWarning)
+            mlflow = require("mlflow", "mlflow", "writing a model for MLflow")
+            require("mlflow.pyfunc", "mlflow", "writing a model for MLflow")
+            yield mlflow
     finally:
         logger.setLevel(level)
