@@ -26,7 +26,7 @@ _PLACES = {"zero", "zeros", "both", "buckets", "axis_1", "axis_2", "first_token"
 
 _QUANTISED = "_quantized"
 _TRANSPOSED = "_Transposed"
-_ATTENTION = ("Attention", "QAttention")
+_ATTENTION = ("Attention", "QAttention", "MultiHeadAttention")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,16 @@ def _values(graph: Any) -> tuple[dict[str, NDArray[Any]], bool]:
             rounded = True
         elif not name.endswith(("_scale", "_zero_point")):
             found[name] = value
+    _fold(found)
     return found, rounded
+
+
+def _fold(found: dict[str, NDArray[Any]]) -> None:
+    """Add what was trained beside a matrix (LoRA that is served apart) to the matrix."""
+    for name in [name for name in found if name.endswith(".down")]:
+        beside, matrix = name.removesuffix("down") + "up", name.removesuffix("down") + "weight"
+        if beside in found and matrix in found:
+            found[matrix] = found[matrix] + found.pop(name) @ found.pop(beside)
 
 
 def _head(graph: Any, matrix: Array) -> Array:

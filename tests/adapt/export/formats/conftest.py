@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +46,29 @@ class Compared:
     difference: float
     flipped: int
     n: int
+
+
+def said(folder: Path, texts: list[str]) -> NDArray[np.float64]:
+    """What a folder's example.py prints, in an interpreter that sees no payoff."""
+    alone = (
+        "import sys, runpy; sys.modules['payoff'] = None; sys.argv = sys.argv[1:]; "
+        "sys.path.insert(0, sys.argv[0].removesuffix('example.py')); "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", alone, folder / "example.py", *texts],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        cwd=folder.parent,
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["text"] for row in rows] == texts
+    for row in rows:
+        assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
+    return np.array([[row["probabilities"][label] for label in LABELS] for row in rows])
 
 
 @pytest.fixture(scope="session")

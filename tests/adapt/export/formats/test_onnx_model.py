@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zstandard
-from tests.adapt.export.formats.conftest import CALIBRATIONS, LABELS, Compared
+from tests.adapt.export.formats.conftest import CALIBRATIONS, Compared, said
 
 from payoff.adapt.compress.int8 import Int8
 from payoff.adapt.compress.zstd import Zstd
@@ -25,27 +22,6 @@ from payoff.core.errors import ArtifactError
 def exported(artifact: Path, out: Path) -> Written:
     with Artifact.open(artifact) as opened:
         return OnnxModel().write(opened, out, options={})
-
-
-def said(folder: Path, texts: list[str]) -> np.ndarray:
-    """What example.py prints, in an interpreter that sees no payoff."""
-    blocked = (
-        "import sys, runpy; sys.modules['payoff'] = None; "
-        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", blocked, folder / "example.py", *texts],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-        cwd=folder.parent,
-    )
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["text"] for row in rows] == texts
-    for row in rows:
-        assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
-    return np.array([[row["probabilities"][label] for label in LABELS] for row in rows])
 
 
 def packed(spec: TierSpec, tier: Path, target: Path) -> TierSpec:

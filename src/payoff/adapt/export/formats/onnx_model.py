@@ -36,6 +36,7 @@ class OnnxModel:
             write_bytes(draft / "model.onnx", model.graph)
             write_bytes(draft / "tokenizer.json", model.tokenizer)
             write_json(draft / "settings.json", model.settings())
+            ship("calibration.py.txt", draft)
             ship("onnx_example.py.txt", draft, to="example.py")
             ship("onnx_readme.md.txt", draft, to="README.md", values={"name": model.name})
         fused = "It uses operators of onnxruntime (com.microsoft) that other runtimes may lack."
