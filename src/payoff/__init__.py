@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "ArtifactClassifier": "payoff.plan.artifact_classifier",
     "Dataset": "payoff.data.dataset",
     "Desk": "payoff.economics.desk",
     "Money": "payoff.core.money",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from payoff.economics.payoff import Payoff
     from payoff.economics.person import Person
     from payoff.economics.traffic import Traffic
+    from payoff.plan.artifact_classifier import ArtifactClassifier
     from payoff.plan.classifier import PayoffClassifier
     from payoff.plan.search import search
     from payoff.plan.tuning.tune import tune

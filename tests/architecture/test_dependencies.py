@@ -24,9 +24,10 @@ MAY_ASK = {
     "api": ("artifact/runtime/",),
     "postgres": ("learn/journal.py",),
     "sweep": ("plan/",),
-    "mlflow": ("plan/trackers/",),
+    "mlflow": ("plan/trackers/", "adapt/export/formats/"),
     "tensorboard": ("plan/trackers/",),
     "wandb": ("plan/trackers/",),
+    "signing": ("artifact/signature.py",),
 }
 
 FOR_US = ("dev", "docs")

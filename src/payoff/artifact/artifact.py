@@ -20,6 +20,7 @@ import numpy.typing as npt
 from payoff.artifact.calibration import Calibration
 from payoff.artifact.manifest import MANIFEST, Manifest
 from payoff.artifact.runtime import Runtime, open_tier
+from payoff.artifact.signature import SIGNATURE, check_signature
 from payoff.artifact.store import Store, open_store, read_member
 from payoff.artifact.texts import check_texts
 from payoff.artifact.tier import TierSpec
@@ -60,20 +61,28 @@ class Artifact:
         weakref.finalize(self, _forget, self._models)
 
     @classmethod
-    def open(cls, path: str | Path, *, threads: int = 0) -> Artifact:
+    def open(
+        cls, path: str | Path, *, threads: int = 0, trusted_keys: Path | None = None
+    ) -> Artifact:
         """Open and verify an artifact.
 
         Args:
             path: A ``NAME.payoff`` file, or the same as a folder.
             threads: Threads a model may use; 0 takes the physical cores this process may use.
+            trusted_keys: A public key in PEM, or a folder of them, one of which must have signed
+                it; None takes the environment's ``PAYOFF_TRUSTED_KEYS``, if that is set.
 
         Raises:
             ArtifactError: PF501 where there is none, PF502 where any member was altered, added
-                or removed, PF503 for a newer format, PF504 where the manifest is inconsistent.
-            MachineError: PF801 where the model cannot be unpacked because the disk is full.
+                or removed, PF503 for a newer format, PF504 where the manifest is inconsistent;
+                PF508 where no trusted key has signed it, PF509 where such a key cannot be used.
+            MachineError: PF801 where the model cannot be unpacked because the disk is full; PF803
+                where a signature is to be checked and cryptography is not installed.
         """
         store = open_store(Path(path))
         raw = read_member(store, MANIFEST)
+        signature = read_member(store, SIGNATURE) if SIGNATURE in store.sizes else None
+        check_signature(raw, signature, trusted=trusted_keys, where=str(path))
         manifest = Manifest.from_json(raw)
         _same_members(store, manifest)
         artifact = cls(store, manifest, sha256=hashlib.sha256(raw).hexdigest(), threads=threads)
@@ -316,7 +325,7 @@ def _forget(models: dict[str, Path]) -> None:
 
 def _same_members(store: Store, manifest: Manifest) -> None:
     """Names and sizes as the manifest says, before anything large is read."""
-    found, expected = set(store.sizes) - {MANIFEST}, set(manifest.members)
+    found, expected = set(store.sizes) - {MANIFEST, SIGNATURE}, set(manifest.members)
     wrong = [f"'{name}' is missing" for name in sorted(expected - found)]
     wrong += [f"'{name}' was added" for name in sorted(found - expected)]
     wrong += [

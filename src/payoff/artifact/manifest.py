@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+from payoff.artifact.signature import SIGNATURE
 from payoff.artifact.texts import MAX_TEXT_BYTES, check_text
 from payoff.artifact.tier import TierSpec, tier_folder
 from payoff.core.errors import ArtifactError
@@ -236,7 +237,7 @@ def _tier(entry: Any) -> TierSpec:
 def _members(entries: dict[str, Any]) -> dict[str, Member]:
     members = {}
     for name, entry in entries.items():
-        if not is_safe_name(name) or name == MANIFEST:
+        if not is_safe_name(name) or name in (MANIFEST, SIGNATURE):
             raise ArtifactError(
                 "PF502", name[:80], "the manifest names an unsafe member", mend="Do not use it."
             )

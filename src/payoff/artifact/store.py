@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 
 from payoff.artifact.container import read_directory
 from payoff.artifact.manifest import MANIFEST, MAX_MANIFEST_BYTES, is_safe_name
+from payoff.artifact.signature import MAX_SIGNATURE_BYTES, SIGNATURE
 from payoff.core.errors import ArtifactError
 
 MAX_MEMBERS = 10_000
@@ -125,6 +126,8 @@ def open_store(path: Path) -> Store:
         raise ArtifactError("PF501", str(path), f"it holds no {MANIFEST}", expected="an artifact")
     if store.sizes[MANIFEST] > MAX_MANIFEST_BYTES:
         raise _altered(path, f"its {MANIFEST} has {store.sizes[MANIFEST]:,} bytes")
+    if store.sizes.get(SIGNATURE, 0) > MAX_SIGNATURE_BYTES:
+        raise _altered(path, f"its {SIGNATURE} has {store.sizes[SIGNATURE]:,} bytes")
     return store
 
 

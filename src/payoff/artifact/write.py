@@ -5,25 +5,27 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from payoff.artifact.calibration import Calibration
 from payoff.artifact.container import MAX_BYTES, Packed, directory, local_header
 from payoff.artifact.manifest import MANIFEST, Manifest, Member, input_schema, is_safe_name
+from payoff.artifact.signature import SIGNATURE, sign
+from payoff.artifact.store import open_store, read_member
 from payoff.artifact.tier import TierSpec, tier_folder
 from payoff.core.errors import ArtifactError
 from payoff.core.files import disk_errors, to_json, whole_folder
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers")
 
-Source = Path | bytes
-"""A member's content: a file to copy, or the bytes themselves."""
+Source = Path | bytes | Callable[[], Iterator[bytes]]
+"""A member's content: a file to copy, the bytes themselves, or what gives them bit by bit."""
 
 
 def write_artifact(
@@ -77,7 +79,7 @@ def write_artifact(
     if "calibration.json" in documents:
         raise ArtifactError("PF505", "calibration.json", "the name is taken")
     for member, content in extra.items():
-        if not is_safe_name(member) or member == MANIFEST or member in sources:
+        if not is_safe_name(member) or member in (MANIFEST, SIGNATURE, *sources):
             raise ArtifactError(
                 "PF505", member, "a document cannot have that name", expected="a free, plain name"
             )
@@ -94,6 +96,33 @@ def write_artifact(
     )
     everything: dict[str, Source] = {MANIFEST: manifest.to_json().encode(), **sources}
     (_write_folder if as_folder else _write_zip)(target, everything)
+    return target
+
+
+def write_signed(source: Path, target: Path, key: Path) -> Path:
+    """Copy an artifact, with a signature of its manifest; one that it has is replaced.
+
+    Args:
+        source: The artifact, a file or a folder; the copy is of the same kind.
+        target: The file (or folder) to write.
+        key: Private key of Ed25519, in PEM.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        ArtifactError: PF501 where there is no artifact; PF509 where that is no such key.
+        MachineError: PF801 on a full disk, PF802 where writing is forbidden, PF803 where
+            cryptography is not installed.
+
+    Example:
+        >>> write_signed(Path("a.payoff"), Path("b.payoff"), Path("key.pem"))  # doctest: +SKIP
+        PosixPath('b.payoff')
+    """
+    store = open_store(source)
+    everything: dict[str, Source] = {name: partial(store.chunks, name) for name in store.sizes}
+    everything[SIGNATURE] = sign(read_member(store, MANIFEST), key)
+    (_write_folder if source.is_dir() else _write_zip)(target, everything)
     return target
 
 
@@ -132,10 +161,11 @@ def _created_by() -> dict[str, Any]:
 
 
 def _measure(source: Source) -> Member:
-    if isinstance(source, bytes):
-        return Member(hashlib.sha256(source).hexdigest(), len(source))
-    with source.open("rb") as file:
-        return Member(hashlib.file_digest(file, "sha256").hexdigest(), source.stat().st_size)
+    digest, size_bytes = hashlib.sha256(), 0
+    for chunk in _chunks(source):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+    return Member(digest.hexdigest(), size_bytes)
 
 
 def _write_folder(target: Path, sources: Mapping[str, Source]) -> None:
@@ -143,10 +173,8 @@ def _write_folder(target: Path, sources: Mapping[str, Source]) -> None:
         for name in sorted(sources):
             path, source = draft / name, sources[name]
             path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(source, bytes):
-                path.write_bytes(source)
-            else:
-                shutil.copyfile(source, path)
+            with path.open("wb") as file:
+                file.writelines(_chunks(source))
 
 
 def _write_zip(target: Path, sources: Mapping[str, Source]) -> None:
@@ -173,6 +201,9 @@ def _write_zip(target: Path, sources: Mapping[str, Source]) -> None:
 def _chunks(source: Source) -> Iterator[bytes]:
     if isinstance(source, bytes):
         yield source
+        return
+    if not isinstance(source, Path):
+        yield from source()
         return
     with source.open("rb") as file:
         while chunk := file.read(1 << 20):

@@ -280,16 +280,19 @@ class Desk:
         return f"Desk({self.name!r}: {len(self.labels)} labels, {tiers}, {self.currency})"
 
 
-def load(path: str | Path, *, threads: int = 0) -> Desk:
+def load(path: str | Path, *, threads: int = 0, trusted_keys: Path | None = None) -> Desk:
     """Open an artifact, with its models made ready, so that the first answer is fast too.
 
     Args:
         path: A ``NAME.payoff`` file, or the same as a folder.
         threads: Threads a model may use; 0 takes the physical cores this process may use.
+        trusted_keys: A public key in PEM, or a folder of them, one of which must have signed it;
+            None takes the environment's ``PAYOFF_TRUSTED_KEYS``, if that is set.
 
     Raises:
         ArtifactError: PF501 where there is none, PF502 where it was altered, PF503 where it is of
-            a newer format, PF504 where a part of it does not work or it holds no policy.
+            a newer format, PF504 where a part of it does not work or it holds no policy; PF508
+            where no trusted key has signed it, PF509 where such a key cannot be used.
         MachineError: PF817 where the environment caps the money of an endpoint among its models
             and nobody knows what a token costs there.
 
@@ -297,7 +300,7 @@ def load(path: str | Path, *, threads: int = 0) -> Desk:
         >>> load("support.payoff").decide("where is my card?").action  # doctest: +SKIP
         'card_arrival'
     """
-    artifact = Artifact.open(path, threads=threads)
+    artifact = Artifact.open(path, threads=threads, trusted_keys=trusted_keys)
     try:
         document = artifact.read_json(POLICY)
         currency = document.get("currency") if isinstance(document, dict) else None

@@ -142,8 +142,13 @@ def _modern(name: str) -> str:
     )
 
 
-def _layer_parts(architecture: Architecture) -> dict[str, str]:
-    """Names inside a layer, theirs by ours, but for queries, keys and values."""
+def layer_parts(architecture: Architecture) -> dict[str, str]:
+    """Names inside a layer, theirs by ours, but for queries, keys and values.
+
+    Example:
+        >>> layer_parts(ARCHITECTURES["bert"])["up"]
+        'intermediate.dense'
+    """
     return {
         "out": architecture.attention[-1],
         "attention_norm": architecture.attention_norm,
@@ -168,7 +173,7 @@ def _wanted(
         wanted[f"{architecture.types}.weight"] = (n_types, width)
     if architecture.relative:
         wanted[f"{architecture.relative}.weight"] = (shape.relative_buckets, shape.heads)
-    parts = _layer_parts(architecture)
+    parts = layer_parts(architecture)
     matrices = dict.fromkeys(architecture.attention, (width, width))
     matrices |= {parts["up"]: (shape.inner, width), parts["down"]: (width, shape.inner)}
     for index in range(shape.layers):
@@ -206,6 +211,6 @@ def _translate(
             ours[f"layers.{index}.qkv.{part}"] = torch.cat(
                 [get(f"{layer}{name}.{part}") for name in queries_keys_values]
             )
-            for name, theirs in _layer_parts(architecture).items():
+            for name, theirs in layer_parts(architecture).items():
                 ours[f"layers.{index}.{name}.{part}"] = get(f"{layer}{theirs}.{part}")
     return ours
