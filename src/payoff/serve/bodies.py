@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from payoff.core.errors import PayoffError, ServiceError, raise_all
 from payoff.core.pair import SIGN
 
+if TYPE_CHECKING:
+    from fastapi import Request
+
 _MOST_PROBLEMS = 20
+_MOST_BODY_BYTES = 16_000_000
+_ENVELOPE_BYTES = 65_536
 
 RequestId = Annotated[str, Field(min_length=1, max_length=150, pattern=r"^[A-Za-z0-9._:-]+$")]
 
@@ -135,6 +139,17 @@ class ErrorResponse(BaseModel):
     """Every answer that is no success."""
 
     error: ErrorFacts
+
+
+def max_body_bytes(max_texts: int, max_text_bytes: int) -> int:
+    """Bytes that a body may have, for so many texts of so many UTF-8 bytes.
+
+    Example:
+        >>> max_body_bytes(1, 1000)
+        67536
+    """
+    # A character of JSON may take twice the bytes of the text it stands for (\uXXXX).
+    return min(2 * max_texts * max_text_bytes + _ENVELOPE_BYTES, _MOST_BODY_BYTES)
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
