@@ -1,0 +1,45 @@
+"""Values that a target's options were given, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from payoff.core.errors import ArtifactError
+
+
+def whole_number(
+    options: Mapping[str, str], name: str, *, default: int, low: int, high: int
+) -> int:
+    """The value of an option as a whole number.
+
+    Raises:
+        ArtifactError: PF507 where it is none, or not from ``low`` to ``high``.
+
+    Example:
+        >>> whole_number({"port": "80"}, "port", default=8000, low=1, high=65535)
+        80
+    """
+    given = options.get(name, str(default))
+    if not given.isascii() or not given.isdigit() or not low <= int(given[:12]) <= high:
+        raise ArtifactError(
+            "PF507", f"--set {name}", f"'{given[:80]}'", expected=f"a number from {low} to {high}"
+        )
+    return int(given)
+
+
+def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """The value of an option that has few; the first of them where none is given.
+
+    Raises:
+        ArtifactError: PF507 where it is another.
+
+    Example:
+        >>> one_of({}, "package", ("zip", "image"))
+        'zip'
+    """
+    given = options.get(name, choices[0])
+    if given not in choices:
+        raise ArtifactError(
+            "PF507", f"--set {name}", f"'{given[:80]}'", expected=" or ".join(choices)
+        )
+    return given
