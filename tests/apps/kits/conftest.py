@@ -38,22 +38,17 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokens")
     build_onnx(folder / "model.onnx")
     build_tokenizer(folder / "tokenizer.json")
-    return tokens_artifact(folder)
-
-
-def tokens_artifact(folder: Path, **changes: Any) -> Path:
-    """The files of a folder as an artifact that `payoff.load` opens."""
     policy = Policy(LABELS, np.eye(3, 4) * 10 - 5)
-    content: dict[str, Any] = {
-        "name": "Tiny desk (v2)",
-        "labels": LABELS,
-        "tiers": [(TierSpec("tiny", "tokens", settings={"max_tokens": 8, "pad_id": 0}), folder)],
-        "calibrations": [Calibration(1.0)],
-        "documents": {"policy.json": policy_document(policy, "USD")},
-        "seed": 3,
-        "data_fingerprint": "f" * 64,
-    }
-    return write_artifact(folder / "tiny.payoff", **content | changes)
+    return write_artifact(
+        folder / "tiny.payoff",
+        name="Tiny desk (v2)",
+        labels=LABELS,
+        tiers=[(TierSpec("tiny", "tokens", settings={"max_tokens": 8, "pad_id": 0}), folder)],
+        calibrations=[Calibration(1.0)],
+        documents={"policy.json": policy_document(policy, "USD")},
+        seed=3,
+        data_fingerprint="f" * 64,
+    )
 
 
 Write = Callable[..., Written]

@@ -39,6 +39,7 @@ class Kit:
             their books need a journal.
         limit_bytes: Most that code, libraries and artifact may take on the host's disk; None where
             there is no such limit.
+        mend: What to do where they take more.
     """
 
     folders: tuple[str, ...]
@@ -48,6 +49,7 @@ class Kit:
     next_step: str
     endpoints: bool = False
     limit_bytes: int | None = None
+    mend: str = ""
 
     def write(
         self, artifact: Artifact, out: Path, *, values: Mapping[str, object], note: str = ""
@@ -69,7 +71,7 @@ class Kit:
         requirements = Requirements.of(artifact, service=self.service)
         size_bytes = requirements.size_bytes + code_bytes() + artifact.size_bytes
         if self.limit_bytes is not None and size_bytes > self.limit_bytes:
-            raise _too_large(artifact, requirements, size_bytes, self.limit_bytes)
+            raise self._too_large(artifact, requirements, size_bytes)
         shared = shared_values(artifact, size_bytes) | {
             "tested": _bullets(self.tested),
             "not_run": _bullets(self.not_run),
@@ -104,6 +106,22 @@ class Kit:
                 "no journal to book them in",
                 mend="Use --target container or --target systemd, which keep one.",
             )
+
+    def _too_large(
+        self, artifact: Artifact, requirements: Requirements, size_bytes: int
+    ) -> ArtifactError:
+        largest = sorted(requirements.pins, key=lambda pin: -pin.size_bytes)[:3]
+        told = ", ".join(f"{pin.name} {pin.size_bytes / 1e6:.0f} MB" for pin in largest)
+        limit_bytes = self.limit_bytes or 0
+        return ArtifactError(
+            "PF506",
+            str(artifact.path),
+            f"unpacked it would take {size_bytes / 1e6:.0f} MB "
+            f"(the artifact {artifact.size_bytes / 1e6:.0f} MB, {told}), "
+            f"{size_bytes / limit_bytes:.0%} of what the host takes",
+            expected=f"at most {limit_bytes / 1e6:.0f} MB",
+            mend=self.mend,
+        )
 
 
 def shared_values(artifact: Artifact, size_bytes: int) -> dict[str, object]:
@@ -161,19 +179,3 @@ def _copy(source: Path, target: Path) -> None:
 
 def _bullets(lines: tuple[str, ...]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _too_large(
-    artifact: Artifact, requirements: Requirements, size_bytes: int, limit_bytes: int
-) -> ArtifactError:
-    largest = sorted(requirements.pins, key=lambda pin: -pin.size_bytes)[:3]
-    told = ", ".join(f"{pin.name} {pin.size_bytes / 1e6:.0f} MB" for pin in largest)
-    return ArtifactError(
-        "PF506",
-        str(artifact.path),
-        f"unpacked it would take {size_bytes / 1e6:.0f} MB "
-        f"(the artifact {artifact.size_bytes / 1e6:.0f} MB, {told}), "
-        f"{size_bytes / limit_bytes:.0%} of what the host takes",
-        expected=f"at most {limit_bytes / 1e6:.0f} MB",
-        mend="Make the artifact smaller, or deploy it as a container image.",
-    )
