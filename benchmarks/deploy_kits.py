@@ -23,7 +23,6 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import record
 
@@ -31,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "deploy_kits.jsonl"
 PAGE = HERE.parent / "docs" / "deploy.md"
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
+LIMIT_MB = 262.144
 COMMAND = "python benchmarks/deploy_kits.py ARTIFACT…"
 ASK = """
 import handler, time
@@ -83,8 +83,9 @@ def zipped_mb(target: Path, *folders: Path) -> float:
 def cold_start(python: Path, kit: Path, **environment: str) -> dict[str, float]:
     """One process from its start to the handler's first answer."""
     begin = time.time()
+    here = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     process = subprocess.Popen(
-        [str(python), "-c", ASK], cwd=kit, env=os.environ | environment, stdout=subprocess.PIPE
+        [str(python), "-c", ASK], cwd=kit, env=here | environment, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     told = process.stdout.read()
@@ -103,7 +104,7 @@ def measure(artifact: Path, folder: Path, rounds: int) -> None:
     from payoff.artifact.artifact import Artifact
 
     with Artifact.open(artifact) as opened:
-        key = {"artifact": opened.name, "kinds": [tier.kind for tier in opened.tiers]}
+        key = {"artifact": opened.name, "kinds": ", ".join(tier.kind for tier in opened.tiers)}
         artifact_mb = opened.size_bytes / 1e6
     container = kit_of(artifact, "container", folder)
     function = kit_of(artifact, "aws-lambda", folder)
@@ -147,16 +148,17 @@ def figures() -> str:
     sizes = [line for line in newest if line["part"] == "size"]
     rows = [
         "| artifact | models | artifact, MB | container: packages, MB | torch in it | function: "
-        "unpacked, MB | of 262.1 MB | zipped, MB |",
+        "unpacked, MB | of the limit | zipped, MB |",
         "|---|---|---:|---:|---|---:|---:|---:|",
     ]
     for line in sizes:
         found = line["result"]
+        share = found["function_unpacked_mb"] / LIMIT_MB
         rows.append(
-            f"| {line['artifact']} | {', '.join(line['kinds'])} | {found['artifact_mb']:.1f} "
+            f"| {line['artifact']} | {line['kinds']} | {found['artifact_mb']:.1f} "
             f"| {found['container_packages_mb']:.0f} in {found['container_distributions']} "
             f"distributions | {'yes' if found['container_has_torch'] else 'no'} "
-            f"| {found['function_unpacked_mb']:.0f} | {found['function_unpacked_mb'] / 262.144:.0%} "
+            f"| {found['function_unpacked_mb']:.0f} | {share:.0%} "
             f"| {found['function_zipped_mb']:.0f} |"
         )
     rows += [

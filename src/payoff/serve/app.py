@@ -14,13 +14,14 @@ from payoff.serve.bodies import (
     DecideRequest,
     DecideResponse,
     ErrorResponse,
-    max_body_bytes,
+    Limits,
     parse,
     read_body,
 )
 from payoff.serve.failures import install
 from payoff.serve.gate import Gate
 from payoff.serve.models import Models
+from payoff.serve.open_inference import open_inference
 from payoff.serve.service import Service
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def create_app(
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/model(s)``, ``/healthz`` and ``/readyz``.
 
+    It answers two protocols of hosts too: ``/ping`` and ``/invocations``, as SageMaker asks, and
+    ``/v2/…``, the Open Inference Protocol (see `payoff.serve.open_inference`).
+
     Args:
         desk: What decides where a request names no model.
         journal: Where decisions are written before their answers leave; None keeps none.
@@ -60,8 +64,11 @@ def create_app(
     app = FastAPI(title=f"payoff: {', '.join(models.names)}", version=__version__)
     install(app)
     gate = app.state.gate = Gate(max_waiting=max_waiting)
-    most_bytes = max_body_bytes(max_texts, max_text_bytes)
+    limits = Limits(max_texts, max_text_bytes)
 
+    app.include_router(open_inference(models, gate, limits))
+
+    @app.post("/invocations", summary="The same, where SageMaker asks", responses=_responses(200))
     @app.post(
         "/v1/decide",
         summary="Decide on one text or several",
@@ -70,8 +77,8 @@ def create_app(
     )
     async def decide(request: Request) -> JSONResponse:
         begin = time.perf_counter()
-        body = await read_body(request, most_bytes)
-        asked = parse(body, max_texts=max_texts, max_text_bytes=max_text_bytes)
+        body = await read_body(request, limits.body_bytes)
+        asked = parse(body, limits)
         service = models.of(asked.model)
         return JSONResponse(await gate.run(lambda: service.decide(asked, begin)))
 
@@ -91,6 +98,7 @@ def create_app(
     async def healthz() -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
+    @app.get("/ping", summary="The same, where SageMaker asks", responses=_responses(503))
     @app.get("/readyz", summary="It can decide and write down", responses=_responses(503))
     async def readyz() -> JSONResponse:
         return JSONResponse(await gate.run(lambda: _ready(models, books)))

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from payoff.core.errors import PayoffError, ServiceError
-from payoff.serve.bodies import max_body_bytes, parse, too_large
+from payoff.serve.bodies import Limits, parse, too_large
 from payoff.serve.models import Models
 from payoff.serve.reply import Reply, unforeseen
 from payoff.serve.service import Service
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from payoff.economics.desk import Desk
 
 _LOG = logging.getLogger("payoff.serve")
-_MAX_TEXTS = 256
-_MAX_TEXT_BYTES = 100_000
+_LIMITS = Limits()
 
 
 class Handler:
@@ -78,10 +77,10 @@ class Handler:
     def _content(self, place: str, body: bytes, begin: float) -> dict[str, Any]:
         service = self._models.of(None)
         if place == "POST /v1/decide":
-            most_bytes = max_body_bytes(_MAX_TEXTS, _MAX_TEXT_BYTES)
+            most_bytes = _LIMITS.body_bytes
             if len(body) > most_bytes:
                 raise too_large(f"{len(body):,} bytes", f"at most {most_bytes:,} bytes", "body")
-            asked = parse(body, max_texts=_MAX_TEXTS, max_text_bytes=_MAX_TEXT_BYTES)
+            asked = parse(body, _LIMITS)
             return self._models.of(asked.model).decide(asked, begin)
         if place == "GET /v1/model":
             return service.facts() | service.measured()
