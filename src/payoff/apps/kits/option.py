@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from payoff.core.errors import ArtifactError
@@ -41,5 +42,26 @@ def one_of(options: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
     if given not in choices:
         raise ArtifactError(
             "PF507", f"--set {name}", f"'{given[:80]}'", expected=" or ".join(choices)
+        )
+    return given
+
+
+def image_name(options: Mapping[str, str], *, default: str) -> str:
+    """The name of a container image, as registries take them.
+
+    Raises:
+        ArtifactError: PF507 where it is none.
+
+    Example:
+        >>> image_name({"image": "registry.example/desk:3"}, default="desk:1")
+        'registry.example/desk:3'
+    """
+    given = options.get("image", default)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}", given):
+        raise ArtifactError(
+            "PF507",
+            "--set image",
+            f"'{given[:80]}'",
+            expected="the name of an image, such as registry.example/desk:1",
         )
     return given

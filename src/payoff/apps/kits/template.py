@@ -27,4 +27,7 @@ def rendered(folder: str, values: Mapping[str, object]) -> Iterator[tuple[str, s
     """
     for file in sorted(files("payoff.apps.kits").joinpath("templates", folder).iterdir(), key=str):
         text = file.read_text("utf-8")
-        yield file.name.removesuffix(_END), _HOLE.sub(lambda hole: str(values[hole[1]]), text)
+        name, text = (
+            _HOLE.sub(lambda hole: str(values[hole[1]]), one) for one in (file.name, text)
+        )
+        yield name.removesuffix(_END), text
