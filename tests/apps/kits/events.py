@@ -64,5 +64,35 @@ def function_url(
     return event
 
 
+def function_compute(method: str, path: str, body: str, *, encoded: bool = False) -> dict[str, Any]:
+    """An event of an HTTP trigger of Function Compute 3.0, all keys of the documented example.
+
+    https://www.alibabacloud.com/help/en/functioncompute/fc-3-0/user-guide/http-trigger-invoking-function
+    """
+    return {
+        "version": "v1",
+        "rawPath": path,
+        "body": _encoded(body) if encoded else body,
+        "isBase64Encoded": encoded,
+        "headers": {"header1": "value1", "header2": "value1,value2"},
+        "queryParameters": {"parameter1": "value1", "parameter2": "value1,value2"},
+        "requestContext": {
+            "accountId": "123456",
+            "domainName": "<http-trigger-id>.<region-id>.fcapp.run",
+            "domainPrefix": "<http-trigger-id>",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "agent",
+            },
+            "requestId": "1-64f6cd87-example",
+            "time": "2023-09-05T06:41:11Z",
+            "timeEpoch": "1693896071895",
+        },
+    }
+
+
 def _encoded(body: str) -> str:
     return base64.b64encode(body.encode("utf-8", "surrogatepass")).decode()

@@ -113,6 +113,7 @@ def test_the_template(package: str, write: Write, words: Path) -> None:
     text = template.read_text("utf-8")
     template.write_text(text.replace("MemorySize: 512", "MemorySizes: 512"), "utf-8")
     assert "MemorySizes" in linted()[1]
+    assert ("| `Dockerfile` |" in (kit / "README.md").read_text("utf-8")) == (package == "image")
     if package == "image":
         lint(kit / "Dockerfile")
         assert command(kit / "Dockerfile") == ["handler.answer"]

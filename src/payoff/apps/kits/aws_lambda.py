@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LIMITS = MappingProxyType({"zip": 262_144_000, "image": 10_737_418_240})
 """Bytes of code and libraries that a function may have, unpacked, by the way it is packed."""
 _MEMORY_MB = 1024
+_IMAGE_ROW = "| `Dockerfile` | the image, of AWS's own Python |\n"
 _KIT = Kit(
     ("aws-lambda",),
     service=False,
@@ -56,5 +57,10 @@ class AwsLambda:
         kit = replace(
             _KIT, folders=(*_KIT.folders, f"aws-lambda-{package}"), limit_bytes=limit_bytes
         )
-        values = {"package": package, "memory": memory, "limit_mb": round(limit_bytes / 1e6)}
+        values = {
+            "package": package,
+            "memory": memory,
+            "limit_mb": round(limit_bytes / 1e6),
+            "image_row": _IMAGE_ROW if package == "image" else "",
+        }
         return kit.write(artifact, out, values=values, note=NO_JOURNAL)

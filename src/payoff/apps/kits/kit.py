@@ -40,6 +40,8 @@ class Kit:
         limit_bytes: Most that code, libraries and artifact may take on the host's disk; None where
             there is no such limit.
         mend: What to do where they take more.
+        host_requirements: Lines of requirements.txt for what the host's own tools need.
+        python: The host's version of Python; that which runs here where it is empty.
     """
 
     folders: tuple[str, ...]
@@ -50,6 +52,8 @@ class Kit:
     endpoints: bool = False
     limit_bytes: int | None = None
     mend: str = ""
+    host_requirements: tuple[str, ...] = ()
+    python: str = ""
 
     def write(
         self, artifact: Artifact, out: Path, *, values: Mapping[str, object], note: str = ""
@@ -68,11 +72,14 @@ class Kit:
                 pins is not installed here.
         """
         self._check(artifact)
-        requirements = Requirements.of(artifact, service=self.service)
+        python = self.python or f"{sys.version_info.major}.{sys.version_info.minor}"
+        requirements = Requirements.of(artifact, service=self.service, python=python)
         size_bytes = requirements.size_bytes + code_bytes() + artifact.size_bytes
         if self.limit_bytes is not None and size_bytes > self.limit_bytes:
             raise self._too_large(artifact, requirements, size_bytes)
         shared = shared_values(artifact, size_bytes) | {
+            "python": python,
+            "python_digits": python.replace(".", ""),
             "tested": _bullets(self.tested),
             "not_run": _bullets(self.not_run),
         }
@@ -82,7 +89,8 @@ class Kit:
                 _copy(_source() / room, draft / "payoff" / room)
             for file in ("__init__.py", "py.typed"):
                 _copy(_source() / file, draft / "payoff" / file)
-            (draft / "requirements.txt").write_text(requirements.text, "utf-8")
+            pins = requirements.text + "".join(f"{line}\n" for line in self.host_requirements)
+            (draft / "requirements.txt").write_text(pins, "utf-8")
             for folder in self.folders:
                 for name, text in rendered(folder, shared | dict(values)):
                     (draft / name).write_text(text, "utf-8")
@@ -129,14 +137,12 @@ def shared_values(artifact: Artifact, size_bytes: int) -> dict[str, object]:
 
     Returns:
         ``slug``: the artifact's name as hosts take names; ``title``: as people read it;
-        ``python``: version of Python that the pins belong to; ``sha256`` of the artifact;
-        ``version`` of payoff; ``size_mb``: of code, libraries and artifact.
+        ``sha256`` of the artifact; ``version`` of payoff; ``size_mb``: of code, libraries and
+        artifact.
     """
     return {
         "slug": slug(artifact.name),
         "title": " ".join(artifact.name.split())[:60] or "payoff",
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "python_digits": f"{sys.version_info.major}{sys.version_info.minor}",
         "sha256": artifact.sha256,
         "version": payoff.__version__,
         "size_mb": round(size_bytes / 1e6),

@@ -65,3 +65,21 @@ def image_name(options: Mapping[str, str], *, default: str) -> str:
             expected="the name of an image, such as registry.example/desk:1",
         )
     return given
+
+
+def host_region(options: Mapping[str, str], *, default: str) -> str:
+    """The name of a host's region.
+
+    Raises:
+        ArtifactError: PF507 where it is none.
+
+    Example:
+        >>> host_region({"region": "eu-central-1"}, default="cn-hangzhou")
+        'eu-central-1'
+    """
+    given = options.get("region", default)
+    if not re.fullmatch(r"[a-z0-9-]{2,40}", given):
+        raise ArtifactError(
+            "PF507", "--set region", f"'{given[:80]}'", expected=f"such as {default}"
+        )
+    return given

@@ -17,6 +17,7 @@ DECIDING = ("numpy", "pydantic")
 SERVING = ("anyio", "click", "fastapi", "rich", "sqlalchemy", "starlette", "uvicorn")
 ONNX = ("onnxruntime", "tokenizers")
 PACKED = ("zstandard",)
+PAID = ("genai-prices", "httpx")
 _WITHOUT_ONNX = ("ngrams", "endpoint")
 _LINUX = {"os_name": "posix", "platform_system": "Linux", "sys_platform": "linux"}
 
@@ -47,12 +48,13 @@ class Requirements:
     pins: tuple[Pin, ...]
 
     @classmethod
-    def of(cls, artifact: Artifact, *, service: bool) -> Requirements:
+    def of(cls, artifact: Artifact, *, service: bool, python: str) -> Requirements:
         """What an artifact needs on Linux.
 
         Args:
             artifact: An n-gram model needs no ONNX runtime, and only packed files zstandard.
             service: With what `payoff serve` needs, or only what a handler does.
+            python: Version of Python that will run it, such as ``"3.11"``.
 
         Raises:
             MachineError: PF803 where something is not installed here, so that there is no version
@@ -60,8 +62,8 @@ class Requirements:
 
         Example:
             >>> with Artifact.open("words.payoff") as words:  # doctest: +SKIP
-            ...     [pin.name for pin in Requirements.of(words, service=False).pins][:2]
-            ['annotated-types', 'numpy']
+            ...     Requirements.of(words, service=False, python="3.11").pins[1].name
+            'numpy'
         """
         roots = {*DECIDING, *(SERVING if service else ())}
         if any(tier.kind not in _WITHOUT_ONNX for tier in artifact.tiers):
@@ -69,8 +71,8 @@ class Requirements:
         if any(name.endswith(".zst") for name in artifact.manifest.members):
             roots |= set(PACKED)
         if any(tier.kind == "endpoint" for tier in artifact.tiers):
-            roots |= {"genai-prices", "httpx"}
-        return cls(tuple(sorted(_closure(roots), key=lambda pin: pin.name)))
+            roots |= set(PAID)
+        return cls(tuple(sorted(closure(roots, python), key=lambda pin: pin.name)))
 
     @property
     def size_bytes(self) -> int:
@@ -83,8 +85,21 @@ class Requirements:
         return "".join(f"{pin.name}=={pin.version}\n" for pin in self.pins)
 
 
-def _closure(roots: Iterable[str]) -> Iterator[Pin]:
-    """The roots and all that they need in turn."""
+def closure(roots: Iterable[str], python: str) -> Iterator[Pin]:
+    """The roots and all that they need in turn, on Linux.
+
+    Args:
+        roots: Names of distributions.
+        python: Version of Python that will run them.
+
+    Raises:
+        MachineError: PF803 where one is not installed.
+
+    Example:
+        >>> sorted(pin.name for pin in closure(["uvicorn"], "3.11"))
+        ['click', 'h11', 'uvicorn']
+    """
+    where = _LINUX | {"python_version": python, "python_full_version": f"{python}.0"}
     seen: set[tuple[str, str]] = set()
     pinned: set[str] = set()
     waiting = [(root, "") for root in roots]
@@ -100,7 +115,7 @@ def _closure(roots: Iterable[str]) -> Iterator[Pin]:
             yield Pin(name, found.version.partition("+")[0], _size_bytes(found))
         for line in found.requires or ():
             needed = Requirement(line)
-            if needed.marker is None or needed.marker.evaluate(_LINUX | {"extra": extra}):
+            if needed.marker is None or needed.marker.evaluate(where | {"extra": extra}):
                 waiting += [(needed.name, one) for one in ("", *needed.extras)]
 
 
