@@ -25,6 +25,7 @@ REASONS = {
     "genai-prices": "Dated prices of language models; what we would otherwise type from pages.",
     "numpy": "All numerics of evidence and economics.",
     "onnxruntime": "Runs the model, fast, on any processor, without torch.",
+    "packaging": "Reads what distributions need, for the pins of deploy kits (decision 23).",
     "polars": "Reads and joins tables; one library for CSV, Parquet and Excel, no copies.",
     "psycopg": "PostgreSQL's own driver for Python; its binary wheel needs no compiler.",
     "pydantic": "The service's bodies and their errors; fastapi is made of it.",

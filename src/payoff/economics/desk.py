@@ -182,7 +182,7 @@ class Desk:
         if pair is not None:
             text = self._joined([text], [pair])[0]
         check_request(text)
-        return self._decisions([text], [segment])[0]
+        return self._decided([text], [segment])[0][0]
 
     def decide_many(
         self,
@@ -202,6 +202,23 @@ class Desk:
             DataError: PF105 for the first text that is unusable, counted from 1; PF112 where
                 there are more texts than second ones or segments, or fewer.
         """
+        return self.decide_fully(texts, pairs=pairs, segments=segments)[0]
+
+    def decide_fully(
+        self,
+        texts: Sequence[str],
+        *,
+        pairs: Sequence[str] | None = None,
+        segments: Sequence[str | None] | None = None,
+    ) -> tuple[list[Decision], NDArray[np.float64]]:
+        """`decide_many` with the probability of every label, ``(n_texts, n_labels)``.
+
+        A decision names the most probable labels only. The probabilities are those that it was
+        made with: calibrated, and shifted where the policy says that the mix of requests has.
+
+        Raises:
+            DataError: As `decide_many`.
+        """
         check_texts(texts)
         if pairs is not None:
             texts = self._joined(texts, pairs)
@@ -214,7 +231,7 @@ class Desk:
                 f"{len(segments)} segments for {len(texts)} texts",
                 expected="one segment a text, or none at all",
             )
-        return self._decisions(texts, segments)
+        return self._decided(texts, segments)
 
     def _joined(self, texts: Sequence[str], pairs: Sequence[str]) -> list[str]:
         """Each text with its second one."""
@@ -222,11 +239,11 @@ class Desk:
         check_texts(pairs)
         return joined_pairs(texts, pairs, self.name, reads_pairs=self.reads_pairs)
 
-    def _decisions(
+    def _decided(
         self, texts: Sequence[str], segments: Sequence[str | None] | None
-    ) -> list[Decision]:
+    ) -> tuple[list[Decision], NDArray[np.float64]]:
         if not texts:
-            return []
+            return [], np.empty((0, len(self.labels)))
         own = self.policy.segment_values
         names = segment_names([one if one in own else "" for one in segments or [""] * len(texts)])
         answered = self.answered(texts, names)
@@ -234,7 +251,7 @@ class Desk:
         shifted = self.policy.shifted(answered.probabilities)
         done = self.policy.decide(answered.probabilities, names)
         top = np.argsort(-shifted, axis=1, kind="stable")[:, :_N_ALTERNATIVES]
-        return [
+        decisions = [
             Decision(
                 action=action,
                 label=self.labels[best[0]],
@@ -249,6 +266,7 @@ class Desk:
                 done.names(self.labels), done.values, shifted, top, asked, names, strict=True
             )
         ]
+        return decisions, shifted
 
     def _asked(self, answered: Answered) -> list[tuple[str, Money | None]]:
         """The model that answered each request, and what asking cost."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from payoff.core.errors import PayoffError, ServiceError, raise_all
 from payoff.core.pair import SIGN
 
+if TYPE_CHECKING:
+    from fastapi import Request
+
 _MOST_PROBLEMS = 20
+_MOST_BODY_BYTES = 16_000_000
+_ENVELOPE_BYTES = 65_536
+
+_Body = TypeVar("_Body", bound=BaseModel)
 
 RequestId = Annotated[str, Field(min_length=1, max_length=150, pattern=r"^[A-Za-z0-9._:-]+$")]
 
@@ -137,6 +145,46 @@ class ErrorResponse(BaseModel):
     error: ErrorFacts
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold.
+
+    Args:
+        max_texts: Texts.
+        max_text_bytes: UTF-8 bytes of one text.
+
+    Example:
+        >>> Limits(max_texts=1, max_text_bytes=1000).body_bytes
+        67536
+    """
+
+    max_texts: int = 256
+    max_text_bytes: int = 100_000
+
+    @property
+    def body_bytes(self) -> int:
+        """Bytes of the body."""
+        # A character of JSON may take twice the bytes of the text it stands for (\uXXXX).
+        return min(2 * self.max_texts * self.max_text_bytes + _ENVELOPE_BYTES, _MOST_BODY_BYTES)
+
+    def check(self, texts: Sequence[str]) -> None:
+        """Refuse too many texts, or too long a one.
+
+        Raises:
+            ServiceError: PF702.
+        """
+        if len(texts) > self.max_texts:
+            raise too_large(f"{len(texts):,} texts", f"at most {self.max_texts:,}", "body.texts")
+        for number, text in enumerate(texts, 1):
+            size_bytes = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+            if size_bytes > self.max_text_bytes:
+                raise too_large(
+                    f"text {number} has {size_bytes:,} bytes",
+                    f"at most {self.max_text_bytes:,}",
+                    "body",
+                )
+
+
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """The body, refused as soon as it is known to be too large.
 
@@ -154,7 +202,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def parse(body: bytes, *, max_texts: int, max_text_bytes: int) -> DecideRequest:
+def parse(body: bytes, limits: Limits) -> DecideRequest:
     """The request in a body, with every problem of its shape told at once.
 
     Raises:
@@ -162,27 +210,28 @@ def parse(body: bytes, *, max_texts: int, max_text_bytes: int) -> DecideRequest:
             long a one. `Problems` where there are several.
 
     Example:
-        >>> parse(b'{"text": 1}', max_texts=1, max_text_bytes=9)
+        >>> parse(b'{"text": 1}', Limits())
         Traceback (most recent call last):
         ...
         payoff.core.errors.ServiceError: PF701 body.text: Input should be a valid string.\
  See /docs for the schema.
     """
+    parsed = read_json(DecideRequest, body)
+    limits.check(parsed.all_texts)
+    return parsed
+
+
+def read_json(kind: type[_Body], body: bytes) -> _Body:
+    """A body as what it should be.
+
+    Raises:
+        ServiceError: PF701 where it is malformed. `Problems` where there are several.
+    """
     try:
-        parsed = DecideRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         raise_all(malformed(entry) for entry in error.errors()[:_MOST_PROBLEMS])
         raise
-    texts = parsed.all_texts
-    if len(texts) > max_texts:
-        raise too_large(f"{len(texts):,} texts", f"at most {max_texts:,}", "body.texts")
-    for number, text in enumerate(texts, 1):
-        size_bytes = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-        if size_bytes > max_text_bytes:
-            raise too_large(
-                f"text {number} has {size_bytes:,} bytes", f"at most {max_text_bytes:,}", "body"
-            )
-    return parsed
 
 
 def malformed(entry: Any) -> PayoffError:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,12 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from payoff.core.codes import http_status
 from payoff.core.errors import PayoffError, Problems, ServiceError
 from payoff.serve.bodies import malformed
+from payoff.serve.reply import Reply, unforeseen
 
 _LOG = logging.getLogger("payoff.serve")
-_RETRY_AFTER_S = {"PF703": "2", "PF704": "30", "PF707": "1", "PF710": "2"}
 
 
 def failure(
@@ -35,11 +32,10 @@ def failure(
         >>> failure(ServiceError("PF702", "body", "9 texts", expected="8")).status_code
         413
     """
-    found = dict(headers or {})
-    if error.code in _RETRY_AFTER_S:
-        found["Retry-After"] = _RETRY_AFTER_S[error.code]
-    content = {"error": error.as_dict()}
-    return JSONResponse(content, status or http_status(error.code), headers=found)
+    reply = Reply.of_error(error)
+    return JSONResponse(
+        dict(reply.content), status or reply.status, headers={**reply.headers, **(headers or {})}
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -96,17 +92,4 @@ class Unforeseen:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            await _unforeseen(error)(scope, receive, send)
-
-
-def _unforeseen(error: Exception) -> Any:
-    told = uuid.uuid4().hex
-    _LOG.error("PF799 %s: %s: %s", told, type(error).__name__, error, exc_info=error)
-    return failure(
-        ServiceError(
-            "PF799",
-            f"failure {told}",
-            "the service failed in a way that nobody foresaw",
-            mend="Report this id with the line of the service's log that holds it.",
-        )
-    )
+            await failure(unforeseen(error))(scope, receive, send)
