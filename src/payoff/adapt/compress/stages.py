@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from payoff.adapt.compress.compressor import Compressor
 from payoff.artifact.tier import TierSpec
 
-STAGES = ("shape", "vocabulary", "numbers", "exits", "storage")
+STAGES = ("shape", "vocabulary", "values", "numbers", "exits", "storage")
 """What a compressor changes, in the order in which a chain of them goes: which heads, neurons and
-ranks there are; which tokens; of how many bits a number is; where an answer may come early; how
-the files are written. What comes later takes the earlier change as it is."""
+ranks there are; which tokens; which values weights take; in how many bits they are computed with;
+where an answer may come early; how files are written. What comes later keeps the earlier change."""
 
 
 def at_stage(stage: str, spec: TierSpec, known: Sequence[Compressor]) -> list[str]:

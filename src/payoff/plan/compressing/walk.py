@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from payoff.adapt.compress import JOINT, compressors
+from payoff.adapt.compress.compressor import Compressor
 from payoff.adapt.compress.stages import STAGES, at_stage
 from payoff.core.errors import AdaptError, EconomicsError
 from payoff.plan.clock import Clock
@@ -16,6 +17,15 @@ from payoff.plan.options import Option, Workshop
 
 WHOLE = "fp32"
 """The way of a model that is not compressed."""
+
+USUAL = ("trim", "int8", "early-exit", "zstd")
+"""Compressors of the first pass: what nearly always pays."""
+
+BREADTH = 6
+"""Forms of the frontier that a stage builds on, from the smallest to the whole one."""
+
+_STORAGE = STAGES[-1]
+_QUICK_LEVEL = 3  # of zstd, to see what a form would take packed
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,10 @@ class Walk:
     """Takes models through the stages; from stage to stage, what is on the frontier goes on.
 
     A chain has at most one compressor of a stage. A form that another one is better than in
-    everything, or that loses more than may be lost, is told and left: nothing is built on it.
+    everything, or that loses more than may be lost, is told and left: nothing is built on it. On
+    the way forms are compared by what they would take packed, since some compressors do nothing
+    but make that less. The first pass has the usual compressors only; the second has all others,
+    as far as the time goes.
 
     Args:
         workshop: Exports, compresses and measures.
@@ -71,36 +84,52 @@ class Walk:
         """
         self._refused: list[Refused] = []
         self._options: list[Option] = []
+        self._packed: dict[str, int] = {}
         for place, tried in enumerate(models):
             spec, folder = self.workshop.export(tried.candidate, self.workshop.bench)
             if place == 0:
                 self._options.append(self.workshop.measure(tried, WHOLE, spec, folder))
             else:
                 self._options += self._formed(tried, WHOLE, None)
-        for number, stage in enumerate(STAGES):
-            self.workshop.bench.progress.step("stages", number, len(STAGES))
-            self._options += [*self._next(stage)]
-        self.workshop.bench.progress.step("stages", len(STAGES), len(STAGES))
+        known = compressors()
+        usual = [one for one in known if one.name in USUAL]
+        for turn, able in enumerate((usual, known)):
+            for number, stage in enumerate(STAGES):
+                self._tell(turn * len(STAGES) + number)
+                self._options += [*self._next(stage, able)]
+        self._tell(2 * len(STAGES))
         positions = {option.name: self._position(option) for option in self._options}
         return Walked(self._options[0], tuple(self._options), tuple(self._refused), positions)
 
-    def _next(self, stage: str) -> Iterator[Option]:
-        """Every form of a stage that follows what is on the frontier."""
-        known = compressors()
+    def _tell(self, done: int) -> None:
+        self.workshop.bench.progress.step("stages", done, 2 * len(STAGES))
+
+    def _next(self, stage: str, able: Sequence[Compressor]) -> Iterator[Option]:
+        """Every form of a stage that follows what is on the frontier, and is not there yet."""
+        there = {option.name for option in self._options} | {one.name for one in self._refused}
         for option in self._front():
-            for name in at_stage(stage, option.spec, known):
+            for name in at_stage(stage, option.spec, able):
                 way = name if option.precision == WHOLE else f"{option.precision}{JOINT}{name}"
-                if self.clock.left() <= 0:
+                if _name(option.tried, way) in there or _stage_reached(option) >= STAGES.index(
+                    stage
+                ):
+                    continue
+                if self.clock.left() <= 0 and stage != _STORAGE:
                     self._refuse(option.tried, way, "the time is over")
                     continue
                 yield from self._formed(option.tried, way, option)
 
     def _front(self) -> list[Option]:
-        """What goes on."""
+        """What is built on: the frontier, spread over the sizes where it is long."""
         whole = self._options[0]
         able = [one for one in self._options if not self.limits.loses_too_much(one, whole)]
-        names = {one.name for one in frontier([self._position(option) for option in able])}
-        return [option for option in able if option.name in names]
+        places = {one.name: self._position(one, packed=True) for one in able}
+        names = {one.name for one in frontier([*places.values()])}
+        found = [option for option in able if option.name in names]
+        found.sort(key=lambda option: places[option.name].size_bytes)
+        if len(found) <= BREADTH:
+            return found
+        return [found[round(n * (len(found) - 1) / (BREADTH - 1))] for n in range(BREADTH)]
 
     def _formed(self, tried: Tried, way: str, before: Option | None) -> Iterator[Option]:
         """The measured form; none, and said, where it cannot be made or served."""
@@ -118,20 +147,47 @@ class Walk:
             self._refuse(tried, way, str(error))
 
     def _refuse(self, tried: Tried, way: str, why: str) -> None:
-        name = f"{tried.candidate.name} {way}"
+        name = _name(tried, way)
         self.workshop.bench.progress.say(f"{name}: {why}")
         self._refused.append(Refused(name, why))
 
-    def _position(self, option: Option) -> Position:
-        """Where an option stands, by validation rows and by what was measured here."""
+    def _position(self, option: Option, *, packed: bool = False) -> Position:
+        """Where an option stands, by validation rows and by what was measured here.
+
+        Args:
+            option: Which.
+            packed: By what its files would take packed, and not by what they take.
+        """
         latency, footprint = option.evidence.latency, option.evidence.footprint
         assert latency is not None
         assert footprint is not None
         return Position(
             option.name,
             self.workshop.judge.scored(option.probabilities).value,
-            footprint.artifact_bytes,
+            self._packed_bytes(option) if packed else footprint.artifact_bytes,
             footprint.peak_rss_bytes or 0.0,
             latency.p50_ms,
             1.0 / max(latency.texts_per_s, 1e-9),
         )
+
+    def _packed_bytes(self, option: Option) -> int:
+        """What the files of a form would take, packed quickly."""
+        import zstandard
+
+        if option.name not in self._packed:
+            packer = zstandard.ZstdCompressor(level=_QUICK_LEVEL)
+            files = [(option.folder / member).read_bytes() for member in option.spec.members]
+            self._packed[option.name] = sum(len(packer.compress(file)) for file in files)
+        return self._packed[option.name]
+
+
+def _name(tried: Tried, way: str) -> str:
+    return f"{tried.candidate.name} {way}"
+
+
+def _stage_reached(option: Option) -> int:
+    """Place of the last stage that a form went through; -1 for none."""
+    if option.precision == WHOLE:
+        return -1
+    last = option.precision.rpartition(JOINT)[2]
+    return max((STAGES.index(one.stage) for one in compressors() if one.name == last), default=-1)

@@ -21,6 +21,7 @@ from payoff.plan.report.charts.market import draw_market
 from payoff.plan.report.charts.reliability import draw_reliability
 from payoff.plan.report.charts.segment_map import svg_with_segments
 from payoff.plan.report.charts.sheet import FONT, Sheet
+from payoff.plan.report.charts.sizes import draw_sizes
 from payoff.plan.report.charts.timeline import draw_timeline
 from payoff.plan.report.charts.tornado import draw_tornado
 from payoff.plan.report.charts.waterfall import draw_waterfall
@@ -33,6 +34,7 @@ PICTURES: Mapping[str, Draw] = MappingProxyType(
         "waterfall": draw_waterfall,
         "frontier": draw_frontier,
         "cascade": draw_cascade,
+        "sizes": draw_sizes,
         "cash": draw_cash,
         "dearest": draw_dearest,
         "heat_map": draw_heat_map,

@@ -11,6 +11,7 @@ from payoff.plan.report.charts.cash import months_of, turning_month
 from payoff.plan.report.charts.confusions import HANDOFF, Cell, cells_of, dearest
 from payoff.plan.report.charts.market import read_market
 from payoff.plan.report.charts.points import points_of
+from payoff.plan.report.charts.sizes import forms_of
 from payoff.plan.report.charts.timeline import spans_of
 from payoff.plan.report.charts.tornado import drivers_of, input_text
 from payoff.plan.report.figures import (
@@ -87,6 +88,27 @@ def read_frontier(summary: Summary) -> str:
     if others:
         text += f"; {worse} of the {len(others)} other plans cost more and earn less"
     return f"{text}."
+
+
+def read_sizes(summary: Summary) -> str:
+    """How much smaller the chosen form of a model is, and what it loses.
+
+    Example:
+        >>> read_sizes({})
+        'The model was not made smaller.'
+    """
+    told = pick(summary, "compression")
+    forms = forms_of(summary)
+    chosen = next((form for form in forms if form.status == "chosen"), None)
+    if not isinstance(told, Mapping) or chosen is None:
+        return "The model was not made smaller."
+    tested = finite(told.get("lost_on_test"))
+    text = (
+        f"Of {len(forms)} forms of the model the one that earns most has {chosen.mb:.1f} MB in "
+        f"place of {forms[0].mb:.1f}; it loses {chosen.lost:.2f} points of accuracy on validation "
+        "rows"
+    )
+    return f"{text}." if tested is None else f"{text}, {tested:.2f} on test rows."
 
 
 def read_runner_up(summary: Summary) -> str:
@@ -341,6 +363,7 @@ READINGS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
         "waterfall": read_waterfall,
         "frontier": read_frontier,
         "cascade": read_cascade,
+        "sizes": read_sizes,
         "cash": read_cash,
         "dearest": read_dearest,
         "heat_map": read_heat_map,

@@ -11,7 +11,16 @@ from payoff.plan.report.charts.heat_map import folded
 from payoff.plan.report.charts.label_curve import line_of, points_of
 from payoff.plan.report.charts.market import COLUMNS, market_rows
 from payoff.plan.report.charts.tornado import drivers_of, input_text
-from payoff.plan.report.figures import amount, entries, percent, quantity, words
+from payoff.plan.report.figures import (
+    amount,
+    entries,
+    finite,
+    number,
+    percent,
+    pick,
+    quantity,
+    words,
+)
 
 Summary = Mapping[str, Any]
 
@@ -29,6 +38,17 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
+_FIGURES = (
+    ("size_bytes", 1e6, 1),
+    ("p50_ms", 1.0, 2),
+    ("texts_per_s", 1.0, 0),
+    ("memory_bytes", 1e6, 0),
+    ("start_s", 1.0, 2),
+    ("lost", 1.0, 2),
+)
+"""Of a smaller form: the figure, what it is divided by, and its decimals."""
+
+
 def tables_of(summary: Summary) -> dict[str, Table]:
     """A table a picture, by the picture's name; without rows where there are no figures.
 
@@ -40,6 +60,7 @@ def tables_of(summary: Summary) -> dict[str, Table]:
     return {
         "waterfall": _waterfall(summary, unit),
         "cascade": _cascade(summary, unit),
+        "sizes": _sizes(summary, unit),
         "cash": _cash(summary, unit),
         "dearest": _dearest(summary, unit),
         "heat_map": _heat_map(summary),
@@ -69,6 +90,25 @@ def _cascade(summary: Summary, unit: str) -> Table:
         for tier in entries(summary, "cascade", "tiers")
     ]
     return Table(("Model", "Asked about", "Answers", f"Asking it, {unit} a month"), rows)
+
+
+def _sizes(summary: Summary, unit: str) -> Table:
+    rows = [
+        (
+            f"{words(form.get('model'))} {words(form.get('way'))}",
+            *(_scaled(form.get(name), scale, places) for name, scale, places in _FIGURES),
+            amount(pick(form, "profit", "mean")),
+            words(form.get("status")),
+        )
+        for form in entries(summary, "compression", "forms")
+    ]
+    columns = ("MB", "p50, ms", "Texts a second", "Memory, MB", "Start, s", "Points lost")
+    return Table(("Form", *columns, f"Profit, {unit} a month", ""), rows)
+
+
+def _scaled(value: Any, scale: float, places: int) -> str:
+    figure = finite(value)
+    return number(None if figure is None else figure / scale, places)
 
 
 def _cash(summary: Summary, unit: str) -> Table:
