@@ -80,7 +80,7 @@ def test_the_commands_run(project: Path) -> None:
         words = line.replace("NAME", "support").split()[1:]
         if words[0] == "init":
             words += ["--help"]  # it asks questions; tests/cli answers them
-        if words[0] == "run":
+        if words[0] in ("run", "compress"):
             words += ["--minutes", "0.25"]
         if words[0] == "serve":
             serve(project, words)
@@ -90,7 +90,9 @@ def test_the_commands_run(project: Path) -> None:
             )
             assert done.returncode == 0, (words, done.stderr)
         ran.append(words[0])
-    verbs = "init inspect run plan plan plan segment costs tune evaluate serve doctor"
+    verbs = (
+        "init inspect run plan plan plan segment costs tune evaluate compress export serve doctor"
+    )
     assert " ".join(ran) == verbs
 
 

@@ -162,10 +162,11 @@ def test_what_loses_too_much_is_not_built_on(job: Job, tmp_path: Path) -> None:
         assert not any(option.precision.startswith(f"{way}+") for way in lossy)
 
 
-def test_a_model_without_smaller_forms_is_told(job: Job, tmp_path: Path) -> None:
+def test_a_model_without_smaller_forms_is_kept_and_said_to_be(job: Job, tmp_path: Path) -> None:
     own = replace(job, runs=tmp_path / "runs")
-    with pytest.raises(AdaptError, match=r"PF404.*ngrams"):
-        compress(own, "bag-of-words", students=False)
+    found = compress(own, "bag-of-words", students=False)
+    assert [form["way"] for form in forms_of(found)] == ["fp32"]
+    assert found.sentence == "The model is kept as it is: no compressor serves one of its kind."
 
 
 def test_time_that_is_over_is_told_and_what_is_there_decides(

@@ -43,6 +43,8 @@ class Compressed:
         told = self.plan.summary["compression"]
         form = next(one for one in told["forms"] if one["status"] == "chosen")
         whole = told["forms"][0]
+        if len(told["forms"]) == 1 and not told["refused"]:
+            return "The model is kept as it is: no compressor serves one of its kind."
         if form is whole:
             return "The model earns most as it is: no smaller form of it earns more on its host."
         return (
@@ -80,8 +82,8 @@ def compress(
         students: Train smaller models too, which the model teaches.
 
     Raises:
-        AdaptError: PF401 for an unknown recipe; PF403 where it could not be trained; PF404 where
-            what it makes has no smaller form; PF415 where none is within the limits.
+        AdaptError: PF401 for an unknown recipe; PF403 where it could not be trained; PF415
+            where none of its forms is within the limits.
         As `payoff.search` besides.
     """
     limits = limits or Limits()
@@ -95,13 +97,6 @@ def compress(
     if students:
         models += _students(prepared, models[0])
     walked = Walk(prepared.workshop, prepared.clock, limits).through(models)
-    if len(walked.options) == 1:
-        raise AdaptError(
-            "PF404",
-            f"recipe '{recipe}'",
-            f"no compressor serves a model of the kind '{walked.whole.spec.kind}'",
-            mend="It is small already; or name another recipe: --recipe fine-tune.",
-        )
     within = limits.within(walked.options, walked.whole)
     chosen = earns_most(within, job.terms.risk_aversion)
     section = section_of(

@@ -1,0 +1,160 @@
+"""Put what was measured of shipping into docs/shipping.md; called by shipping.py table."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recipes_page import BEGIN, END, table
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "shipping.md"
+ASSETS = HERE.parent / "docs" / "assets"
+TEACHER = "fine-tuned"
+PIPELINE, PLAIN = "transformers.pipeline", "onnxruntime int8"
+BACKBONES = {
+    "banking77": "BANKING77 with minilm-l6 (90.9 MB as it is downloaded)",
+    "zh_waimai_10k": "zh_waimai_10k with e5-small-multi (471 MB as 32-bit numbers)",
+}
+
+Line = dict[str, Any]
+
+
+def write(lines: Sequence[Line]) -> None:
+    """Write the tables and the pictures."""
+    parts = []
+    for name, title in BACKBONES.items():
+        found = [line for line in lines if line["set"] == name]
+        forms = [line for line in found if line["part"] == "form"]
+        if forms:
+            parts.append(f"### {title}")
+            parts.append(picture(name, forms))
+            parts.append(forms_table(forms))
+        timed = [line for line in found if line["part"] == "speed"]
+        if timed:
+            parts.append(speed_table(timed))
+    text = PAGE.read_text("utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    told = "\n\n".join(parts) or "Nothing yet."
+    PAGE.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", "utf-8")
+
+
+def lost(line: Line, whole: Line, part: str) -> float:
+    """Points below the whole model."""
+    return float(100 * (whole["result"][part] - line["result"][part]))
+
+
+def whole_of(forms: Sequence[Line]) -> Line:
+    """The fine-tuned model as it was trained."""
+    return next(f for f in forms if f["model"] == TEACHER and f["way"] == "fp32")
+
+
+def forms_table(forms: Sequence[Line]) -> str:
+    """Every form: size, points lost, decisions flipped."""
+    whole = whole_of(forms)
+    rows = []
+    for line in sorted(forms, key=lambda one: -one["result"]["size_bytes"]):
+        result = line["result"]
+        flipped = result["test_flipped"] / result["test_rows"]
+        rows.append(
+            [
+                f"{line['model']}, `{line['way']}`",
+                f"{result['size_bytes'] / 1e6:.1f}",
+                f"{whole['result']['size_bytes'] / result['size_bytes']:.1f}",
+                f"{lost(line, whole, 'validation'):+.2f}",
+                f"{lost(line, whole, 'test'):+.2f}",
+                f"{100 * flipped:.1f} %",
+            ]
+        )
+    heads = [
+        "form",
+        "MB",
+        "times smaller",
+        "points lost, validation",
+        "points lost, test",
+        "decisions changed, test",
+    ]
+    accuracy = 100 * whole["result"]["test"]
+    return f"The fine-tuned model has {accuracy:.2f} % on test rows.\n\n{table(heads, rows)}"
+
+
+def speed_table(timed: Sequence[Line]) -> str:
+    """Medians over the rounds, beside the pipeline and plain onnxruntime of the same run."""
+    found: dict[str, dict[int, dict[str, float]]] = defaultdict(dict)
+    for line in timed:
+        found[line["contender"]][line["round"]] = line["result"]
+    rows = []
+    for contender, rounds in found.items():
+
+        def over(peer: str, figure: str, rounds: Any = rounds) -> str:
+            turns = [turn for turn in rounds if turn in found[peer]]
+            ratios = [rounds[turn][figure] / found[peer][turn][figure] for turn in turns]
+            ratio = statistics.median(ratios)
+            return f"1/{1 / ratio:.1f}" if ratio < 1 else f"{ratio:.1f}"
+
+        def middle(figure: str, rounds: Any = rounds) -> float:
+            return statistics.median(result[figure] for result in rounds.values())
+
+        rows.append(
+            [
+                contender,
+                f"{middle('p50_ms'):.2f} ({over(PIPELINE, 'p50_ms')})",
+                f"{middle('texts_per_s'):.0f} ({over(PIPELINE, 'texts_per_s')})",
+                over(PLAIN, "texts_per_s"),
+                f"{middle('start_s'):.2f} ({over(PIPELINE, 'start_s')})",
+                f"{middle('peak_bytes') / 1e6:.0f} ({over(PIPELINE, 'peak_bytes')})",
+                f"{100 * middle('test'):.2f}",
+            ]
+        )
+    heads = [
+        "served by",
+        "p50, ms (over the pipeline)",
+        "mixed batches of 64, texts/s",
+        "over plain int8",
+        "start to first answer, s",
+        "memory, MB",
+        "accuracy, test",
+    ]
+    turns = len({line["round"] for line in timed})
+    return (
+        f"Each in a process of its own, all in turn, {turns} rounds, medians; in brackets over "
+        f"`{PIPELINE}` of the same round. *Plain* is onnxruntime and tokenizers with batches "
+        f"padded to the longest text.\n\n{table(heads, rows)}"
+    )
+
+
+def picture(name: str, forms: Sequence[Line]) -> str:
+    """Points lost on validation rows against size."""
+    from payoff.plan.compressing.frontier import Position, frontier
+    from payoff.plan.report.pictures import save
+
+    whole = whole_of(forms)
+    places = {
+        f"{line['model']} {line['way']}": Position(
+            f"{line['model']} {line['way']}",
+            line["result"]["validation"],
+            line["result"]["size_bytes"],
+            *(0.0, 0.0, 0.0),
+        )
+        for line in forms
+    }
+    best = {one.name for one in frontier([*places.values()])}
+    ordered = [whole, *(line for line in forms if line is not whole)]
+    told = [
+        {
+            "model": line["model"],
+            "way": line["way"],
+            "size_bytes": line["result"]["size_bytes"],
+            "lost": lost(line, whole, "validation"),
+            "status": "on the frontier"
+            if f"{line['model']} {line['way']}" in best
+            else "behind another",
+        }
+        for line in ordered
+    ]
+    save("sizes", {"compression": {"forms": told}}, ASSETS / f"sizes_{name}.svg")
+    return f"![Points lost on validation rows against megabytes](assets/sizes_{name}.svg)"
