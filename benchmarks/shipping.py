@@ -44,13 +44,21 @@ WAYS = {
         "trim+int8+zstd",
         "trim+codebook+int8+zstd",
         "trim+few-levels+int8+zstd",
+        "trim[general=2000]+few-levels+int8+zstd",
+        "trim[general=500]+few-levels[levels=11,table=31]+int8+zstd",
         "prune+trim+int8+zstd",
         "low-rank+trim+int8+zstd",
         "trim+sparse+int8+zstd",
         "trim+int8+early-exit",
         "trim+int8+early-exit+zstd",
     ),
-    "": ("", "trim+int8", "trim+int8+zstd"),
+    "": (
+        "",
+        "trim+int8",
+        "trim+int8+zstd",
+        "trim[general=2000]+few-levels[levels=255]+int8+zstd",
+        "trim[general=500]+few-levels[levels=255,table=31]+int8+zstd",
+    ),
 }
 """Of the fine-tuned encoder, and of every student."""
 

@@ -51,6 +51,7 @@ def forms_of(summary: Mapping[str, Any]) -> list[Form]:
         if size is None or lost is None or size <= 0:
             continue
         model, way = words(form.get("model")), words(form.get("way"))
+        way = "as trained" if way == "fp32" else way
         name = way if model == whole else f"{model}, {way}"
         found.append(Form(name, size / _MB, lost, words(form.get("status"))))
     return found
