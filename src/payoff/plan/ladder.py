@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,6 @@ from payoff.plan.runs import Run
 from payoff.plan.score import Score, foremost
 from payoff.plan.stopping import HeldBack, expected_gain
 from payoff.plan.trackers.tracking import tell_rung, training_of
-
-if TYPE_CHECKING:
-    from payoff.plan.prepared import Prepared
 
 _KEEP_ONE_OF = 3
 _OF_ONE_CANDIDATE = ("PF808", "PF813", "PF815")
@@ -121,28 +117,6 @@ class Ladder:
     worth_a_second: float
     named: Collection[str] = ()
     asked: Sequence[str] = ()
-
-    @classmethod
-    def of(
-        cls,
-        prepared: Prepared,
-        *,
-        recipes: Mapping[str, Recipe] | None = None,
-        named: Collection[str] = (),
-    ) -> Ladder:
-        """For a job: all recipes of its workshop, or only these."""
-        workshop = prepared.workshop
-        return cls(
-            dict(workshop.recipes if recipes is None else recipes),
-            workshop.bench,
-            workshop.run,
-            prepared.clock,
-            workshop.judge.score,
-            worth_of_perfection=workshop.judge.perfect_value(),
-            worth_a_second=workshop.cost_per_hour / 3600 / workshop.terms.requests,
-            named=named,
-            asked=prepared.parts.test_texts,
-        )
 
     def climb(self) -> list[Tried]:
         """Try what pays, the cheapest first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from payoff.economics.worlds import Worlds
 from payoff.plan.clock import Clock
 from payoff.plan.job import Job
 from payoff.plan.judging import Judge
+from payoff.plan.ladder import Ladder
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.options import Workshop
 from payoff.plan.parts import Parts, parts_of, segments_of, validation_share
@@ -93,6 +94,28 @@ class Prepared:
         if job.meter is not None:
             job.meter.book("reading and checking the rows")
         return cls(job, cut, parts, clock, workshop)
+
+    def ladder(
+        self, recipes: Mapping[str, Recipe] | None = None, *, named: Collection[str] = ()
+    ) -> Ladder:
+        """What tries the candidates of all recipes of the workshop, or only of these.
+
+        Args:
+            recipes: Name to recipe.
+            named: Recipes that somebody asked for, as `Ladder` has it.
+        """
+        workshop = self.workshop
+        return Ladder(
+            dict(workshop.recipes if recipes is None else recipes),
+            workshop.bench,
+            workshop.run,
+            self.clock,
+            workshop.judge.score,
+            worth_of_perfection=workshop.judge.perfect_value(),
+            worth_a_second=workshop.cost_per_hour / 3600 / workshop.terms.requests,
+            named=named,
+            asked=self.parts.test_texts,
+        )
 
     @property
     def worlds(self) -> Worlds:

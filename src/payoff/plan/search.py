@@ -26,7 +26,7 @@ from payoff.plan.cascades.cascade_option import CascadeOption, cascade_among
 from payoff.plan.choice import expected_recipe, preferred
 from payoff.plan.conclusion import conclude
 from payoff.plan.job import Job
-from payoff.plan.ladder import Ladder, Tried
+from payoff.plan.ladder import Tried
 from payoff.plan.options import Option, Workshop
 from payoff.plan.plan import Plan
 from payoff.plan.prepared import Prepared
@@ -129,7 +129,7 @@ def search_for(job: Job, *, only: Sequence[str] = ()) -> Plan:
     wanted = _wanted(only)
     prepared = Prepared.of(job, wanted, {"recipes": sorted(wanted)})
     workshop = prepared.workshop
-    tried = Ladder.of(prepared, named=only).climb()
+    tried = prepared.ladder(named=only).climb()
     options = _options(workshop, tried, job.minutes)
     tell_options(job.progress, tried, options, workshop.run)
     cascade, no_cascade = _cascade(workshop, options)

@@ -17,7 +17,7 @@ from payoff.plan.compressing.students import Students
 from payoff.plan.compressing.walk import Walk, Walked
 from payoff.plan.conclusion import conclude
 from payoff.plan.job import Job
-from payoff.plan.ladder import Ladder, Tried, best_tried
+from payoff.plan.ladder import Tried, best_tried
 from payoff.plan.options import Option, Workshop
 from payoff.plan.plan import Plan
 from payoff.plan.prepared import Prepared
@@ -141,7 +141,7 @@ def _whole(prepared: Prepared, recipe: str, backbone: str) -> Tried:
         AdaptError: PF403.
     """
     own = {recipe: prepared.workshop.recipes[recipe]}
-    tried = Ladder.of(prepared, recipes=own, named=(recipe,)).climb()
+    tried = prepared.ladder(own, named=(recipe,)).climb()
     trained = [t for t in tried if t.status == "trained" and backbone in ("", t.candidate.backbone)]
     if not trained:
         told = "; ".join(f"{t.candidate.name}: {t.why}" for t in tried)
@@ -159,7 +159,7 @@ def _students(prepared: Prepared, whole: Tried) -> list[Tried]:
     if not whole.candidate.backbone:
         return []
     teacher = _as_teacher(prepared.workshop, whole)
-    ladder = Ladder.of(prepared, recipes={_DISTIL: Students(teacher, whole.candidate.backbone)})
+    ladder = prepared.ladder({_DISTIL: Students(teacher, whole.candidate.backbone)})
     ladder.worth_a_second = 0.0  # what a student gains is size and speed, which scores do not tell
     return [one for one in ladder.climb() if one.status == "trained"]
 

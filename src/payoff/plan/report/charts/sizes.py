@@ -147,21 +147,32 @@ def _names(
     limit = 16.0 if sheet.narrow else 26.0
     widths = [min(sheet.text_px(forms[n].name), limit * LABEL_PX) * 1.1 + 4 for n in order]
     wanted = [Spot(spots[n].x, spots[n].y, w) for n, w in zip(order, widths, strict=True)]
+    placed = zip(order, place_labels(wanted, frame[0] + 8, frame[1]), strict=True)
+    values = [
+        {
+            "x": forms[n].mb,
+            "y": forms[n].lost,
+            "text": sheet.put(forms[n].name, limit),
+            "dx": place.dx,
+            "dy": place.dy,
+            "align": place.align,
+            "chosen": forms[n].status == "chosen",
+        }
+        for n, place in placed
+        if place
+    ]
     layers = []
-    for n, place in zip(order, place_labels(wanted, frame[0] + 8, frame[1]), strict=True):
-        if place is None:
-            continue
-        chosen = forms[n].status == "chosen"
-        values = [{"x": forms[n].mb, "y": forms[n].lost, "text": sheet.put(forms[n].name, limit)}]
-        mark = alt.Chart(rows_data(values)).mark_text(
-            align=place.align,
-            dx=place.dx,
-            dy=place.dy,
+    for chosen in (False, True):
+        shown = [value for value in values if value["chosen"] is chosen]
+        mark = alt.Chart(rows_data(shown)).mark_text(
+            align=alt.expr("datum.align"),
+            dx=alt.expr("datum.dx"),
+            dy=alt.expr("datum.dy"),
             baseline="middle",
             fontWeight="bold" if chosen else "normal",
             color="var(--ink)" if chosen else "var(--soft)",
             stroke="var(--paper)",
             strokeWidth=4,
         )
-        layers.append(mark.encode(x=x, y=y, text=alt.Text("text:N")))
+        layers += [mark.encode(x=x, y=y, text=alt.Text("text:N"))] if shown else []
     return layers
