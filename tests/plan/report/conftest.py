@@ -186,6 +186,27 @@ def _market(rng: np.random.Generator, language: str) -> Summary:
     }
 
 
+def _compression() -> Summary:
+    forms = [("fp32", 91e6, 0.0), ("int8", 23e6, 0.1), ("trim+int8+zstd", 9.1e6, 0.3)]
+    told = [
+        {
+            "name": f"fine-tune tiny {way}",
+            "model": "fine-tune tiny",
+            "way": way,
+            "size_bytes": size,
+            "memory_bytes": 2 * size,
+            "start_s": 0.4,
+            "p50_ms": 1.5,
+            "texts_per_s": 900.0,
+            "lost": lost,
+            "profit": {"mean": 1000.0 - lost, "low": 900.0, "high": 1100.0},
+            "status": "chosen" if way == "int8" else "on the frontier",
+        }
+        for way, size, lost in forms
+    ]
+    return {"forms": told, "lost_on_test": 0.2, "refused": []}
+
+
 def _cascade() -> Summary:
     """Two models alone, and both in turn."""
 
@@ -320,6 +341,7 @@ def make_summary(k: int = 6, *, seed: int = 0, language: str = "en") -> Summary:
         "market": _market(rng, language),
         **_outlook(profit),
         "cascade": _cascade(),
+        "compression": _compression(),
         "search": {"sentence": "The search stopped because nothing was left to try."},
         "accounts": {"e_model": e_model, "e_cloud": e_cloud, "e": e_model + e_cloud,
                      "costs": costs, "profit": profit["mean"]},
