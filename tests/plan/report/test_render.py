@@ -17,6 +17,7 @@ from payoff.core.errors import ProjectError
 from payoff.plan.report import readings, views
 from payoff.plan.report.advice import to_do
 from payoff.plan.report.outlook_view import scenarios, what_ifs
+from payoff.plan.report.pictures import PICTURES
 from payoff.plan.report.render import render
 
 Make = Callable[..., dict[str, Any]]
@@ -78,7 +79,7 @@ def test_the_page_is_whole_and_in_order(k: int, pages: dict[int, str]) -> None:
 def test_pictures_have_words_and_tables_have_scopes(k: int, pages: dict[int, str]) -> None:
     page = Page(pages[k])
     pictures = [a for a in page.all("div") if a.get("role") == "img"]
-    assert len(pictures) == 11
+    assert len(pictures) == len(PICTURES)
     assert all(len(a["aria-label"] or "") > 40 for a in pictures)
     assert len(page.all("svg")) == 22
     assert all(a.get("scope") in ("row", "col") for a in page.all("th"))
@@ -380,7 +381,7 @@ def test_one_variant_of_a_picture_shows_and_its_words_stay_on_the_page(
         shown = page.evaluate(
             "[...document.querySelectorAll('svg')].filter(s => s.checkVisibility()).length"
         )
-        assert shown == 11
+        assert shown == len(PICTURES)
         outside = page.evaluate(
             """[...document.querySelectorAll('svg text')].filter(t => t.checkVisibility())
                .map(t => [t.textContent, t.getBoundingClientRect()])
