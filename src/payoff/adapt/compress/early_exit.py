@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from payoff.adapt.recipes.linear import LinearHead
 from payoff.adapt.recipes.soft_targets import fit_soft
 from payoff.artifact.runtime import open_tier
-from payoff.artifact.runtime.early_exit import HIDDEN, REST, SETTING, confidence_of
+from payoff.artifact.runtime.early_exit import EARLY, HIDDEN, REST, SETTING, confidence_of
 from payoff.artifact.tier import PACKED, TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import whole_folder
@@ -208,10 +208,10 @@ def _add_head(graph: Any, head: LinearHead) -> None:
     names = ["exit.weight", "exit.bias"]
     for name, value in zip(names, (head.weight, head.bias), strict=True):
         graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-    node = helper.make_node("Gemm", [_POOLED, *names], [_LOGITS], name=_LOGITS, transB=1)
+    node = helper.make_node("Gemm", [_POOLED, *names], [EARLY], name=EARLY, transB=1)
     graph.node.append(node)
     shape: list[str | int | None] = ["n_texts", len(head.bias)]
-    logits = helper.make_tensor_value_info(_LOGITS, TensorProto.FLOAT, shape)
+    logits = helper.make_tensor_value_info(EARLY, TensorProto.FLOAT, shape)
     hidden = [one for one in graph.output if one.name == HIDDEN]
     del graph.output[:]
     graph.output.extend([logits, *hidden])

@@ -21,11 +21,16 @@ HIDDEN = "hidden"
 """What the first part hands on: the vectors of all tokens, ``(batch, length, width)``."""
 
 
+EARLY = "early_logits"
+"""Scores of the first part. They are not called as those of a whole model are, so that a reader that
+knows no exits refuses the tier, and does not answer by half a model."""
+
+
 class EarlyExit:
     """Two sessions that answer as one (Teerapittayanon et al. 2016, "BranchyNet").
 
     Args:
-        first: Gives scores and `HIDDEN`.
+        first: Gives `EARLY` and `HIDDEN`.
         rest: Takes `HIDDEN` and some of what the first takes, and gives scores.
         confidence: Of the most probable label by the first part's scores, from 0 to 1: with less,
             the second part answers.
@@ -53,7 +58,7 @@ class EarlyExit:
         self, outputs: Sequence[str], feed: Mapping[str, npt.NDArray[Any]]
     ) -> list[npt.NDArray[np.float32]]:
         """Scores of a batch, ``[(batch, n_labels)]``, each row by the part that answers it."""
-        scores, hidden = self._first.run([*outputs, HIDDEN], feed)
+        scores, hidden = self._first.run([EARLY, HIDDEN], feed)
         unsure = confidence_of(scores) < self._confidence
         if unsure.any():
             left = slice(None) if unsure.all() else unsure
