@@ -22,8 +22,8 @@ HIDDEN = "hidden"
 
 
 EARLY = "early_logits"
-"""Scores of the first part. They are not called as those of a whole model are, so that a reader that
-knows no exits refuses the tier, and does not answer by half a model."""
+"""Scores of the first part. They are not called as those of a whole model are, so that a payoff
+without early exits refuses the tier, and does not answer by half a model."""
 
 
 class EarlyExit:
