@@ -3,9 +3,9 @@
     python benchmarks/exports.py bank.payoff --data FOLDER --targets onnx huggingface tflite
     python benchmarks/exports.py --show
 
-Each target is written, loaded by its own runtime and asked for the same texts; its probabilities are
-decided by the artifact's policy. Every result is a line in results/exports.jsonl. Test rows only
-report.
+Each target is written, loaded by its own runtime and asked for the same texts; its probabilities
+are decided by the artifact's policy. Every result is a line in results/exports.jsonl. Test rows
+only report.
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ RUNNERS = {
 }
 
 
-def measure(artifact: Path, target: str, texts: list[str], options: dict[str, str]) -> dict[str, Any]:
+def measure(
+    artifact: Path, target: str, texts: list[str], options: dict[str, str]
+) -> dict[str, Any]:
     """How far a target's probabilities are, how many decisions differ, and its megabytes."""
     import payoff
     from payoff.artifact.target import Targets
 
     with tempfile.TemporaryDirectory() as place, payoff.load(artifact) as desk:
-        written = Targets().named(target).write(
-            desk.artifact, Path(place) / "out", options=options
-        )
+        written = Targets().named(target).write(desk.artifact, Path(place) / "out", options=options)
         found = RUNNERS[target](written.path, texts, desk.labels)
         expected = desk.probabilities(texts)
         before = desk.policy.decide(expected).names(desk.labels)

@@ -31,9 +31,7 @@ def make_pair(folder: Path, name: str) -> tuple[Path, Path]:
     key = Ed25519PrivateKey.generate()
     private, public = folder / f"{name}-private.key", folder / f"{name}.pem"
     private.write_bytes(
-        key.private_bytes(
-            PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     public.write_bytes(
         key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

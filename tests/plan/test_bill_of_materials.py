@@ -14,7 +14,10 @@ from payoff.artifact.tier import TierSpec
 from payoff.core.files import to_json, write_json
 from payoff.plan.bill_of_materials import bill_of_materials
 
-TIERS = [TierSpec("small", "tokens"), TierSpec("big", "endpoint", settings={"base_url": "http://x"})]
+TIERS = [
+    TierSpec("small", "tokens"),
+    TierSpec("big", "endpoint", settings={"base_url": "http://x"}),
+]
 
 
 @pytest.fixture
@@ -36,7 +39,9 @@ def test_weights_and_tokenizer_have_hash_licence_and_place(folder: Path) -> None
     assert weights["licenses"] == [{"license": {"id": "MIT"}}]
     assert weights["externalReferences"][0]["url"].endswith("/me/mine")
     assert tokenizer["hashes"][0]["content"] == hashlib.sha256(b"{}").hexdigest()
-    assert made["services"] == [{"bom-ref": "service:big", "name": "big", "endpoints": ["http://x"]}]
+    assert made["services"] == [
+        {"bom-ref": "service:big", "name": "big", "endpoints": ["http://x"]}
+    ]
 
 
 def test_of_a_laid_backbone_the_noted_hash_counts(folder: Path) -> None:

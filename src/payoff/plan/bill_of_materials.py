@@ -1,8 +1,8 @@
 """What an artifact is made of, as a bill of materials that supply-chain tools read.
 
-The document is CycloneDX 1.6 (ECMA-424), as JSON: pretrained weights and their tokenizers with hash
-and licence, libraries that serving needs with the versions that were tested, endpoints that it asks.
-It holds no time and no random number: the same run gives the same bytes.
+The document is CycloneDX 1.6 (ECMA-424), as JSON: pretrained weights and their tokenizers with
+hash and licence, libraries that serving needs in the versions installed, endpoints that it asks. It
+holds no time and no random number: the same run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _sha256(folder: Path, file: str) -> str:
 
 
 def _libraries() -> list[dict[str, Any]]:
-    """payoff and what it needs to serve, at any remove, in the versions that are installed."""
+    """All that serving needs, payoff first, at any remove, in the versions that are installed."""
     found: dict[str, Distribution] = {}
     waiting = ["payoff"]
     while waiting:

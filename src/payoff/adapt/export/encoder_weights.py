@@ -76,7 +76,9 @@ class EncoderWeights:
         model = onnx.load_from_string(graph)
         found, rounded = _values(model.graph)
         names = [name for name in found if name not in _PLACES]
-        n_layers = len({match[1] for name in names if (match := re.match(r"layers\.(\d+)\.", name))})
+        n_layers = len(
+            {match[1] for name in names if (match := re.match(r"layers\.(\d+)\.", name))}
+        )
         wanted = {f"layers.{i}.{part}" for i in range(n_layers) for part in _LAYER}
         wanted |= {*_OUTSIDE} | ({"relative"} & {*names})
         if not n_layers:

@@ -32,9 +32,7 @@ LABELS = ("billing", "card", "lost", "退款")
 HALVED = ((0.0, 0.4, 1.0), (0.0, 0.3, 0.9))
 CALIBRATIONS = {
     "temperature": Calibration(0.6),
-    "vector": Calibration(
-        0.8, "vector", scales=(1.1, 0.9, 1.0, 1.2), biases=(0.1, -0.2, 0.0, 0.3)
-    ),
+    "vector": Calibration(0.8, "vector", scales=(1.1, 0.9, 1.0, 1.2), biases=(0.1, -0.2, 0.0, 0.3)),
     "isotonic": Calibration(0.7, "isotonic", curves=(HALVED,) * 4),
 }
 

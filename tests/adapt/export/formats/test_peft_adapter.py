@@ -106,9 +106,7 @@ def test_on_the_plain_backbone_it_answers_as_the_artifact_does(
     tmp_path: Path,
 ) -> None:
     folder = {"bert": bert_folder, "mpnet": mpnet_folder}[kind]
-    artifact = make_artifact(
-        kind, compress=adapted(folder, merged=merged), calibration=calibration
-    )
+    artifact = make_artifact(kind, compress=adapted(folder, merged=merged), calibration=calibration)
     written = exported(artifact, tmp_path / "out", folder)
     config = json.loads((written.path / "adapter_config.json").read_text("utf-8"))
     assert config["r"] == config["lora_alpha"] == 3

@@ -20,7 +20,7 @@ from payoff.artifact.target import Written
 from payoff.core.extras import require
 from payoff.core.files import whole_folder, write_json, write_text
 
-_USE = '''
+_USE = """
 ## How to use it
 ```python
 from transformers import pipeline
@@ -30,7 +30,7 @@ classify("a text", top_k=None)
 ```
 
 `{module}.py` has the model's code: an encoder, the normalised mean of its vectors, a linear head.
-'''
+"""
 
 
 class HuggingFace:
@@ -178,4 +178,4 @@ def _notes(
 
 def _next_step(out: Path) -> str:
     call = f"pipeline('text-classification', '{out}', trust_remote_code=True, truncation=True)"
-    return f'python -c "from transformers import pipeline; print({call}(\'a text\'))"'
+    return f"python -c \"from transformers import pipeline; print({call}('a text'))\""

@@ -76,7 +76,9 @@ class PeftAdapter:
             ship("calibration.py.txt", draft)
             ship("peft_example.py.txt", draft, to="example.py")
             write_text(draft / "README.md", _card(artifact, backbone, added.rank))
-        base = f"Its base is {place}, rank {added.rank}; the head is beside it, in head.safetensors."
+        base = (
+            f"Its base is {place}, rank {added.rank}; the head is beside it, in head.safetensors."
+        )
         return Written(out, (*model.notes(), base), f'python {out / "example.py"} "a text"')
 
 
@@ -144,7 +146,9 @@ def _tensors(added: LowRankDifference, weights: EncoderWeights) -> dict[str, Any
 
 
 def _card(artifact: Artifact, backbone: Backbone, rank: int) -> str:
-    evidence = artifact.read_json("evidence.json") if "evidence.json" in artifact.documents else None
+    evidence = (
+        artifact.read_json("evidence.json") if "evidence.json" in artifact.documents else None
+    )
     facts = hub_facts(
         name=artifact.name,
         licences=[backbone.licence],
