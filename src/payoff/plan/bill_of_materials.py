@@ -137,12 +137,12 @@ def _needed(one: Distribution) -> list[str]:
 
 def _stated(one: Distribution) -> str:
     """The licence as a distribution's metadata states it; empty where it does not."""
-    told = one.metadata.get("License-Expression")
-    if told:
-        return str(told)
+    told = one.metadata.json
+    if told.get("license_expression"):
+        return str(told["license_expression"])
     named = [line.split(" :: ")[-1] for line in one.metadata.get_all("Classifier") or ()]
     known = [_CLASSIFIERS[name] for name in named if name in _CLASSIFIERS]
-    text = str(one.metadata.get("License") or "").strip().splitlines()
+    text = str(told.get("license") or "").strip().splitlines()
     return known[0] if known else (text[0][:100] if text else "")
 
 

@@ -54,7 +54,7 @@ class TfLite:
         """
         model = ExportedModel.of(artifact, self.name)
         lengths = lengths_of(options.get("lengths", ""), model.max_tokens)
-        require("litert_torch", "tflite", "converting to LiteRT")
+        converter = require("litert_torch", "tflite", "converting to LiteRT")
         litert = require("ai_edge_litert.interpreter", "tflite", "running a LiteRT model")
         weights = read_weights(artifact, model, self.name)
         made = TransformersModel.of(model, weights)
@@ -64,7 +64,7 @@ class TfLite:
             "calibration": {"method": "temperature", "temperature": 1.0} if made.folded else left,
         }
         with whole_folder(out) as draft:
-            _convert(made.module(), lengths, draft / "model.tflite")
+            _convert(converter, made.module(), lengths, draft / "model.tflite")
             apart = _apart(model, weights, made, litert, draft / "model.tflite", lengths)
             if apart > TOLERANCE and not weights.rounded:
                 raise cannot(
@@ -116,9 +116,8 @@ def _no_lengths(told: str, expected: str = "whole numbers with commas between") 
     return ArtifactError("PF507", "target 'tflite'", f"lengths={told}", expected=expected)
 
 
-def _convert(module: Any, lengths: Sequence[int], target: Path) -> None:
+def _convert(converter: Any, module: Any, lengths: Sequence[int], target: Path) -> None:
     """Write a file with a signature ``tokens_N`` for each length, of one text each."""
-    import litert_torch
     import torch
 
     class Logits(torch.nn.Module):
@@ -133,7 +132,6 @@ def _convert(module: Any, lengths: Sequence[int], target: Path) -> None:
             return logits
 
     plain = Logits().eval()
-    converter: Any = litert_torch
     # What it tells of its progress is not the output of whoever calls this.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings(), _no_remarks():
         warnings.simplefilter("ignore")
