@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
-from make_constraints import needed
+from make_constraints import APART, needed
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REASONS = {
@@ -56,6 +56,7 @@ REASONS = {
     "mkdocstrings": "The Python interface's page, from docstrings (decision 3).",
     "httpx": "Asks OpenAI-compatible endpoints; in tests, talks to the service.",
     "rouge-score": "ROUGE as others report it, for answers.",
+    "cryptography": "Signs artifacts and checks signatures (decision 22).",
     "optuna": "Looks for better settings within a budget (decision 14).",
     "mlflow-skinny": "Notes trainings down in MLflow (decision 14).",
     "alembic": "MLflow's own store in SQLite needs it, and its small build leaves it out.",
@@ -81,10 +82,12 @@ _MB = 1_000_000
 
 
 def declared() -> Iterator[tuple[str, str]]:
-    """Extra (empty for the base) and name of each dependency of pyproject.toml."""
+    """Extra (empty for the base) and name of each dependency that is installed here."""
     content = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     groups = {"": content["dependencies"]} | content["optional-dependencies"]
     for extra, requirements in groups.items():
+        if extra in APART:
+            continue
         for requirement in requirements:
             name = re.split(r"[\[<>=~!; ]", requirement)[0].lower()
             if name != "payoff":

@@ -13,6 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+APART = ("tflite",)
+"""Extras that cannot be installed beside the others: see decision 22."""
+
 
 def needed(name: str, extras: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Name and version of every installed distribution that ``name[extras]`` needs, itself too."""

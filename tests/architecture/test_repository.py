@@ -29,6 +29,10 @@ OF_A_MACHINE = re.compile(
 )
 
 
+APART = {"tflite"}
+"""Extras that cannot be installed beside the others: see decision 22."""
+
+
 @pytest.fixture(scope="module")
 def tracked(repository: Path) -> list[Path]:
     result = subprocess.run(
@@ -86,6 +90,9 @@ def test_the_constraints_pin_every_dependency_once(repository: Path) -> None:
     pins = [line.split("==")[0] for line in lines if not line.startswith("#")]
     assert pins == sorted(set(pins))
     assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+", line) for line in lines if line[0] != "#")
-    needed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    extras = project["optional-dependencies"]
+    tested = [lines for extra, lines in extras.items() if extra not in APART]
+    assert not any(extra in line for extra in APART for line in chain(*tested))
+    needed = [*project["dependencies"], *chain(*tested)]
     names = {re.split(r"[\[<>=~!; ]", line)[0].lower() for line in needed} - {"payoff"}
     assert names <= set(pins)

@@ -14,6 +14,7 @@ from tests.plan.conftest import LABELS, dataset_of
 import payoff
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
+from payoff.artifact.model_card import split_front
 from payoff.artifact.runtime import open_tier
 from payoff.artifact.runtime.tokens import TokenRuntime
 from payoff.core.errors import AdaptError, BackboneError, EconomicsError
@@ -136,6 +137,13 @@ def test_the_report_is_of_rows_that_took_no_part(plan: Plan, requests: Dataset) 
             assert words & learnt
 
 
+def metrics_of(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of the one result in front of a model card."""
+    (result,) = facts["model-index"][0]["results"]
+    found: list[dict[str, Any]] = result["metrics"]
+    return found
+
+
 def test_the_artifact_decides_as_what_was_measured(plan: Plan, requests: Dataset) -> None:
     texts = requests.texts[:20]
     desk = payoff.load(plan.artifact)
@@ -148,6 +156,11 @@ def test_the_artifact_decides_as_what_was_measured(plan: Plan, requests: Dataset
         )
         assert artifact.read("payoff.toml") == b"# the project\n"
         assert b"## What is not known" in artifact.read("card.md")
+        facts, _ = split_front(artifact.read("card.md").decode())
+        measured = {one["type"]: one["value"] for one in metrics_of(facts)}
+        assert measured["accuracy"] == artifact.read_json("evidence.json")["quality"]["accuracy"]
+        parts = artifact.read_json("sbom.json")["components"]
+        assert "onnxruntime" in {one["name"] for one in parts}
     np.testing.assert_array_equal(desk.probabilities(texts), expected)
     decisions = desk.decide_many(texts)
     assert {d.action for d in decisions} <= {*LABELS, "handoff"}

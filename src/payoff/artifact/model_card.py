@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 _FENCE = "---\n"
+_LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 _LICENCES = {"apache-2.0": "apache-2.0", "mit": "mit"}
 _METRICS = ("accuracy", "macro_f1", "auc", "brier", "log_loss")
 """Of ``evidence.json``; a hub shows whatever is named."""
@@ -78,9 +80,7 @@ def with_front(card: str, facts: Mapping[str, Any]) -> str:
         >>> with_front("# desk\n", {"license": "mit"})
         '---\nlicense: "mit"\n---\n# desk\n'
     """
-    lines = [
-        f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in sorted(facts.items())
-    ]
+    lines = [f"{key}: {_yaml(value)}\n" for key, value in sorted(facts.items())]
     return _FENCE + "".join(lines) + _FENCE + split_front(card)[1]
 
 
@@ -93,17 +93,26 @@ def split_front(card: str) -> tuple[dict[str, Any], str]:
         >>> split_front("# desk\n")
         ({}, '# desk\n')
     """
-    if not card.startswith(_FENCE) or _FENCE not in card[len(_FENCE) :]:
+    if not card.startswith(_FENCE):
         return {}, card
-    front, _, rest = card[len(_FENCE) :].partition("\n" + _FENCE)
+    front, end, rest = card[len(_FENCE) - 1 :].partition("\n" + _FENCE)
+    front = front.removeprefix("\n")
+    if not end:
+        return {}, card
     facts = {}
-    for line in front.splitlines():
-        key, colon, value = line.partition(": ")
+    for line in front.split("\n") if front else []:
+        key, _, value = line.partition(": ")
         try:
-            facts[key] = json.loads(value) if colon else None
+            facts[key] = json.loads(value)
         except ValueError:
             return {}, card
     return facts, rest
+
+
+def _yaml(value: Any) -> str:
+    """A value as JSON on one line, also for those who end lines at other signs."""
+    told = json.dumps(value, ensure_ascii=False)
+    return _LINE_ENDS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", told)
 
 
 def _language(words: str) -> str:

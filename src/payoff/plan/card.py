@@ -1,11 +1,13 @@
-"""What an artifact carries beside its model: evidence, costs, a card, licences."""
+"""What an artifact carries beside its model: evidence, costs, card, bill of materials, licences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from payoff.artifact.model_card import hub_facts, with_front
 from payoff.core.money import format_money
+from payoff.plan.bill_of_materials import bill_of_materials
 from payoff.plan.comparison import Comparison
 from payoff.plan.options import Workshop
 
@@ -22,18 +24,32 @@ def artifact_documents(
         project: Text of ``payoff.toml``, or empty.
     """
     chosen = comparison.chosen
+    names = sorted({tier.backbone for tier in chosen.option.tiers} - {""})
+    opened = [workshop.bench.opened(name) for name in names]
+    evidence = chosen.evidence.as_dict()
+    facts = hub_facts(
+        name=summary["name"],
+        licences=[one.backbone.licence for one in opened],
+        languages=[one.backbone.languages for one in opened],
+        base_models=[one.backbone.upstream for one in opened if one.backbone.upstream],
+        evidence=evidence,
+    )
+    specs = [tier.spec for tier in chosen.option.tiers]
     documents: dict[str, Any] = {
-        "evidence.json": chosen.evidence.as_dict(),
+        "evidence.json": evidence,
         "costs.json": {
             "lines": [line.as_dict() for line in chosen.forecast.lines],
             "forecast": chosen.forecast.as_dict(),
         },
-        "card.md": card(summary, n_trained_on=chosen.n_trained_on),
+        "card.md": with_front(card(summary, n_trained_on=chosen.n_trained_on), facts),
+        "sbom.json": bill_of_materials(
+            summary["name"], [(one.backbone, one.folder) for one in opened], specs
+        ),
     }
     if project:
         documents["payoff.toml"] = project
-    for backbone in {tier.backbone for tier in chosen.option.tiers} - {""}:
-        licences = workshop.bench.opened(backbone).folder / "licences"
+    for one in opened:
+        licences = one.folder / "licences"
         for path in sorted(p for p in licences.glob("*") if p.is_file()):
             documents[f"licences/{path.name}"] = path.read_bytes()
     return documents

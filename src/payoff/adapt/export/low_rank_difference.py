@@ -1,8 +1,8 @@
 """What an adapted encoder has more than its backbone, as thin matrices.
 
-LoRA adds a product of two thin matrices to each of some matrices, and an artifact holds the sum. The
-difference from the pretrained matrix is that product again, and its singular value decomposition
-gives two thin matrices of it: other ones than were trained, with the same product.
+LoRA adds a product of two thin matrices to each of some matrices, and an artifact holds the sum.
+The difference from the pretrained matrix is that product again, and its singular value
+decomposition gives two thin matrices of it: other ones than were trained, with the same product.
 """
 
 from __future__ import annotations

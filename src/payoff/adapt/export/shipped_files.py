@@ -10,7 +10,9 @@ from string import Template
 from payoff.core.files import write_text
 
 
-def ship(name: str, folder: Path, *, to: str = "", values: Mapping[str, object] = {}) -> None:
+def ship(
+    name: str, folder: Path, *, to: str = "", values: Mapping[str, object] | None = None
+) -> None:
     """Write a template of ``formats/templates`` into a folder.
 
     Args:

@@ -128,9 +128,9 @@ def checked(
 
 def _write_tokenizer(model: ExportedModel, folder: Path) -> None:
     """The tokenizer with its prefix, its padding and its longest text."""
-    import transformers
     from tokenizers import Tokenizer, normalizers
 
+    transformers = require("transformers", "tune", "writing a folder for transformers")
     tokenizer = Tokenizer.from_buffer(model.tokenizer)
     if model.prefix:
         parts = [normalizers.Prepend(model.prefix)]
