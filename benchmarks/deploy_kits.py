@@ -107,7 +107,7 @@ def measure(artifact: Path, folder: Path, rounds: int) -> None:
         key = {"artifact": opened.name, "kinds": ", ".join(tier.kind for tier in opened.tiers)}
         artifact_mb = opened.size_bytes / 1e6
     container = kit_of(artifact, "container", folder)
-    function = kit_of(artifact, "aws-lambda", folder)
+    function = kit_of(artifact, "aws-lambda", folder, package="image")
     served = site(installed(container, folder / "served"))
     python = installed(function, folder / "deciding")
     deciding = site(python)

@@ -93,7 +93,7 @@ class InferRequest(BaseModel):
                 f"{', '.join(one.name for one in self.inputs) or 'none'}",
                 "'text', and as many of 'pair' and 'segment' where they are given",
             )
-        return DecideRequest(**columns)
+        return DecideRequest.model_validate(columns)
 
     def _problems(self) -> Iterator[ServiceError]:
         for one in self.inputs:
