@@ -85,7 +85,7 @@ def zipped_mb(target: Path, *folders: Path) -> float:
 
 def cold_start(python: Path, kit: Path, **environment: str) -> dict[str, float]:
     """One process from its start to the handler's first answer."""
-    begin = time.time()
+    load, begin = os.getloadavg()[0], time.time()
     here = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     process = subprocess.Popen(
         [str(python), "-c", ASK], cwd=kit, env=here | environment, stdout=subprocess.PIPE
