@@ -86,13 +86,14 @@ def test_bad_requests_get_our_codes(
         function_url(*one[:3], encoded=encoded) for encoded in (False, True) for one in bad
     ]
     events += [function_url("POST", "/v1/decide", "ä not in base64") | {"isBase64Encoded": True}]
-    events += [{}, [], None, "text", {"text": ""}, {"txt": "a"}]
+    balancer = {"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/readyz"}
+    events += [{}, [], None, "text", balancer, {"requestContext": "http"}, {"text": ""}]
     answers, _ = asked(run_alone, write("aws-lambda", words).path, events)
     for (*_, status, code), answer in zip([*bad, *bad, (422, "PF701")], answers, strict=False):
         error = json.loads(answer["body"])["error"]
         assert (answer["statusCode"], error["code"]) == (status, code), error
-    direct = [answer["error"]["code"] for answer in answers[-6:]]
-    assert direct == ["PF701"] * 4 + ["PF105", "PF701"]
+    direct = [answer["error"]["code"] for answer in answers[-7:]]
+    assert direct == ["PF701"] * 6 + ["PF105"]
 
 
 def test_the_templates(write: Write, words: Path, tokens: Path, tmp_path: Path) -> None:
