@@ -68,6 +68,10 @@ def test_many_equals_one_by_one(write: Write) -> None:
     texts = ["good", "bad bad", "x", "good bad", "BAD!"]
     assert desk.decide_many(texts) == [desk.decide(text) for text in texts]
     assert desk.decide_many([]) == []
+    decisions, said = desk.decide_fully(texts)
+    assert decisions == desk.decide_many(texts)
+    assert np.array_equal(said, desk.probabilities(texts))
+    assert desk.decide_fully([])[1].shape == (0, 2)
     assert desk.probabilities([]).shape == (0, 2)
     assert np.allclose(desk.probabilities(texts).sum(axis=1), 1)
 
@@ -92,6 +96,7 @@ def test_a_prior_shift_moves_label_and_action(write: Write) -> None:
     assert decision.probability == pytest.approx(50 / 51)
     assert decision.worth.currency == "EUR"
     assert desk.probabilities(["nothing known"])[0] == pytest.approx([0.5, 0.5])
+    assert desk.decide_fully(["nothing known"])[1][0] == pytest.approx([1 / 51, 50 / 51])
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "a\0b", "\ud800", "x" * 1_000_001, None, 3, b"x"])

@@ -85,15 +85,13 @@ class InferRequest(BaseModel):
             ['a', 'b']
         """
         raise_all(self._problems())
+        names = [one.name for one in self.inputs]
         columns = {_INPUTS[one.name]: _flat(one.data) for one in self.inputs}
         counts = {len(column) for column in columns.values()}
-        if "texts" not in columns or len(counts) != 1:
-            raise _wrong(
-                "inputs",
-                f"{', '.join(one.name for one in self.inputs) or 'none'}",
-                "'text', and as many of 'pair' and 'segment' where they are given",
-            )
-        return DecideRequest(**columns)
+        if "text" not in names or len(set(names)) < len(names) or len(counts) != 1:
+            expected = "'text' once, and as many of 'pair' and 'segment' where they are given"
+            raise _wrong("inputs", ", ".join(names) or "none", expected)
+        return DecideRequest.model_validate(columns)
 
     def _problems(self) -> Iterator[ServiceError]:
         for one in self.inputs:
@@ -117,14 +115,13 @@ class InferRequest(BaseModel):
     def answer(self, asked: DecideRequest, service: Service, begin: float) -> dict[str, Any]:
         """Decide on what is `asked`, write it down, and say it as tensors."""
         decisions, probabilities = service.decide_fully(asked, begin)
-        shape = [len(decisions)]
         tensors = {
             "label": _texts("label", [decision.label for decision in decisions]),
             "action": _texts("action", [decision.action for decision in decisions]),
             "probabilities": {
                 "name": "probabilities",
                 "datatype": "FP64",
-                "shape": [*shape, len(service.labels)],
+                "shape": [len(decisions), len(service.labels)],
                 "data": probabilities.ravel().tolist(),
             },
         }

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from payoff.apps.kits import aws_lambda
-from payoff.apps.kits.aws_lambda import LIMITS
 from payoff.apps.kits.kit import ROOMS
 from payoff.core.errors import ArtifactError
 from payoff.economics.desk import load
@@ -87,38 +86,42 @@ def test_bad_requests_get_our_codes(
         function_url(*one[:3], encoded=encoded) for encoded in (False, True) for one in bad
     ]
     events += [function_url("POST", "/v1/decide", "ä not in base64") | {"isBase64Encoded": True}]
-    events += [{}, [], None, "text", {"text": ""}, {"txt": "a"}]
+    balancer = {"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/readyz"}
+    events += [{}, [], None, "text", balancer, {"requestContext": "http"}, {"text": ""}]
     answers, _ = asked(run_alone, write("aws-lambda", words).path, events)
     for (*_, status, code), answer in zip([*bad, *bad, (422, "PF701")], answers, strict=False):
         error = json.loads(answer["body"])["error"]
         assert (answer["statusCode"], error["code"]) == (status, code), error
-    direct = [answer["error"]["code"] for answer in answers[-6:]]
-    assert direct == ["PF701"] * 4 + ["PF105", "PF701"]
+    direct = [answer["error"]["code"] for answer in answers[-7:]]
+    assert direct == ["PF701"] * 6 + ["PF105"]
 
 
-@pytest.mark.parametrize("package", LIMITS)
-def test_the_template(package: str, write: Write, words: Path) -> None:
+def test_the_templates(write: Write, words: Path, tokens: Path, tmp_path: Path) -> None:
+    kits = {
+        "zip": write("aws-lambda", words, package="zip", memory="512").path,
+        "image": write("aws-lambda", tokens, package="image", memory="512").path,
+    }
+    for package, kit in kits.items():
+        has_row = "| `Dockerfile` |" in (kit / "README.md").read_text("utf-8")
+        assert has_row == (kit / "Dockerfile").exists() == (package == "image")
+    lint(kits["image"] / "Dockerfile")
+    assert command(kits["image"] / "Dockerfile") == ["handler.answer"]
+    text = (kits["zip"] / "template.yaml").read_text("utf-8")
+    assert "Handler: handler.answer" in text
     if shutil.which("cfn-lint") is None:
         pytest.skip("cfn-lint is not installed: pip install cfn-lint")
-    kit = write("aws-lambda", words, package=package, memory="512").path
-    template = kit / "template.yaml"
-
-    def linted() -> tuple[int, str]:
-        ran = subprocess.run(
-            ["cfn-lint", str(template)], capture_output=True, text=True, check=False
-        )
-        return ran.returncode, ran.stdout
-
-    assert linted() == (0, "")
-    text = template.read_text("utf-8")
-    template.write_text(text.replace("MemorySize: 512", "MemorySizes: 512"), "utf-8")
-    assert "MemorySizes" in linted()[1]
-    assert ("| `Dockerfile` |" in (kit / "README.md").read_text("utf-8")) == (package == "image")
-    if package == "image":
-        lint(kit / "Dockerfile")
-        assert command(kit / "Dockerfile") == ["handler.answer"]
-    else:
-        assert "Handler: handler.answer" in text
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(text.replace("MemorySize: 512", "MemorySizes: 512"), "utf-8")
+    files = [broken, *(kit / "template.yaml" for kit in kits.values())]
+    ran = subprocess.run(
+        ["cfn-lint", "--format", "parseable", *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = ran.stdout.splitlines()
+    assert any("MemorySizes" in line for line in lines)
+    assert all(line.startswith(str(broken)) for line in lines)
 
 
 def test_the_limit_is_told_with_how_near_it_came(

@@ -21,15 +21,10 @@ from .dockerfile import command, instructions, lint, only, settings
 Environment = Callable[[Path], dict[str, str]]
 
 
-@pytest.mark.parametrize("kind", ["words", "tokens"])
 def test_command_and_health_check(
-    kind: str,
-    write: Write,
-    environment: Environment,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    write: Write, environment: Environment, tmp_path: Path, tokens: Path
 ) -> None:
-    kit = write("container", request.getfixturevalue(kind)).path
+    kit = write("container", tokens).path
     docker = kit / "Dockerfile"
     assert settings(docker)["PORT"] == "8000" == only(docker, "EXPOSE")
     journal = tmp_path / "j.db"

@@ -140,7 +140,7 @@ def test_alibaba(
         function_compute("POST", "/v1/decide", "no base64 ä") | {"isBase64Encoded": True},
         function_compute("POST", "/v2", GOOD),
     ]
-    direct = [GOOD, "{", "[]", '{"text": 1}', '{"requestContext": {}}']
+    direct = [GOOD, "{", "[]", '{"text": 1}', '{"requestContext": {}}', '{"requestContext": 1}']
     (answers,) = asked(kit, ALIBABA, [*map(json.dumps, http), *direct])
     for answer in answers[:2]:
         assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
@@ -150,7 +150,7 @@ def test_alibaba(
         (422, "PF701"), (422, "PF701"), (404, "PF708"),
     ]  # fmt: skip
     assert json.loads(answers[6])["decision"] == decision
-    assert [code_of(body) for body in answers[7:]] == ["PF701"] * 4
+    assert [code_of(body) for body in answers[7:]] == ["PF701"] * 5
 
 
 @pytest.mark.parametrize("region", ["", "a b", "eu\ncentral", "EU", "x" * 41])

@@ -39,7 +39,9 @@ class AlibabaFunction:
 
     name = "alibaba-function"
     title = "Alibaba Cloud function (Function Compute 3.0)"
-    options: Mapping[str, str] = MappingProxyType({"region": f"{_REGION} if not given."})
+    options: Mapping[str, str] = MappingProxyType(
+        {"region": f"Where it runs; {_REGION} if not given."}
+    )
 
     def write(self, artifact: Artifact, out: Path, *, options: Mapping[str, str]) -> Written:
         """Write the kit; see `payoff.artifact.target.Target`."""

@@ -76,7 +76,7 @@ class Kit:
         requirements = Requirements.of(artifact, service=self.service, python=python)
         size_bytes = requirements.size_bytes + code_bytes() + artifact.size_bytes
         if self.limit_bytes is not None and size_bytes > self.limit_bytes:
-            raise self._too_large(artifact, requirements, size_bytes)
+            raise self._too_large(artifact, requirements, size_bytes, self.limit_bytes)
         shared = shared_values(artifact, size_bytes) | {
             "python": python,
             "python_digits": python.replace(".", ""),
@@ -116,11 +116,10 @@ class Kit:
             )
 
     def _too_large(
-        self, artifact: Artifact, requirements: Requirements, size_bytes: int
+        self, artifact: Artifact, requirements: Requirements, size_bytes: int, limit_bytes: int
     ) -> ArtifactError:
         largest = sorted(requirements.pins, key=lambda pin: -pin.size_bytes)[:3]
         told = ", ".join(f"{pin.name} {pin.size_bytes / 1e6:.0f} MB" for pin in largest)
-        limit_bytes = self.limit_bytes or 0
         return ArtifactError(
             "PF506",
             str(artifact.path),
