@@ -112,6 +112,7 @@ class EncoderGraph:
             if uses[node.input[0]] == 1
             and (table := self.array(node.input[0])) is not None
             and table.dtype == np.float32
+            and table.shape[1] > 1  # not the scales of a table that is rounded already
         ]
 
     def readers(self, name: str) -> list[Any]:

@@ -102,8 +102,8 @@ def levels_of(matrix: Floats, second: Doubles, block: int) -> tuple[npt.NDArray[
 
     Example:
         >>> levels, scales = levels_of(np.array([[0.8], [-0.1]], np.float32), np.eye(2), 16)
-        >>> levels.ravel().tolist(), scales.round(2).tolist()
-        ([-8, 1], [[-0.1]])
+        >>> levels.ravel().tolist(), (scales * -10).round().tolist()
+        ([-8, 1], [[1.0]])
     """
     scales = _scales(np.moveaxis(matrix, 0, 1), block).T
     by_input = np.repeat(scales, block, axis=0)[: len(matrix)].astype(np.float64)
