@@ -47,7 +47,7 @@ class Fp16:
             products, tables = graph.products(), graph.tables()
             need_matrices(spec, self.name, [*products, *tables])
             for product in products:
-                _narrow(graph, product.weight)
+                narrow(graph, product.weight)
             for node in tables:
                 _narrow_rows(graph, node)
 
@@ -61,8 +61,12 @@ def _half(graph: EncoderGraph, name: str) -> str:
     return graph.set(f"{name}.half", np.clip(whole, -most, most).astype(np.float16))
 
 
-def _narrow(graph: EncoderGraph, name: str) -> None:
-    """The constant becomes what a node makes of its half."""
+def narrow(graph: EncoderGraph, name: str) -> None:
+    """Keep a constant in 16 bits; onnxruntime makes it whole once, when the graph is opened.
+
+    Example:
+        >>> narrow(graph, "layers.0.up.weight")  # doctest: +SKIP
+    """
     from onnx import TensorProto, helper
 
     half = _half(graph, name)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.adapt.compress.encoder_graph import POSITIONS
 from payoff.adapt.compress.pieces import pieces_of
 from payoff.adapt.compress.trimmed_tokenizer import KINDS, TrimmedTokenizer, kind_of, trimmed
 from payoff.adapt.compress.way import need_within
@@ -35,7 +36,8 @@ class Trim:
     """Rows of the token table that the domain never looks up are taken out, with their pieces.
 
     Texts that it was made from are cut as before, and answered as before, bit for bit. A new text
-    with a piece that went is cut into shorter ones; ``general`` keeps that rare.
+    with a piece that went is cut into shorter ones; ``general`` keeps that rare. Of the table of
+    places, those stay that a text of the tier's longest piece has.
 
     Args:
         general: Common pieces that stay though the domain's texts have none of them.
@@ -89,6 +91,7 @@ class Trim:
         with whole_folder(target) as draft:
             model = onnx.load(folder / "model.onnx")
             _take_rows(model.graph, left.kept, spec)
+            _take_places(model.graph, spec.settings["max_tokens"])
             onnx.save(model, draft / "model.onnx")
             write_text(draft / "tokenizer.json", left.content)
             for member in spec.members:
@@ -126,6 +129,16 @@ def _take_rows(graph: Any, kept: NDArray[np.int64], spec: TierSpec) -> None:
     for name in tables:
         rows = numpy_helper.to_array(weights[name])[kept]
         weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(rows), name))
+
+
+def _take_places(graph: Any, n: int) -> None:
+    """Keep the places that a text of this many tokens can have."""
+    from onnx import numpy_helper
+
+    for one in graph.initializer:
+        if one.name == POSITIONS and len(one.dims) == 2:
+            rows = numpy_helper.to_array(one)[:n]
+            one.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(rows), one.name))
 
 
 def _trimmed_spec(spec: TierSpec, left: TrimmedTokenizer) -> TierSpec:

@@ -15,6 +15,11 @@ from payoff.core.files import whole_folder, write_bytes
 LEVEL = 19
 """The highest that needs no more memory to unpack than lower ones."""
 
+GRAPH_LEVEL = 1
+"""Of a graph: almost all of it are weights, in which there is nothing to find but how often each
+byte occurs; higher levels look for more, take several hundred times as long, and make few-valued
+weights larger. See `benchmarks/entropy.py`."""
+
 
 class Zstd:
     """Huffman codes of the weights' bytes, and matches where there are any (RFC 8878).
@@ -48,12 +53,12 @@ class Zstd:
                 expected="a tier of the kind 'tokens' that is not packed",
                 mend="Leave it as it is.",
             )
-        packer = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=True)
         members = []
         with whole_folder(target) as draft:
             for member in spec.members:
                 whole = (folder / member).read_bytes()
-                packed = packer.compress(whole)
+                level = GRAPH_LEVEL if member == "model.onnx" else LEVEL
+                packed = zstandard.ZstdCompressor(level=level, write_checksum=True).compress(whole)
                 if len(packed) < len(whole) <= most_bytes(len(packed)):
                     write_bytes(draft / f"{member}{PACKED}", packed)
                     members.append(f"{member}{PACKED}")
