@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,10 +74,10 @@ def narrow(graph: EncoderGraph, name: str) -> None:
     graph.computed(name, helper.make_node("Cast", [half], [name], name=name, to=TensorProto.FLOAT))
 
 
-def _narrow_rows(graph: EncoderGraph, node: object) -> None:
+def _narrow_rows(graph: EncoderGraph, node: Any) -> None:
     from onnx import TensorProto, helper
 
-    table, ids, found = *node.input, node.output[0]
+    (table, ids), found = node.input, node.output[0]
     rows = f"{found}.half"
     graph.replace(
         node,

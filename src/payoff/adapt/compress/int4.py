@@ -109,7 +109,7 @@ def levels_of(matrix: Floats, second: Doubles, block: int) -> tuple[npt.NDArray[
     by_input = np.repeat(scales, block, axis=0)[: len(matrix)].astype(np.float64)
 
     def level(place: int, row: Doubles) -> Doubles:
-        return np.clip(np.rint(row / by_input[place]), LOWEST, HIGHEST)
+        return np.asarray(np.clip(np.rint(row / by_input[place]), LOWEST, HIGHEST))
 
     found = compensated(matrix, second, lambda i, row: level(i, row) * by_input[i])
     return np.rint(found / by_input).astype(np.int8), scales
@@ -128,7 +128,7 @@ def _scales(rows: Floats, block: int) -> Floats:
 def _packed(levels: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
     """Two levels a byte, the first in the lower half, along the last axis of even length."""
     shifted = (levels - LOWEST).astype(np.uint8)
-    return shifted[..., ::2] | (shifted[..., 1::2] << 4)
+    return np.asarray(shifted[..., ::2] | (shifted[..., 1::2] << 4), np.uint8)
 
 
 def _in_blocks(graph: EncoderGraph, product: Product, second: Doubles, block: int) -> None:

@@ -53,7 +53,8 @@ def thinned(
         ([1, 2], [[19.0], [10.0]], [3.0])
     """
     known = seen.covariance if is_bias else seen.second
-    inverse, left = np.linalg.inv(damped(known)), matrix.astype(np.float64)
+    inverse: Doubles = np.asarray(np.linalg.inv(damped(known)), np.float64)
+    left: Doubles = matrix.astype(np.float64)
     groups = np.arange(len(matrix)).reshape(-1, size)
     lots = np.diff(np.linspace(0, len(groups) - n_kept, _LOTS + 1).round().astype(int))
     for n_going in lots[lots > 0]:
@@ -62,8 +63,10 @@ def thinned(
         goes, stays = places[order[:n_going]].ravel(), places[np.sort(order[n_going:])].ravel()
         # What the others know of those that go, and their inverse without them.
         taken = np.linalg.solve(inverse[np.ix_(goes, goes)], inverse[np.ix_(goes, stays)])
-        left = left[stays] - taken.T @ left[goes]
-        inverse = inverse[np.ix_(stays, stays)] - inverse[np.ix_(stays, goes)] @ taken
+        left = np.asarray(left[stays] - taken.T @ left[goes], np.float64)
+        inverse = np.asarray(
+            inverse[np.ix_(stays, stays)] - inverse[np.ix_(stays, goes)] @ taken, np.float64
+        )
         groups = groups[np.sort(order[n_going:])]
     kept = groups.ravel()
     added = np.zeros(matrix.shape[1])
