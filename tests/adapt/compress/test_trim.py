@@ -13,7 +13,6 @@ from tests.adapt.compress.test_int8 import logits
 from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.compress import compress_by, ways
-from payoff.adapt.compress import trim as trimming
 from payoff.adapt.compress.trim import Trim
 from payoff.adapt.export.tokens_tier import write_encoder_tier, write_static_tier
 from payoff.adapt.recipes.linear import LinearHead
@@ -23,10 +22,8 @@ from payoff.core.errors import AdaptError
 Tier = tuple[TierSpec, Path, list[str]]
 
 
-@pytest.fixture(autouse=True)
-def no_general_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokenizers here are smaller than what is kept by default."""
-    monkeypatch.setattr(trimming, "GENERAL", 0)
+FEW = Trim(general=0)
+"""The tokenizers here are smaller than what is kept by default."""
 
 
 @pytest.fixture(params=["bert", "mpnet", "static"])
@@ -53,7 +50,7 @@ def tier(
 
 def test_its_own_texts_are_answered_bit_for_bit(tier: Tier, tmp_path: Path) -> None:
     spec, folder, texts = tier
-    small = Trim().compress(spec, folder, tmp_path / "small", texts=texts)
+    small = FEW.compress(spec, folder, tmp_path / "small", texts=texts)
     assert small.name == "tiny trim"
     np.testing.assert_array_equal(
         logits(small, tmp_path / "small", texts), logits(spec, folder, texts)
@@ -67,7 +64,7 @@ def test_its_own_texts_are_answered_bit_for_bit(tier: Tier, tmp_path: Path) -> N
 
 def test_other_texts_are_answered_too(tier: Tier, tmp_path: Path) -> None:
     spec, folder, texts = tier
-    small = Trim().compress(spec, folder, tmp_path / "small", texts=texts)
+    small = FEW.compress(spec, folder, tmp_path / "small", texts=texts)
     new = messages([4, 4, 4], seed=99)[0] + ["zzzzq qqq", "什么 ⚡", ""]
     found = logits(small, tmp_path / "small", new)
     assert found.shape == (15, 3)
@@ -82,7 +79,7 @@ def test_in_any_order_with_int8(tier: Tier, tmp_path: Path) -> None:
     assert ways(spec) == ["int8", "trim+int8"]
     found = [
         logits(compress_by(way, spec, folder, tmp_path / way, texts=texts), tmp_path / way, texts)
-        for way in ("int8", "trim+int8", "int8+trim")
+        for way in ("int8", "trim[general=0]+int8", "int8+trim[general=0]")
     ]
     np.testing.assert_array_equal(found[2], found[0])
     # A table's single scale is that of the rows that are left.
@@ -93,7 +90,7 @@ def test_in_any_order_with_int8(tier: Tier, tmp_path: Path) -> None:
 def test_the_same_tier_gives_the_same_bytes(tier: Tier, tmp_path: Path) -> None:
     spec, folder, texts = tier
     for name in ("one", "two"):
-        Trim().compress(spec, folder, tmp_path / name, texts=texts)
+        FEW.compress(spec, folder, tmp_path / name, texts=texts)
     for member in spec.members:
         one, two = ((tmp_path / name / member).read_bytes() for name in ("one", "two"))
         assert one == two
@@ -103,7 +100,7 @@ class TestRefusals:
     def test_without_texts(self, tier: Tier, tmp_path: Path) -> None:
         spec, folder, _ = tier
         with pytest.raises(AdaptError, match="PF411 tier 'tiny': there are no texts"):
-            Trim().compress(spec, folder, tmp_path / "small")
+            FEW.compress(spec, folder, tmp_path / "small")
         assert not (tmp_path / "small").exists()
 
     def test_a_tier_without_tokens(self, tmp_path: Path) -> None:
@@ -117,7 +114,7 @@ class TestRefusals:
         model.graph.node.append(onnx.helper.make_node("Shape", [table], ["size"], name="size"))
         onnx.save(model, folder / "model.onnx")
         with pytest.raises(AdaptError, match="PF404 tier 'tiny': no table that tokens alone"):
-            Trim().compress(spec, folder, tmp_path / "small", texts=texts)
+            FEW.compress(spec, folder, tmp_path / "small", texts=texts)
         assert not (tmp_path / "small").exists()
 
     def test_an_unknown_compressor(self, tier: Tier, tmp_path: Path) -> None:

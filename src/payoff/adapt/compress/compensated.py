@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from payoff.adapt.compress.encoder_graph import Doubles, Floats
 
@@ -70,5 +69,4 @@ def _upper(second: Doubles) -> Doubles:
     """The upper triangle of which the inverse is the product with itself, ``(n, n)``."""
     inverse = np.linalg.inv(damped(second))
     # Of a matrix read from its end, the lower triangle becomes the upper one.
-    triangle: npt.NDArray[np.float64] = np.linalg.cholesky((inverse + inverse.T) / 2).T
-    return triangle
+    return np.asarray(np.linalg.cholesky((inverse + inverse.T) / 2).T, np.float64)

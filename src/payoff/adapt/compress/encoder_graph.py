@@ -24,6 +24,9 @@ IDS = "input_ids"
 LAYERS = "layers."
 """How names of weights of the layers begin; see `payoff.adapt.export.onnx_encoder`."""
 
+POSITIONS = "positions"
+"""The table of places, of which a text's first rows are taken."""
+
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
@@ -112,6 +115,7 @@ class EncoderGraph:
             if uses[node.input[0]] == 1
             and (table := self.array(node.input[0])) is not None
             and table.dtype == np.float32
+            and table.shape[1] > 1  # not the scales of a table that is rounded already
         ]
 
     def readers(self, name: str) -> list[Any]:
@@ -122,7 +126,7 @@ class EncoderGraph:
         """Give a constant a value, an existing one another; returns the name."""
         from onnx import numpy_helper
 
-        made = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        made = numpy_helper.from_array(np.asarray(value, order="C"), name)
         if name in self._weights:
             self._weights[name].CopyFrom(made)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Fp16:
             products, tables = graph.products(), graph.tables()
             need_matrices(spec, self.name, [*products, *tables])
             for product in products:
-                _narrow(graph, product.weight)
+                narrow(graph, product.weight)
             for node in tables:
                 _narrow_rows(graph, node)
 
@@ -62,18 +63,22 @@ def _half(graph: EncoderGraph, name: str) -> str:
     return graph.set(f"{name}.half", np.clip(whole, -most, most).astype(np.float16))
 
 
-def _narrow(graph: EncoderGraph, name: str) -> None:
-    """The constant becomes what a node makes of its half."""
+def narrow(graph: EncoderGraph, name: str) -> None:
+    """Keep a constant in 16 bits; onnxruntime makes it whole once, when the graph is opened.
+
+    Example:
+        >>> narrow(graph, "layers.0.up.weight")  # doctest: +SKIP
+    """
     from onnx import TensorProto, helper
 
     half = _half(graph, name)
     graph.computed(name, helper.make_node("Cast", [half], [name], name=name, to=TensorProto.FLOAT))
 
 
-def _narrow_rows(graph: EncoderGraph, node: object) -> None:
+def _narrow_rows(graph: EncoderGraph, node: Any) -> None:
     from onnx import TensorProto, helper
 
-    table, ids, found = *node.input, node.output[0]
+    (table, ids), found = node.input, node.output[0]
     rows = f"{found}.half"
     graph.replace(
         node,

@@ -103,14 +103,14 @@ def levels_of(matrix: Floats, second: Doubles, block: int) -> tuple[npt.NDArray[
 
     Example:
         >>> levels, scales = levels_of(np.array([[0.8], [-0.1]], np.float32), np.eye(2), 16)
-        >>> levels.ravel().tolist(), scales.round(2).tolist()
-        ([-8, 1], [[-0.1]])
+        >>> levels.ravel().tolist(), (scales * -10).round().tolist()
+        ([-8, 1], [[1.0]])
     """
     scales = _scales(np.moveaxis(matrix, 0, 1), block).T
     by_input = np.repeat(scales, block, axis=0)[: len(matrix)].astype(np.float64)
 
     def level(place: int, row: Doubles) -> Doubles:
-        return np.clip(np.rint(row / by_input[place]), LOWEST, HIGHEST)
+        return np.asarray(np.clip(np.rint(row / by_input[place]), LOWEST, HIGHEST))
 
     found = compensated(matrix, second, lambda i, row: level(i, row) * by_input[i])
     return np.rint(found / by_input).astype(np.int8), scales
@@ -129,7 +129,7 @@ def _scales(rows: Floats, block: int) -> Floats:
 def _packed(levels: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
     """Two levels a byte, the first in the lower half, along the last axis of even length."""
     shifted = (levels - LOWEST).astype(np.uint8)
-    return shifted[..., ::2] | (shifted[..., 1::2] << 4)
+    return np.asarray(shifted[..., ::2] | (shifted[..., 1::2] << 4), np.uint8)
 
 
 def _in_blocks(graph: EncoderGraph, product: Product, second: Doubles, block: int) -> None:

@@ -79,8 +79,8 @@ def scale_and_zero(low: float, high: float) -> tuple[float, int]:
     """The step of a range that has 0 in it, and the byte that stands for 0.
 
     Example:
-        >>> scale_and_zero(-1.0, 4.1)
-        (0.02, 50)
+        >>> scale_and_zero(-51.0, 204.0)
+        (1.0, 51)
     """
     scale = (high - low) / MOST or 1.0
     return scale, round(-low / scale)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from payoff.adapt.compress.activations import Moment, moments
 from payoff.adapt.compress.encoder_graph import (
@@ -20,7 +21,7 @@ from payoff.adapt.compress.encoder_graph import (
 )
 from payoff.adapt.compress.feed_forward import FeedForward, feed_forwards
 from payoff.adapt.compress.opened_attention import opened
-from payoff.adapt.compress.pruned import Places, kept_inputs, taken_over
+from payoff.adapt.compress.thinned import Thinned, thinned
 from payoff.adapt.compress.way import need_within
 from payoff.artifact.tier import TierSpec
 
@@ -30,9 +31,7 @@ class Prune:
     """Structured pruning without training: in every layer the same share stays.
 
     What goes is what the other heads or neurons can best stand in for on the texts of the domain
-    (Hassibi and Stork 1993, "optimal brain surgeon", for groups of inputs as in Kurtic et al. 2023,
-    "ZipLM", section 3.1), and what it did on average becomes part of the bias. Heads keep their
-    width.
+    (see `thinned`), and what it did on average becomes part of the bias. Heads keep their width.
 
     Args:
         heads: Share of a layer's attention heads that stays.
@@ -100,10 +99,10 @@ def _attentions(graph: EncoderGraph) -> list[_Attention]:
 
 def _fewer_neurons(graph: EncoderGraph, one: FeedForward, seen: Moment, share: float) -> None:
     n = len(one.down.matrix)
-    kept = kept_inputs(one.down.matrix, seen, max(1, round(share * n)))
-    if len(kept) == n:
+    n_kept = max(1, round(share * n))
+    if n_kept == n:
         return
-    _narrow(graph, one.down, seen, kept)
+    kept = _narrow(graph, one.down, seen, n_kept).kept
     bias = graph.array(one.up_bias)
     assert bias is not None
     graph.set_matrix(one.up, one.up.matrix[:, kept])
@@ -117,18 +116,17 @@ def _fewer_heads(graph: EncoderGraph, one: _Attention, seen: Moment, share: floa
     n_kept = max(1, round(share * n_heads))
     if n_kept == n_heads:
         return
-    kept = kept_inputs(one.out.matrix, seen, n_kept, size=width // n_heads)
-    _narrow(graph, one.out, seen, kept)
+    size = width // n_heads
+    kept = _narrow(graph, one.out, seen, n_kept, size=size).kept
     columns = np.concatenate([part * width + kept for part in range(3)])
     bias = graph.array(node.input[2])
     assert bias is not None
     graph.set_matrix(one.fused, one.fused.matrix[:, columns])
     graph.set(node.input[2], bias[columns])
-    heads = kept[:: width // n_heads] // (width // n_heads)
-    graph.replace(node, _with_heads(graph, node, heads))
+    graph.replace(node, _with_heads(graph, node, kept[::size] // size))
 
 
-def _with_heads(graph: EncoderGraph, node: Any, heads: Places) -> list[Any]:
+def _with_heads(graph: EncoderGraph, node: Any, heads: npt.NDArray[np.intp]) -> list[Any]:
     """The operator taken apart, since its 8-bit form has heads as wide as the model alone."""
     from onnx import helper
 
@@ -138,20 +136,24 @@ def _with_heads(graph: EncoderGraph, node: Any, heads: Places) -> list[Any]:
     if len(attention.input) > 5:  # scores have a bias, by head
         mine = f"{attention.name}.bias"
         which = graph.set(f"{attention.name}.heads", heads.astype(np.int64))
-        nodes.insert(0, helper.make_node("Gather", [attention.input[5], which], [mine], axis=1))
-        nodes[0].name = attention.input[5] = mine
+        inputs = [attention.input[5], which]
+        nodes.insert(0, helper.make_node("Gather", inputs, [mine], name=mine, axis=1))
+        attention.input[5] = mine
     return nodes
 
 
-def _narrow(graph: EncoderGraph, product: Product, seen: Moment, kept: Places) -> None:
+def _narrow(
+    graph: EncoderGraph, product: Product, seen: Moment, n_kept: int, *, size: int = 1
+) -> Thinned:
     """Fewer inputs for a product, and what the others did in the bias that follows it."""
     name = _bias(graph, product)
-    matrix, added = taken_over(product.matrix, seen, kept, is_bias=name is not None)
-    graph.set_matrix(product, matrix)
+    found = thinned(product.matrix, seen, n_kept, size=size, is_bias=name is not None)
+    graph.set_matrix(product, found.matrix)
     if name is not None:
         bias = graph.array(name)
         assert bias is not None
-        graph.set(name, bias + added)
+        graph.set(name, bias + found.added)
+    return found
 
 
 def _bias(graph: EncoderGraph, product: Product) -> str | None:

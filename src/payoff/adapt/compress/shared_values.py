@@ -16,6 +16,7 @@ import numpy as np
 from payoff.adapt.compress.activations import moments
 from payoff.adapt.compress.compensated import compensated
 from payoff.adapt.compress.encoder_graph import (
+    POSITIONS,
     Doubles,
     EncoderGraph,
     Floats,
@@ -23,6 +24,7 @@ from payoff.adapt.compress.encoder_graph import (
     need_matrices,
     write_changed,
 )
+from payoff.adapt.compress.fp16 import narrow
 from payoff.artifact.tier import TierSpec
 
 STEPS = 127
@@ -42,7 +44,7 @@ def write_with_shared_values(
     of_matrix: Choose,
     of_table: Choose,
 ) -> TierSpec:
-    """Write a tier whose matrices and token table have few values.
+    """Write a tier whose matrices and token table have few values; positions take 16 bits.
 
     Args:
         name: Of the compressor.
@@ -70,6 +72,8 @@ def write_with_shared_values(
             table = graph.array(node.input[0])
             assert table is not None
             graph.set(node.input[0], table_of_few_values(table, of_table))
+        if graph.array(POSITIONS) is not None:
+            narrow(graph, POSITIONS)  # nothing rounds it any further
 
     return write_changed(name, spec, folder, target, change)
 

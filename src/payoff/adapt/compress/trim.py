@@ -4,41 +4,58 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.adapt.compress.encoder_graph import POSITIONS
 from payoff.adapt.compress.pieces import pieces_of
 from payoff.adapt.compress.trimmed_tokenizer import KINDS, TrimmedTokenizer, kind_of, trimmed
+from payoff.adapt.compress.way import need_within
+from payoff.artifact.runtime.packed import is_packed
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import whole_folder, write_text
 
 GENERAL = 10_000
-"""Common pieces that stay though the domain's texts have none of them.
+"""Common pieces that stay unless said otherwise.
 
 Where few texts are known, new ones have pieces that those lack: the fewer, the more this counts."""
 
-_TABLES = ("Gather",)
+_TABLES = {"Gather": (0,), "GatherBlockQuantized": (0, 2)}
+"""Operators that look rows up, and where they take what has a row a token."""
+
 _IDS = "input_ids"
 
 
+@dataclass(frozen=True)
 class Trim:
     """Rows of the token table that the domain never looks up are taken out, with their pieces.
 
     Texts that it was made from are cut as before, and answered as before, bit for bit. A new text
-    with a piece that went is cut into shorter ones; `GENERAL` keeps that rare.
+    with a piece that went is cut into shorter ones; ``general`` keeps that rare. Of the table of
+    places, those stay that a text of the tier's longest piece has.
+
+    Args:
+        general: Common pieces that stay though the domain's texts have none of them.
+
+    Raises:
+        AdaptError: PF406 for a negative number.
     """
 
+    general: int = GENERAL
     name = "trim"
     stage = "vocabulary"
 
+    def __post_init__(self) -> None:
+        need_within(self.name, "general", self.general, 0, 1_000_000)
+
     def applies(self, spec: TierSpec) -> bool:
-        """Whatever looks tokens up in a table."""
-        return spec.kind == "tokens"
+        """Whatever looks tokens up in a table, and is not packed."""
+        return spec.kind == "tokens" and not is_packed(spec)
 
     def compress(
         self, spec: TierSpec, folder: Path, target: Path, *, texts: Sequence[str] = ()
@@ -58,7 +75,8 @@ class Trim:
         import onnx
 
         if not self.applies(spec):
-            raise _wrong(spec, f"a tier of the kind '{spec.kind}'", "a tier of the kind 'tokens'")
+            found = f"a tier of the kind '{spec.kind}' with {', '.join(spec.members)}"
+            raise _wrong(spec, found, "a tier of the kind 'tokens' that is not packed")
         if not texts:
             raise AdaptError(
                 "PF411",
@@ -70,10 +88,11 @@ class Trim:
         whole = (folder / "tokenizer.json").read_text("utf-8")
         if kind_of(whole) not in KINDS:
             raise _wrong(spec, f"a tokenizer of the kind '{kind_of(whole)}'", " or ".join(KINDS))
-        left = trimmed(whole, _used(spec, folder, texts), general=GENERAL)
+        left = trimmed(whole, _used(spec, folder, texts), general=self.general)
         with whole_folder(target) as draft:
             model = onnx.load(folder / "model.onnx")
             _take_rows(model.graph, left.kept, spec)
+            _take_places(model.graph, spec.settings["max_tokens"])
             onnx.save(model, draft / "model.onnx")
             write_text(draft / "tokenizer.json", left.content)
             for member in spec.members:
@@ -94,15 +113,16 @@ def _take_rows(graph: Any, kept: NDArray[np.int64], spec: TierSpec) -> None:
 
     weights = {one.name: one for one in graph.initializer}
     looked_up = {
-        node.input[0]
+        node.input[place]
         for node in graph.node
-        if node.op_type in _TABLES and node.input[1] == _IDS and node.input[0] in weights
+        for place in _TABLES.get(node.op_type, ())
+        if node.input[1] == _IDS and node.input[place] in weights
     }
     elsewhere = {
         name
         for node in graph.node
         for place, name in enumerate(node.input)
-        if not (node.op_type in _TABLES and place == 0)
+        if place not in _TABLES.get(node.op_type, ())
     }
     tables = sorted(looked_up - elsewhere)
     if not tables or looked_up & elsewhere:
@@ -110,6 +130,16 @@ def _take_rows(graph: Any, kept: NDArray[np.int64], spec: TierSpec) -> None:
     for name in tables:
         rows = numpy_helper.to_array(weights[name])[kept]
         weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(rows), name))
+
+
+def _take_places(graph: Any, n: int) -> None:
+    """Keep the places that a text of this many tokens can have."""
+    from onnx import numpy_helper
+
+    for one in graph.initializer:
+        if one.name == POSITIONS and len(one.dims) == 2:
+            rows = numpy_helper.to_array(one)[:n]
+            one.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(rows), one.name))
 
 
 def _trimmed_spec(spec: TierSpec, left: TrimmedTokenizer) -> TierSpec:

@@ -33,7 +33,7 @@ def chain_of(way: str) -> list[Compressor]:
         >>> [type(one).__name__ for one in chain_of("trim+int8")]
         ['Trim', 'Int8']
         >>> chain_of("prune[heads=0.75]")
-        [Prune(heads=0.75, neurons=0.5)]
+        [Prune(heads=0.75, neurons=0.75)]
     """
     return [_compressor(step) for step in way.split(JOINT)]
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import zstandard
-
 from payoff.artifact.runtime.packed import most_bytes
 from payoff.artifact.tier import PACKED, TierSpec
 from payoff.core.errors import AdaptError
@@ -17,9 +15,10 @@ from payoff.core.files import whole_folder, write_bytes
 LEVEL = 19
 """The highest that needs no more memory to unpack than lower ones."""
 
-LARGE_BYTES, LARGE_LEVEL = 64_000_000, 9
-"""Members above the first are packed at the second, which takes seconds in place of minutes: so
-large are weights that are not rounded, which hardly become smaller at any level."""
+GRAPH_LEVEL = 1
+"""Of a graph: almost all of it are weights, in which there is nothing to find but how often each
+byte occurs; higher levels look for more, take several hundred times as long, and make few-valued
+weights larger. See `benchmarks/entropy.py`."""
 
 
 class Zstd:
@@ -45,6 +44,8 @@ class Zstd:
         Raises:
             AdaptError: PF404 where the tier is of another kind, or packed already.
         """
+        import zstandard
+
         if not self.applies(spec):
             raise AdaptError(
                 "PF404",
@@ -57,7 +58,8 @@ class Zstd:
         with whole_folder(target) as draft:
             for member in spec.members:
                 whole = (folder / member).read_bytes()
-                packed = _packer(len(whole)).compress(whole)
+                level = GRAPH_LEVEL if member.endswith(".onnx") else LEVEL
+                packed = zstandard.ZstdCompressor(level=level, write_checksum=True).compress(whole)
                 if len(packed) < len(whole) <= most_bytes(len(packed)):
                     write_bytes(draft / f"{member}{PACKED}", packed)
                     members.append(f"{member}{PACKED}")
@@ -65,8 +67,3 @@ class Zstd:
                     shutil.copyfile(folder / member, draft / member)
                     members.append(member)
         return replace(spec, name=f"{spec.name} zstd", members=tuple(members))
-
-
-def _packer(n_bytes: int) -> zstandard.ZstdCompressor:
-    level = LEVEL if n_bytes <= LARGE_BYTES else LARGE_LEVEL
-    return zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=True)
