@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from payoff.plan.plan import Plan
 from payoff.plan.prepared import Prepared
 
 _DISTIL = "distil-encoder"
+_TO_WALK = 0.4
+"""Share of the budget that students leave for the walk."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ def _students(prepared: Prepared, whole: Tried) -> list[Tried]:
         return []
     teacher = _as_teacher(prepared.workshop, whole)
     ladder = prepared.ladder({_DISTIL: Students(teacher, whole.candidate.backbone)})
+    clock = prepared.clock
+    ladder.clock = replace(clock, reserve_s=clock.reserve_s + _TO_WALK * clock.budget_s)
     ladder.worth_a_second = 0.0  # what a student gains is size and speed, which scores do not tell
     return [one for one in ladder.climb() if one.status == "trained"]
 
