@@ -118,6 +118,10 @@ def test_bad_requests_are_told_as_the_protocol_does(serve: Serve) -> None:
         assert 400 <= response.status_code < 500
         assert list(response.json()) == ["error"]
         assert said in response.json()["error"]
+    many = infer(client, *[tensor(["a"], name="x" * 300, shape=[10**40])] * 60)
+    assert "20 problems" in many.json()["error"]
+    twice = infer(client, *[tensor(["a"])] * 100)
+    assert len(many.text) < 5000 > len(twice.text)
 
 
 def test_other_refusals(serve: Serve, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -28,6 +29,7 @@ from payoff.serve.service import Service
 _LOG = logging.getLogger("payoff.serve")
 _INPUTS = {"text": "texts", "pair": "pairs", "segment": "segments"}
 _OUTPUTS = ("label", "action", "probabilities")
+_MOST_PROBLEMS = 20
 _BINARY = "inference-header-content-length"
 
 
@@ -84,13 +86,13 @@ class InferRequest(BaseModel):
             >>> InferRequest(inputs=[tensor]).asked().texts
             ['a', 'b']
         """
-        raise_all(self._problems())
+        raise_all(islice(self._problems(), _MOST_PROBLEMS))
         names = [one.name for one in self.inputs]
         columns = {_INPUTS[one.name]: _flat(one.data) for one in self.inputs}
         counts = {len(column) for column in columns.values()}
         if "text" not in names or len(set(names)) < len(names) or len(counts) != 1:
             expected = "'text' once, and as many of 'pair' and 'segment' where they are given"
-            raise _wrong("inputs", ", ".join(names) or "none", expected)
+            raise _wrong("inputs", ", ".join(names)[:200] or "none", expected)
         return DecideRequest.model_validate(columns)
 
     def _problems(self) -> Iterator[ServiceError]:
@@ -106,7 +108,9 @@ class InferRequest(BaseModel):
             elif not 1 <= len(one.shape) <= 2 or one.shape[1:] not in ([], [1]):
                 yield _wrong(where, f"shape {str(one.shape)[:80]}", "[n] or [n, 1]")
             elif math.prod(one.shape) != len(values):
-                yield _wrong(where, f"{len(values)} values in shape {one.shape}", "as many")
+                yield _wrong(
+                    where, f"{len(values)} values in shape {str(one.shape)[:80]}", "as many"
+                )
         for wanted in self.outputs or ():
             if wanted.name not in _OUTPUTS:
                 where = f"outputs.{wanted.name[:80]}"
