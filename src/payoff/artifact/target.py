@@ -107,6 +107,15 @@ def check_options(target: Target, given: Mapping[str, str]) -> None:
 
     Raises:
         ArtifactError: PF507.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> plain = SimpleNamespace(name="plain", options={"size": "its bytes"})
+        >>> check_options(plain, {"sice": "3"})
+        Traceback (most recent call last):
+        ...
+        payoff.core.errors.ArtifactError: PF507 target 'plain': it has no option 'sice' (expected\
+ size). Did you mean 'size'?
     """
     for name in given:
         if name not in target.options:

@@ -99,6 +99,9 @@ class ExportedModel:
                 f"A text of more than {self.max_tokens} tokens is cut there; "
                 f"payoff reads up to {pieces} pieces of it."
             )
+        separator = self.spec.settings.get("separator", "")
+        if separator:
+            told.append(f"It reads pairs: give the first text, '{separator} ' and the second one.")
         return tuple(told)
 
 

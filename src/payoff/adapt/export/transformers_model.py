@@ -59,7 +59,8 @@ class TransformersModel:
             state["scales"] = np.array(how.scales, np.float32)
             state["biases"] = np.array(how.biases, np.float32)
         config = _config(kind, model, weights) | {"vector_scaling": how.method == "vector"}
-        return cls(kind, config, state, how.method in ("temperature", "vector"))
+        whole = {name: _whole(value) for name, value in state.items()}
+        return cls(kind, config, whole, how.method in ("temperature", "vector"))
 
     def write_code(self, folder: Path) -> None:
         """Write the module's own file, which `transformers` imports."""
@@ -85,7 +86,7 @@ class TransformersModel:
             code = importlib.util.module_from_spec(found)
             found.loader.exec_module(code)
         made = getattr(code, CLASS)(config)
-        state = {name: torch.from_numpy(_whole(value)) for name, value in self.state.items()}
+        state = {name: torch.from_numpy(value) for name, value in self.state.items()}
         made.load_state_dict(state, strict=True)
         return made.eval()
 
@@ -128,7 +129,7 @@ def _state(kind: str, weights: EncoderWeights) -> dict[str, NDArray[np.float32]]
     first = np.zeros((_FIRST_POSITION[kind], weights.width), np.float32)
     outside = weights.outside
     found = {
-        "embeddings.word_embeddings.weight": outside["words"].astype(np.float32),
+        "embeddings.word_embeddings.weight": outside["words"],
         "embeddings.position_embeddings.weight": np.concatenate([first, outside["positions"]]),
         "embeddings.LayerNorm.weight": outside["embedding_norm.weight"],
         "embeddings.LayerNorm.bias": outside["embedding_norm.bias"],

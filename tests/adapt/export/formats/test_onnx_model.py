@@ -59,7 +59,8 @@ def test_packed_members_are_unpacked(
 
 
 def test_what_it_lacks_is_said(make_artifact: Callable[..., Path], tmp_path: Path) -> None:
-    notes = exported(make_artifact(max_pieces=4), tmp_path / "out").notes
+    notes = exported(make_artifact(max_pieces=4, separator="[SEP]"), tmp_path / "out").notes
+    assert any("pairs" in note and "'[SEP] '" in note for note in notes)
     assert any("48 tokens" in note and "4 pieces" in note for note in notes)
     assert any("com.microsoft" in note for note in notes)
     assert any("policy" in note for note in notes)

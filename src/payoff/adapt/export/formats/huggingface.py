@@ -66,8 +66,9 @@ class HuggingFace:
                 "transformers_version": transformers.__version__,
             }
             write_json(draft / "config.json", config)
-            state = {name: np.ascontiguousarray(value) for name, value in made.state.items()}
-            safetensors.save_file(state, draft / "model.safetensors", metadata={"format": "pt"})
+            safetensors.save_file(
+                made.state, draft / "model.safetensors", metadata={"format": "pt"}
+            )
             made.write_code(draft)
             _write_tokenizer(model, draft)
             write_text(draft / "README.md", _card(artifact, made))
