@@ -1,6 +1,7 @@
 """How few bits a rounded weight can be kept in, and how fast it is read again.
 
     python benchmarks/entropy.py --data DATA [--backbone minilm-l6] [--ways int8 few-levels+int8]
+        [--codes "zstd -1" "ANS, constriction"]
     python benchmarks/entropy.py --show
 
 The backbone, untrained and with a head of zeros, is exported and compressed as an artifact is. Its
@@ -10,7 +11,7 @@ bytes (all 8-bit tensors, one after the other) then go through each code, and ba
 - canonical Huffman codes and LZW, the classics, written out here in Python: sizes are those of any
   implementation, speeds are not;
 - range coding and asymmetric numeral systems by the library constriction, with a model a tensor;
-- Zstandard at several levels, xz and zlib, as libraries ship them.
+- Zstandard as artifacts are packed by it and at several levels, xz and zlib, by their libraries.
 
 Speeds are megabytes of coded input a processor second, one thread: a download at 1 Gbit/s brings
 125. Every result is a line in results/entropy.jsonl. `constriction` is needed here alone.
@@ -254,7 +255,7 @@ def by_library(pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes])
 
 
 def zstandard_at(level: int) -> Code:
-    """Zstandard, as `payoff.adapt.compress.zstd` packs."""
+    """Zstandard at one of its levels."""
     import zstandard
 
     return by_library(
@@ -262,11 +263,22 @@ def zstandard_at(level: int) -> Code:
     )
 
 
+def zstandard_of_artifacts() -> Code:
+    """Zstandard, as `payoff.adapt.compress.zstd` packs graphs."""
+    import zstandard
+
+    from payoff.adapt.compress.zstd import graph_parameters
+
+    packer = zstandard.ZstdCompressor(compression_params=graph_parameters())
+    return by_library(packer.compress, zstandard.ZstdDecompressor().decompress)
+
+
 CODES: dict[str, Callable[[], Code]] = {
     "Huffman, own": lambda: Code(huffman_pack, huffman_unpack, is_library=False),
     "LZW, own": lambda: Code(lzw_pack, lzw_unpack, is_library=False),
     "ANS, constriction": lambda: Code(ans_pack, ans_unpack),
     "range coding, constriction": lambda: Code(range_pack, range_unpack),
+    "zstd, few matches": zstandard_of_artifacts,
     "zstd -1": lambda: zstandard_at(1),
     "zstd -3": lambda: zstandard_at(3),
     "zstd -19": lambda: zstandard_at(19),
@@ -339,8 +351,8 @@ def run(args: argparse.Namespace, command: str) -> None:
         }
         record.append(RESULTS, {**key, "code": "entropy"}, told, command)
         print(f"{way}: {n:,} weights, entropy {bound / n:.3f} bits")
-        for name, code in CODES.items():
-            result = measured(code(), tensors)
+        for name in args.codes:
+            result = measured(CODES[name](), tensors)
             record.append(RESULTS, {**key, "code": name}, result, command)
             print(f"  {name}: {result['bits_a_weight']:.3f} bits, {result}")
 
@@ -361,6 +373,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--backbone", default="minilm-l6")
     parser.add_argument("--ways", nargs="+", default=list(WAYS))
+    parser.add_argument("--codes", nargs="+", default=list(CODES), choices=list(CODES))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true")
     args = parser.parse_args()
@@ -369,11 +382,11 @@ def main() -> None:
         return
     if args.data is None:
         parser.error("--data is needed: the folder that holds the data sets")
-    ways = " ".join(args.ways)
+    ways, codes = " ".join(args.ways), " ".join(f"'{code}'" for code in args.codes)
     run(
         args,
         f"benchmarks/entropy.py --data DATA --backbone {args.backbone} --ways {ways}"
-        f" --seed {args.seed}",
+        f" --seed {args.seed} --codes {codes}",
     )
 
 

@@ -134,7 +134,7 @@ def forms(options: argparse.Namespace) -> None:
             if not (RUNS / name / what / "tier.json").exists():
                 print(f"{name}: '{what}' is not trained yet")
                 continue
-            for way in WAYS.get(what, WAYS[""]):
+            for way in options.ways or WAYS.get(what, WAYS[""]):
                 key = {"part": "form", "set": name, "model": what, "way": way or "fp32"}
                 if is_done(key) and (what, way) != (TEACHER, ""):
                     continue
@@ -229,6 +229,7 @@ def main() -> None:
     parser.add_argument("part", choices=("forms", "speed", "table"))
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--set", choices=tuple(SETS), nargs="*", default=["banking77"])
+    parser.add_argument("--ways", nargs="*", default=[], help="these alone")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if options.part == "table":

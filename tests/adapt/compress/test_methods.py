@@ -225,6 +225,18 @@ class TestPrune:
         kept = [part * 32 + i for part in range(3) for i in range(32) if not 8 <= i < 16]
         np.testing.assert_array_equal(after, before[kept])
 
+    def test_heads_of_an_attention_that_is_written_out_are_refused(
+        self, tier: Tier, tmp_path: Path
+    ) -> None:
+        spec, folder, texts = tier
+        graph = graph_of(folder)
+        open_attention(graph)
+        onnx.save(graph.model, folder / "model.onnx")
+        with pytest.raises(AdaptError, match="PF404 tier 'tiny': prune of heads finds no"):
+            compress_by("prune[heads=0.5]", spec, folder, tmp_path / "small", texts=texts)
+        assert not (tmp_path / "small").exists()
+        compress_by("prune[neurons=0.5]", spec, folder, tmp_path / "small", texts=texts)
+
     def test_all_is_nothing_taken(self, tier: Tier, tmp_path: Path) -> None:
         spec, folder, texts = tier
         compress_by("prune[heads=1,neurons=1]", spec, folder, tmp_path / "small", texts=texts)

@@ -104,6 +104,8 @@ def _passes(
     import onnxruntime as ort  # type: ignore[import-untyped]
 
     rows = pieces_of(spec, folder, _calibration(spec, texts))
+    if not names:
+        return
     watched = onnx.ModelProto.FromString(graph.model.SerializeToString())
     del watched.graph.output[:]
     watched.graph.output.extend(

@@ -12,6 +12,9 @@ from payoff.artifact.tier import TierSpec
 class Compressor(Protocol):
     """A way to make a tier smaller or faster.
 
+    It is registered as a class that needs no arguments. Where that is a dataclass, its fields are
+    settings, numbers with a usual value each, and people give them as `way.chain_of` reads them.
+
     Attributes:
         name: As registered under the entry point ``payoff.compressors``.
         stage: One of `payoff.adapt.compress.stages.STAGES`: what it changes.
@@ -37,5 +40,5 @@ class Compressor(Protocol):
 
         Raises:
             AdaptError: PF404 where the tier cannot be compressed this way; PF411 without texts
-                where they are needed.
+                where they are needed; PF412 with too few of them.
         """

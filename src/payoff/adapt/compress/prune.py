@@ -60,14 +60,18 @@ class Prune:
         """Write narrower layers.
 
         Raises:
-            AdaptError: PF404 where the tier is no encoder, or is rounded already; PF411 without
-                texts; PF412 with too few.
+            AdaptError: PF404 where the tier is no encoder, is rounded already, or has an attention
+                that is not one operator (behind a prefix); PF411 without texts; PF412 with too few.
         """
         need_encoder(spec, self.name)
 
         def change(graph: EncoderGraph) -> None:
-            inner, attentions = feed_forwards(graph), _attentions(graph)
-            need_matrices(spec, self.name, [*inner, *attentions])
+            inner = feed_forwards(graph) if self.neurons < 1 else []
+            attentions = _attentions(graph) if self.heads < 1 else []
+            if self.neurons < 1:
+                need_matrices(spec, self.name, inner)
+            if self.heads < 1:
+                need_matrices(spec, f"{self.name} of heads", attentions)
             takers = [*(one.down for one in inner), *(one.out for one in attentions)]
             seen = moments(graph, spec, folder, texts, [one.entering for one in takers])
             for one in inner:

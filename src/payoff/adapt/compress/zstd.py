@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from payoff.artifact.runtime.packed import most_bytes
 from payoff.artifact.tier import PACKED, TierSpec
@@ -15,10 +16,10 @@ from payoff.core.files import whole_folder, write_bytes
 LEVEL = 19
 """The highest that needs no more memory to unpack than lower ones."""
 
-GRAPH_LEVEL = 1
-"""Of a graph: almost all of it are weights, in which there is nothing to find but how often each
-byte occurs; higher levels look for more, take several hundred times as long, and make few-valued
-weights larger. See `benchmarks/entropy.py`."""
+FEW_MATCHES = {"hash_log": 6, "chain_log": 6, "min_match": 7}
+"""How a graph is packed: almost all of it are weights, in which there is nothing to find but how
+often each byte occurs. Looking for what was there before takes several hundred times as long at
+`LEVEL`, and what is found by chance makes weights of few values larger: `benchmarks/entropy.py`."""
 
 
 class Zstd:
@@ -54,12 +55,13 @@ class Zstd:
                 expected="a tier of the kind 'tokens' that is not packed",
                 mend="Leave it as it is.",
             )
+        thorough = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        for_graphs = zstandard.ZstdCompressor(compression_params=graph_parameters())
         members = []
         with whole_folder(target) as draft:
             for member in spec.members:
                 whole = (folder / member).read_bytes()
-                level = GRAPH_LEVEL if member.endswith(".onnx") else LEVEL
-                packed = zstandard.ZstdCompressor(level=level, write_checksum=True).compress(whole)
+                packed = (for_graphs if member.endswith(".onnx") else thorough).compress(whole)
                 if len(packed) < len(whole) <= most_bytes(len(packed)):
                     write_bytes(draft / f"{member}{PACKED}", packed)
                     members.append(f"{member}{PACKED}")
@@ -67,3 +69,17 @@ class Zstd:
                     shutil.copyfile(folder / member, draft / member)
                     members.append(member)
         return replace(spec, name=f"{spec.name} zstd", members=tuple(members))
+
+
+def graph_parameters() -> Any:
+    """Zstandard's parameters for graphs, a ``ZstdCompressionParameters``.
+
+    Example:
+        >>> graph_parameters().min_match
+        7
+    """
+    import zstandard
+
+    return zstandard.ZstdCompressionParameters.from_level(
+        1, strategy=zstandard.STRATEGY_DFAST, write_checksum=True, **FEW_MATCHES
+    )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from payoff.adapt.engine.adaptations.adaptation import Adaptation
 from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers
+from payoff.adapt.engine.adaptations.narrower_layers import NarrowerLayers
 from payoff.adapt.engine.adaptations.one_after_the_other import OneAfterTheOther
 from payoff.adapt.engine.adaptations.rounded import RoundedWeights
 from payoff.adapt.engine.classifier import classifier_vectors
@@ -45,8 +46,9 @@ class DistilEncoder(FineTune):
     blend of label and probabilities, ``truth`` being the share of the label; of an unlabelled
     text, the probabilities.
 
-    The student may be smaller than its backbone: ``layers`` keeps so many of its layers, and
-    ``bits`` trains it with weights that are rounded as they will be served, so that both heal.
+    The student may be smaller than its backbone: ``layers`` keeps so many of its layers,
+    ``neurons`` so many feed-forward neurons of each, and ``bits`` trains it with weights that are
+    rounded as they will be served, so that all of it heals.
     """
 
     name = "distil-encoder"
@@ -73,8 +75,8 @@ class DistilEncoder(FineTune):
         return [candidate.having("teacher", largest) for candidate in usual]
 
     def optional(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Any]:
-        """Rates and texts a step; ``layers`` and ``bits``, 0 for all of them."""
-        counts = {**super().optional(candidate, bench), "layers": 0, "bits": 0}
+        """Rates and texts a step; ``layers``, ``neurons`` and ``bits``, 0 for all of them."""
+        counts = {**super().optional(candidate, bench), "layers": 0, "neurons": 0, "bits": 0}
         counts.pop(MERGED, None)  # nothing is added that could be left beside the layers
         return counts
 
@@ -84,6 +86,8 @@ class DistilEncoder(FineTune):
         smaller: list[Adaptation] = []
         if settings.get("layers"):
             smaller.append(FewerLayers(settings["layers"]))
+        if settings.get("neurons"):
+            smaller.append(NarrowerLayers(settings["neurons"]))
         if settings.get("bits"):
             smaller.append(RoundedWeights(settings["bits"]))
         return OneAfterTheOther(*smaller) if smaller else None
@@ -123,7 +127,7 @@ class DistilEncoder(FineTune):
                     raise AdaptError(
                         "PF406",
                         f"recipe '{self.name}', setting '{name}'",
-                        f"{candidate[name]} beside layers or bits",
+                        f"{candidate[name]} beside layers, neurons or bits",
                         expected=f"{value}: a smaller student has no other layers to fall back on",
                         mend=f"Give --set {name}={value} too.",
                     )

@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers, spread
+from payoff.adapt.engine.adaptations.narrower_layers import NarrowerLayers
 from payoff.adapt.engine.adaptations.one_after_the_other import OneAfterTheOther
 from payoff.adapt.engine.adaptations.rounded import RoundedWeights, rounded
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
@@ -92,6 +93,31 @@ def test_layers_are_left_out_evenly(classifier: Callable[..., Any]) -> None:
     torch.testing.assert_close(
         first.layers[0].up.weight, whole.layers[0].up.weight, atol=0.02, rtol=0
     )
+
+
+def test_neurons_are_left_out_by_what_they_do(classifier: Callable[..., Any]) -> None:
+    whole, trunk = classifier(None)
+    n = len(whole.layers[0].up.weight)
+    same, _ = classifier(NarrowerLayers(n))
+    rows = np.arange(12)
+    np.testing.assert_array_equal(
+        classifier_logits(same, trunk, rows), classifier_logits(whole, trunk, rows)
+    )
+    fewer, _ = classifier(NarrowerLayers(5))
+    for before, after in zip(whole.layers, fewer.layers, strict=True):
+        up, down = (layer.weight.detach().numpy() for layer in (before.up, before.down))
+        sizes = np.linalg.norm(up, axis=1) * np.linalg.norm(down, axis=0)
+        kept = np.sort(np.argsort(-sizes)[:5])
+        np.testing.assert_array_equal(after.up.weight.detach().numpy(), up[kept])
+        np.testing.assert_array_equal(after.down.weight.detach().numpy(), down[:, kept])
+        np.testing.assert_array_equal(after.up.bias.detach(), before.up.bias.detach()[kept])
+    assert all(parameter.requires_grad for parameter in fewer.layers.parameters())
+
+
+@pytest.mark.parametrize("kept", [0, 49, -1])
+def test_there_are_not_so_many_neurons(kept: int, classifier: Callable[..., Any]) -> None:
+    with pytest.raises(AdaptError, match="PF406 setting 'neurons'"):
+        classifier(NarrowerLayers(kept))
 
 
 @given(st.integers(1, 30), st.data())
