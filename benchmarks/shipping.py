@@ -44,6 +44,8 @@ WAYS = {
         "trim+int8+zstd",
         "trim+codebook+int8+zstd",
         "trim+few-levels+int8+zstd",
+        "trim+few-levels[table=31]+int8-static+zstd",
+        "trim[general=6000]+few-levels[table=47]+int8-static+zstd",
         "trim[general=2000]+few-levels+int8+zstd",
         "trim[general=500]+few-levels[levels=11,table=31]+int8+zstd",
         "prune+trim+int8+zstd",
@@ -56,6 +58,8 @@ WAYS = {
         "",
         "trim+int8",
         "trim+int8+zstd",
+        "trim+int8-static",
+        "trim+few-levels[levels=255,table=31]+int8-static+zstd",
         "trim[general=2000]+few-levels[levels=255]+int8+zstd",
         "trim[general=500]+few-levels[levels=255,table=31]+int8+zstd",
     ),
@@ -65,9 +69,10 @@ WAYS = {
 TIMED = (
     (TEACHER, ""),
     (TEACHER, "int8"),
+    (TEACHER, "int8-static"),
     (TEACHER, "trim+int8"),
     (TEACHER, "trim+int8+early-exit"),
-    ("6 layers, 4 bits", "trim+int8+zstd"),
+    (TEACHER, "trim+few-levels[table=31]+int8-static+zstd"),
     ("3 layers, 8 bits", "trim+int8"),
     ("2 layers, 4 bits", "trim+int8+zstd"),
 )
@@ -123,6 +128,13 @@ class Rows:
         return float((np.array(decided) == truth).mean())
 
 
+def wanted_forms(name: str, options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Models and ways, the fine-tuned model as it was trained first."""
+    models = options.models or (TEACHER, *SETS[name].students)
+    found = [(what, way) for what in models for way in options.ways or WAYS.get(what, WAYS[""])]
+    return [*dict.fromkeys([(TEACHER, ""), *found])]
+
+
 def forms(options: argparse.Namespace) -> None:
     """Size, accuracy and flipped decisions of every form."""
     from payoff.artifact.artifact import Artifact
@@ -130,27 +142,26 @@ def forms(options: argparse.Namespace) -> None:
     for name in options.set:
         told = Rows(options.data, name)
         whole: dict[str, Any] = {}
-        for what in (TEACHER, *SETS[name].students):
+        for what, way in wanted_forms(name, options):
             if not (RUNS / name / what / "tier.json").exists():
                 print(f"{name}: '{what}' is not trained yet")
                 continue
-            for way in options.ways or WAYS.get(what, WAYS[""]):
-                key = {"part": "form", "set": name, "model": what, "way": way or "fp32"}
-                if is_done(key) and (what, way) != (TEACHER, ""):
-                    continue
-                path = artifact_of(name, what, way, told.learnt[0], told.labels)
-                result: dict[str, Any] = {"size_bytes": path.stat().st_size}
-                with Artifact.open(path) as artifact:
-                    for part in ("validation", "test"):
-                        judged = getattr(told, part)
-                        said = artifact.logits(judged[0]).argmax(axis=1)
-                        result[part] = told.right(said.tolist(), judged)
-                        first = whole.setdefault(part, said)
-                        result[f"{part}_flipped"] = int((said != first).sum())
-                        result[f"{part}_rows"] = len(said)
-                if not is_done(key):
-                    record.append(RESULTS, key, result, "python benchmarks/shipping.py forms")
-                print(key, result, flush=True)
+            key = {"part": "form", "set": name, "model": what, "way": way or "fp32"}
+            if is_done(key) and (what, way) != (TEACHER, ""):
+                continue
+            path = artifact_of(name, what, way, told.learnt[0], told.labels)
+            result: dict[str, Any] = {"size_bytes": path.stat().st_size}
+            with Artifact.open(path) as artifact:
+                for part in ("validation", "test"):
+                    judged = getattr(told, part)
+                    said = artifact.logits(judged[0]).argmax(axis=1)
+                    result[part] = told.right(said.tolist(), judged)
+                    first = whole.setdefault(part, said)
+                    result[f"{part}_flipped"] = int((said != first).sum())
+                    result[f"{part}_rows"] = len(said)
+            if not is_done(key):
+                record.append(RESULTS, key, result, "python benchmarks/shipping.py forms")
+            print(key, result, flush=True)
 
 
 def contenders(name: str, told: Rows) -> dict[str, tuple[str, Path]]:
@@ -229,6 +240,7 @@ def main() -> None:
     parser.add_argument("part", choices=("forms", "speed", "table"))
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--set", choices=tuple(SETS), nargs="*", default=["banking77"])
+    parser.add_argument("--models", nargs="*", default=[], help="these alone")
     parser.add_argument("--ways", nargs="*", default=[], help="these alone")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
