@@ -46,6 +46,8 @@ WAYS = {
         "trim+few-levels+int8+zstd",
         "trim+few-levels[table=31]+int8-static+zstd",
         "trim[general=6000]+few-levels[table=47]+int8-static+zstd",
+        "trim[general=6000]+few-levels[levels=17,table=31]+int8-static+zstd",
+        "trim[general=4000]+few-levels[levels=19,table=31]+int8-static+zstd",
         "trim[general=2000]+few-levels+int8+zstd",
         "trim[general=500]+few-levels[levels=11,table=31]+int8+zstd",
         "prune+trim+int8+zstd",
@@ -54,17 +56,30 @@ WAYS = {
         "trim+int8+early-exit",
         "trim+int8+early-exit+zstd",
     ),
-    "": (
+    "6 layers, 4 bits": (
         "",
         "trim+int8",
-        "trim+int8+zstd",
         "trim+int8-static",
-        "trim+few-levels[levels=255,table=31]+int8-static+zstd",
-        "trim[general=2000]+few-levels[levels=255]+int8+zstd",
-        "trim[general=500]+few-levels[levels=255,table=31]+int8+zstd",
+        "trim+few-levels[table=63]+int8-static+zstd",
+        "trim[general=6000]+few-levels[table=47]+int8-static+zstd",
     ),
+    "3 layers, 3 bits": (
+        "",
+        "trim+int8",
+        "trim[general=2000]+few-levels[levels=7,table=31]+int8-static+zstd",
+        "trim[general=1000]+few-levels[levels=7,table=47]+int8-static+zstd",
+        "trim[general=500]+few-levels[levels=7,table=31]+int8+zstd",
+    ),
+    "2 layers, 4 bits": (
+        "",
+        "trim+int8",
+        "trim[general=2000]+few-levels[table=31]+int8-static+zstd",
+        "trim[general=500]+few-levels[table=31]+int8-static+zstd",
+    ),
+    "": ("", "trim+int8", "trim+int8-static", "trim+int8+zstd"),
 }
-"""Of the fine-tuned encoder, and of every student."""
+"""Of the fine-tuned encoder, of students. What a student was trained with is kept by as
+many levels: 15 for 4 bits, 7 for 3."""
 
 TIMED = (
     (TEACHER, ""),
@@ -74,7 +89,8 @@ TIMED = (
     (TEACHER, "trim+int8+early-exit"),
     (TEACHER, "trim+few-levels[table=31]+int8-static+zstd"),
     ("3 layers, 8 bits", "trim+int8"),
-    ("2 layers, 4 bits", "trim+int8+zstd"),
+    ("3 layers, 8 bits", "trim+int8-static"),
+    ("2 layers, 4 bits", "trim+int8"),
 )
 
 
