@@ -17,7 +17,8 @@ from payoff.adapt.engine.adaptations.fewer_layers import FewerLayers
 from payoff.adapt.engine.adaptations.narrower_layers import NarrowerLayers
 from payoff.adapt.engine.adaptations.one_after_the_other import OneAfterTheOther
 from payoff.adapt.engine.adaptations.rounded import RoundedWeights
-from payoff.adapt.engine.classifier import classifier_vectors
+from payoff.adapt.engine.classifier import Classifier, classifier_vectors
+from payoff.adapt.engine.encoder import Encoder
 from payoff.adapt.engine.finetuning import Schedule
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.engine.objectives.soft_cross_entropy import SoftCrossEntropy
@@ -28,6 +29,7 @@ from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.soft_targets import fit_soft
 from payoff.adapt.recipes.teacher import lesson, teacher_of
+from payoff.adapt.recipes.teacher_layers import with_layers_of
 from payoff.adapt.recipes.tuned import TuneAttempt, usual_epochs
 from payoff.adapt.recipes.tuned_settings import MERGED
 from payoff.adapt.workbench import Workbench
@@ -45,6 +47,9 @@ class DistilEncoder(FineTune):
     (Furlanello et al. 2018, "Born-Again Neural Networks"). Of a training text the student learns a
     blend of label and probabilities, ``truth`` being the share of the label; of an unlabelled
     text, the probabilities.
+
+    With ``start=1`` it starts from the layers of its teacher, an artifact made from the same
+    backbone, and not from the backbone's own (Sanh et al. 2019, "DistilBERT", section 3).
 
     The student may be smaller than its backbone: ``layers`` keeps so many of its layers,
     ``neurons`` so many feed-forward neurons of each, and ``bits`` trains it with weights that are
@@ -121,7 +126,7 @@ class DistilEncoder(FineTune):
         """
         need_family(self.name, bench, candidate.backbone)
         teacher_of(candidate["teacher"], self.name, bench)
-        if self.adaptation(candidate) is not None:
+        if self.adaptation(candidate) is not None or from_teacher(candidate):
             for name, value in (("depth", 0), ("tuned", 1.0)):
                 if candidate[name] != value:
                     raise AdaptError(
@@ -138,12 +143,18 @@ class DistilEncoder(FineTune):
         return super().export(candidate, bench.with_unlabelled, saved, target)
 
 
+def from_teacher(candidate: Candidate) -> bool:
+    """Whether a candidate starts from its teacher's layers."""
+    return bool(dict(candidate.settings).get("start"))
+
+
 @dataclass
 class StudentEncoderAttempt(TuneAttempt):
     """One training on all texts; ``bench`` has those without labels behind the others."""
 
     taught_on: Workbench | None = None
     _kept: NDArray[np.float32] | None = None
+    _begun: bool = False  # before this process: what was saved takes the place of any start
 
     @cached_property
     def lesson(self) -> NDArray[np.float32]:
@@ -157,6 +168,13 @@ class StudentEncoderAttempt(TuneAttempt):
         teacher = teacher_of(self.candidate["teacher"], self.recipe.name, self.taught_on)
         found = lesson(teacher, self.taught_on, truth=self.candidate["truth"])
         return found.astype(np.float32)
+
+    def start_encoder(self) -> Encoder:
+        """The backbone's, or one with the teacher's layers."""
+        own = super().start_encoder()
+        if self._begun or not from_teacher(self.candidate):
+            return own
+        return with_layers_of(self.candidate["teacher"], own, self.recipe.name)
 
     def rows(self) -> NDArray[np.int64]:
         """Training rows, then all without labels."""
@@ -176,7 +194,8 @@ class StudentEncoderAttempt(TuneAttempt):
         if self._kept is not None:  # the trained head takes its place at once
             nothing = np.zeros((len(self.bench.labels), trunk.encoder.shape.width), np.float32)
             return LinearHead(nothing, nothing[:, 0])
-        if self.recipe.adaptation(self.candidate) is None:
+        smaller = self.recipe.adaptation(self.candidate) is not None
+        if not smaller and not from_teacher(self.candidate):
             vectors = trunk.pooled()[self.rows()]
         else:
             nothing = np.zeros((len(self.bench.labels), trunk.encoder.shape.width), np.float32)
@@ -191,8 +210,13 @@ class StudentEncoderAttempt(TuneAttempt):
     def restore(self, folder: Path) -> None:
         """Go on exactly where `save` was called."""
         state = torch.load(folder / "training.pt", weights_only=True)
-        self._kept = state["lesson"].numpy()
+        self._kept, self._begun = state["lesson"].numpy(), True
         self.training.resume(state)
+
+    def saved_classifier(self, folder: Path) -> Classifier:
+        """The classifier to be served, as saved; the teacher is not needed any more."""
+        self._begun = True
+        return super().saved_classifier(folder)
 
     def take_up(self, folder: Path) -> None:
         """Go on exactly where `keep` was called."""

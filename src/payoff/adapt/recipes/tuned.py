@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from payoff.adapt.engine.adaptations.adaptation import Adaptation
 from payoff.adapt.engine.classifier import Classifier, classifier_logits
+from payoff.adapt.engine.encoder import Encoder
 from payoff.adapt.engine.finetuning import FineTuning, Schedule, load_trained
 from payoff.adapt.engine.interpolated import interpolated
 from payoff.adapt.engine.memory import available_bytes, check_memory
@@ -203,10 +204,14 @@ class TuneAttempt:
         """The head on frozen vectors from which the training starts."""
         return self.bench.opened(self.candidate.backbone).start_head(self.bench.train)
 
+    def start_encoder(self) -> Encoder:
+        """The encoder from whose layers the training starts."""
+        return self.bench.opened(self.candidate.backbone).encoder
+
     def _classifier(self, weight: NDArray[Any], bias: NDArray[Any]) -> Classifier:
         torch.manual_seed(self.bench.seed)  # what an adaptation adds starts at random
         return Classifier(
-            self.bench.opened(self.candidate.backbone).encoder,
+            self.start_encoder(),
             self.candidate["depth"],
             weight,
             bias,

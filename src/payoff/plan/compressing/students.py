@@ -37,7 +37,7 @@ class Students(DistilEncoder):
             return []
         layers = bench.opened(self.backbone).encoder.shape.layers
         shapes = [(layers, BITS), (max(1, layers // 2), 8), (max(1, layers // 3), BITS)]
-        settings = ("depth", 0), ("tuned", 1.0), ("teacher", str(self.teacher))
+        settings = ("depth", 0), ("tuned", 1.0), ("teacher", str(self.teacher)), ("start", 1)
         found = []
         for kept, bits in dict.fromkeys(shapes):
             candidate = usual[0]
