@@ -46,6 +46,8 @@ WAYS = {
         "trim+few-levels+int8+zstd",
         "trim+few-levels[table=31]+int8-static+zstd",
         "trim[general=6000]+few-levels[table=47]+int8-static+zstd",
+        "trim+few-levels[levels=11,table=31]+int8+zstd",
+        "trim[general=4000]+few-levels[levels=11,table=31]+int8+zstd",
         "trim[general=6000]+few-levels[levels=17,table=31]+int8-static+zstd",
         "trim[general=4000]+few-levels[levels=19,table=31]+int8-static+zstd",
         "trim[general=2000]+few-levels+int8+zstd",

@@ -47,6 +47,20 @@ SETS = {
             "3 layers, 8 bits": {"layers": 3, "bits": 8, "epochs": 4.0},
             "3 layers, 3 bits": {"layers": 3, "bits": 3, "epochs": 6.0},
             "2 layers, 4 bits": {"layers": 2, "bits": 4, "epochs": 6.0},
+            "6 layers, 4 bits, from the teacher's": {
+                "layers": 6,
+                "bits": 4,
+                "epochs": 2.0,
+                "start": 1,
+                "truth": 0.0,
+            },
+            "3 layers, 3 bits, from the teacher's": {
+                "layers": 3,
+                "bits": 3,
+                "epochs": 6.0,
+                "start": 1,
+                "truth": 0.25,
+            },
         },
     ),
     "zh_waimai_10k": Wanted(

@@ -138,6 +138,10 @@ class DistilEncoder(FineTune):
                     )
         return StudentEncoderAttempt(self, candidate, bench.with_unlabelled, taught_on=bench)
 
+    def as_saved(self, candidate: Candidate, bench: Workbench) -> StudentEncoderAttempt:
+        """It has learnt: its teacher may be gone."""
+        return StudentEncoderAttempt(self, candidate, bench, taught_on=bench)
+
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """Frozen and trained layers and the head as ONNX; the teacher is no part of it."""
         return super().export(candidate, bench.with_unlabelled, saved, target)

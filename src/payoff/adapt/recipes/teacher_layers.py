@@ -41,8 +41,10 @@ def with_layers_of(told: str, encoder: Encoder, recipe: str) -> Encoder:
     """
     weights = _weights(told, recipe)
     shape = encoder.shape
-    found = (len(weights.layers), weights.width, weights.heads)
-    wanted = (shape.layers, shape.width, encoder.layers[0].heads)
+    first = encoder.layers[0]
+    assert isinstance(first, Layer)
+    found = (len(weights.layers), weights.width, weights.heads, weights.inner)
+    wanted = (shape.layers, shape.width, shape.heads, first.up.out_features)
     if found != wanted:
         raise _wrong(recipe, f"an encoder of {_told(found)}", f"one of {_told(wanted)}")
     student = copy.copy(encoder)
@@ -84,8 +86,9 @@ def _fill(layer: Layer, values: dict[str, NDArray[np.float32]]) -> None:
             norm.bias.copy_(torch.as_tensor(values[f"{name}.bias"].copy()))
 
 
-def _told(shape: tuple[int, int, int]) -> str:
-    return f"{shape[0]} layers, width {shape[1]}, {shape[2]} heads"
+def _told(shape: tuple[int, int, int, int]) -> str:
+    layers, width, heads, inner = shape
+    return f"{layers} layers, width {width}, {heads} heads, {inner} neurons"
 
 
 def _wrong(recipe: str, found: str, expected: str) -> AdaptError:

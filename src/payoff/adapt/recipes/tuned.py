@@ -129,12 +129,16 @@ class Tuned:
         """Prepare the activations below the lowest trained layer."""
         return TuneAttempt(self, candidate, bench)
 
+    def as_saved(self, candidate: Candidate, bench: Workbench) -> TuneAttempt:
+        """What reads the classifier that an attempt saved."""
+        return self.start(candidate, bench)
+
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """Frozen and trained layers and the head as ONNX."""
         from payoff.adapt.export.tokens_tier import write_encoder_tier
 
         opened = bench.opened(candidate.backbone)
-        classifier = self.start(candidate, bench).saved_classifier(saved)
+        classifier = self.as_saved(candidate, bench).saved_classifier(saved)
         make_servable(classifier, candidate)
         layers = [*opened.encoder.layers[: classifier.depth], *classifier.own_layers()]
         return write_encoder_tier(
