@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def _weights(told: str, recipe: str) -> EncoderWeights:
             raise _wrong(recipe, str(error), "an encoder with a head, as it was trained") from error
 
 
-def _fill(layer: Layer, values: dict[str, NDArray[np.float32]]) -> None:
+def _fill(layer: Layer, values: Mapping[str, NDArray[np.float32]]) -> None:
     """Put the weights of a graph into a layer; a graph's matrices are ``(n_inputs, n_outputs)``."""
     with torch.no_grad():
         for name in _MATRICES:
