@@ -7,6 +7,7 @@ from typing import Any
 
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
+from payoff.artifact.runtime.early_exit import exit_confidence
 from payoff.artifact.runtime.packed import unpacking
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError
@@ -42,7 +43,7 @@ class ExportedModel:
 
         Raises:
             ArtifactError: PF506 where it holds several models, or one that is no graph over
-                tokens with one class a text; PF504 where a member cannot be unpacked.
+                tokens in one part with one class a text; PF504 where a member cannot be unpacked.
         """
         spec = artifact.tiers[-1]
         if len(artifact.tiers) > 1:
@@ -52,6 +53,13 @@ class ExportedModel:
             raise cannot(artifact, target, f"its model is of the kind '{spec.kind}'")
         if "task" in spec.settings:
             raise cannot(artifact, target, "its task is another than one class a text")
+        if exit_confidence(spec) is not None:
+            raise cannot(
+                artifact,
+                target,
+                "its model is in two parts, of which easy requests see the first alone",
+                mend="Make it without early-exit: payoff compress … chooses among others.",
+            )
         names_inside = dict(zip(spec.members, artifact.manifest.tier_members(0), strict=True))
         read, _ = unpacking(spec, lambda member: artifact.read(names_inside[member]), None)
         return cls(

@@ -10,6 +10,7 @@ import pytest
 import zstandard
 from tests.adapt.export.formats.conftest import CALIBRATIONS, Compared, said
 
+from payoff.adapt.compress.early_exit import EarlyExit
 from payoff.adapt.compress.int8 import Int8
 from payoff.adapt.compress.zstd import Zstd
 from payoff.adapt.export.formats.onnx_model import OnnxModel
@@ -73,3 +74,13 @@ def test_a_model_that_is_no_graph_over_tokens_is_refused(tmp_path: Path) -> None
     assert "ngrams" in str(told.value)
     assert "mlflow" in told.value.mend
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_in_two_parts_is_refused(
+    make_artifact: Callable[..., Path], texts: list[str], tmp_path: Path
+) -> None:
+    def cut(spec: TierSpec, folder: Path, target: Path) -> TierSpec:
+        return EarlyExit().compress(spec, folder, target, texts=texts)
+
+    with pytest.raises(ArtifactError, match=r"PF506.*two parts"):
+        exported(make_artifact(compress=cut), tmp_path / "out")
