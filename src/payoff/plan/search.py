@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.core.errors import AdaptError, EconomicsError
+from payoff.core.extras import require
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
 from payoff.economics.payoff import Payoff
@@ -126,6 +127,7 @@ def search_for(job: Job, *, only: Sequence[str] = ()) -> Plan:
         job: Rows, terms, budget.
         only: Recipes to try, as `search` has it.
     """
+    require("torch", "tune", "training")
     wanted = _wanted(only)
     prepared = Prepared.of(job, wanted, {"recipes": sorted(wanted)})
     workshop = prepared.workshop

@@ -103,7 +103,7 @@ def _passes(
     import onnx
     import onnxruntime as ort  # type: ignore[import-untyped]
 
-    rows = pieces_of(spec, folder, _calibration(spec, texts))
+    rows = pieces_of(spec, folder, sample_of(spec, texts))
     if not names:
         return
     watched = onnx.ModelProto.FromString(graph.model.SerializeToString())
@@ -137,8 +137,18 @@ def _batches(rows: Sequence[list[int]], pad_id: int) -> Iterator[npt.NDArray[np.
             yield np.array(same[start : start + step], np.int64)
 
 
-def _calibration(spec: TierSpec, texts: Sequence[str]) -> list[str]:
-    """At most `MOST_TEXTS` of the texts."""
+def sample_of(
+    spec: TierSpec, texts: Sequence[str], *, fewest: int = FEWEST_TEXTS, most: int = MOST_TEXTS
+) -> list[str]:
+    """At most ``most`` of the different texts, evenly taken.
+
+    Raises:
+        AdaptError: PF411 without texts; PF412 with fewer than ``fewest``.
+
+    Example:
+        >>> sample_of(TierSpec("small", "tokens"), ["a", "b", "a", "c"], fewest=2, most=2)
+        ['a', 'b']
+    """
     different = list(dict.fromkeys(texts))
     if not different:
         raise AdaptError(
@@ -148,13 +158,13 @@ def _calibration(spec: TierSpec, texts: Sequence[str]) -> list[str]:
             expected="texts of the domain, without labels",
             mend="Give the data file that the model was made from.",
         )
-    if len(different) < FEWEST_TEXTS:
+    if len(different) < fewest:
         raise AdaptError(
             "PF412",
             f"tier '{spec.name}'",
             f"{len(different)} different texts to see what goes through the model",
-            expected=f"{FEWEST_TEXTS} or more",
+            expected=f"{fewest} or more",
             mend="Give more texts of the domain; they need no labels.",
         )
-    n = min(len(different), MOST_TEXTS)
+    n = min(len(different), most)
     return [different[place * len(different) // n] for place in range(n)]

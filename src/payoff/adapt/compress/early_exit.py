@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.adapt.compress.activations import sample_of
+from payoff.adapt.compress.encoder_graph import is_encoder, need_encoder
 from payoff.adapt.recipes.linear import LinearHead
 from payoff.adapt.recipes.soft_targets import fit_soft
 from payoff.artifact.runtime import open_tier
 from payoff.artifact.runtime.early_exit import EARLY, HIDDEN, REST, SETTING, confidence_of
-from payoff.artifact.tier import PACKED, TierSpec
+from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.files import whole_folder
 
@@ -48,9 +50,7 @@ class EarlyExit:
 
     def applies(self, spec: TierSpec) -> bool:
         """Encoders in one part, with their members unpacked."""
-        whole = spec.kind == "tokens" and not spec.settings.get("static", False)
-        packed = any(member.endswith(PACKED) for member in spec.members)
-        return whole and not packed and SETTING not in spec.settings
+        return is_encoder(spec)
 
     def compress(
         self, spec: TierSpec, folder: Path, target: Path, *, texts: Sequence[str] = ()
@@ -59,21 +59,12 @@ class EarlyExit:
 
         Raises:
             AdaptError: PF404 where it has fewer than two layers, or shares its weights; PF411
-                with fewer than `FEWEST` texts.
+                without texts; PF412 with fewer than `FEWEST`.
         """
         import onnx
 
-        if not self.applies(spec):
-            raise _wrong(spec, f"a tier of the kind '{spec.kind}'", "an encoder in one part")
-        if len(texts) < FEWEST:
-            raise AdaptError(
-                "PF411",
-                f"tier '{spec.name}'",
-                f"{len(texts)} texts to learn from when an answer may come early",
-                expected=f"{FEWEST} or more texts of the domain, without labels",
-                mend="Give the data file that the model was made from.",
-            )
-        asked = list(texts)[:MOST]
+        need_encoder(spec, self.name)
+        asked = sample_of(spec, texts, fewest=FEWEST, most=MOST)
         model = onnx.load(folder / "model.onnx")
         middle, last = _layers(model.graph, spec)
         with whole_folder(target) as draft:

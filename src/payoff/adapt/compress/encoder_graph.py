@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from payoff.artifact.runtime.early_exit import SETTING
 from payoff.artifact.runtime.packed import is_packed
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
@@ -164,13 +165,14 @@ class EncoderGraph:
 
 
 def is_encoder(spec: TierSpec) -> bool:
-    """Whether a tier is an encoder whose graph can be read: neither static vectors nor packed.
+    """Whether a tier is an encoder in one graph that can be read: no static vectors, not packed.
 
     Example:
         >>> is_encoder(TierSpec("small", "tokens")), is_encoder(TierSpec("words", "ngrams"))
         (True, False)
     """
-    return spec.kind == "tokens" and not spec.settings.get("static", False) and not is_packed(spec)
+    other = spec.settings.get("static", False) or SETTING in spec.settings
+    return spec.kind == "tokens" and not other and not is_packed(spec)
 
 
 def need_encoder(spec: TierSpec, name: str) -> None:
@@ -184,14 +186,14 @@ def need_encoder(spec: TierSpec, name: str) -> None:
         Traceback (most recent call last):
         ...
         payoff.core.errors.AdaptError: PF404 tier 'words': fp16 is for encoders (expected a tier of\
- the kind 'tokens' with layers, not packed). Serve it as it is.
+ the kind 'tokens' with layers, in one part and not packed). Serve it as it is.
     """
     if not is_encoder(spec):
         raise AdaptError(
             "PF404",
             f"tier '{spec.name}'",
             f"{name} is for encoders",
-            expected="a tier of the kind 'tokens' with layers, not packed",
+            expected="a tier of the kind 'tokens' with layers, in one part and not packed",
             mend="Serve it as it is.",
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 from payoff.adapt.recipes import recipe_named
 from payoff.artifact.write import write_artifact
 from payoff.core.errors import AdaptError
+from payoff.core.extras import require
 from payoff.plan.choice import foremost
 from payoff.plan.compressing.limits import Limits
 from payoff.plan.compressing.section import section_of
@@ -88,6 +89,7 @@ def compress(
             where none of its forms is within the limits.
         As `payoff.search` besides.
     """
+    require("torch", "tune", "training")
     limits = limits or Limits()
     recipes = {recipe: recipe_named(recipe), _DISTIL: recipe_named(_DISTIL)}
     choosing = {
