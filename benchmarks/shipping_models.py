@@ -55,8 +55,11 @@ SETS = {
                 "truth": 0.0,
             },
             "2 layers, 4 bits, from the teacher's": {
-                **{"layers": 2, "bits": 4, "epochs": 8.0},
-                **{"start": 1, "truth": 0.25},
+                "layers": 2,
+                "bits": 4,
+                "epochs": 8.0,
+                "start": 1,
+                "truth": 0.25,
             },
             "3 layers, 3 bits, from the teacher's": {
                 "layers": 3,
