@@ -25,6 +25,7 @@ BREADTH = 6
 """Forms of the frontier that a stage builds on, from the smallest to the whole one."""
 
 _STORAGE = STAGES[-1]
+_MORE_ROWS = 1.5  # of the time of a training, for one on all rows
 _QUICK_LEVEL = 3  # of zstd, to see what a form would take packed
 
 
@@ -85,6 +86,8 @@ class Walk:
         self._refused: list[Refused] = []
         self._options: list[Option] = []
         self._packed: dict[str, int] = {}
+        # The one that is chosen learns once more, from all rows.
+        self._to_train = _MORE_ROWS * max(tried.seconds for tried in models)
         for place, tried in enumerate(models):
             spec, folder = self.workshop.export(tried.candidate, self.workshop.bench)
             if place == 0:
@@ -114,7 +117,7 @@ class Walk:
                     stage
                 ):
                     continue
-                if self.clock.left() <= 0 and stage != _STORAGE:
+                if self.clock.left() <= self._to_train and stage != _STORAGE:
                     self._refuse(option.tried, way, "the time is over")
                     continue
                 yield from self._formed(option.tried, way, option)
