@@ -12,6 +12,8 @@ from payoff.plan.report.charts.sheet import LABEL_PX, Sheet, rows_data
 from payoff.plan.report.figures import entries, finite, words
 
 _MB = 1e6
+_FEW = 20
+"""Forms up to which all may have their names; of more, those that no other is better than."""
 _TICKS = [m * 10.0**e for e in range(-1, 4) for m in (1, 2, 5)]
 
 
@@ -140,8 +142,9 @@ def _names(
 ) -> list[Any]:
     import altair as alt
 
+    named = [n for n in range(len(forms)) if forms[n].is_best or len(forms) <= _FEW]
     order = sorted(
-        range(len(forms)),
+        named,
         key=lambda n: (forms[n].status != "chosen", not forms[n].is_best, forms[n].mb),
     )
     limit = 16.0 if sheet.narrow else 26.0
