@@ -56,14 +56,13 @@ def test_a_smaller_tier_answers_nearly_the_same(
     assert contents(folder) == before
     found = contents(tmp_path / "small")
     assert sorted(found) == sorted(small.members)
-    # An exit adds a head, whose scores are as sure as the others in order only.
-    more, near = (1.05, 0.3) if one.stage == "exits" else (1.0, 0.1)
+    more = 1.05 if one.stage == "exits" else 1.0  # another head
     assert sum(map(len, found.values())) <= more * sum(map(len, before.values()))
     assert small.name.startswith(f"{spec.name} ")
     assert small.kind == spec.kind
     whole, new = logits(spec, folder, texts), logits(small, tmp_path / "small", texts)
     assert np.isfinite(new).all()
-    assert np.abs(new - whole).mean() < near * whole.std()
+    assert np.abs(new - whole).mean() < 0.1 * whole.std()
     assert (new.argmax(1) == whole.argmax(1)).mean() > 0.9
     unseen = messages([3, 3, 3], seed=5)[0] + ["", "⚡ 什么", "zzz " * 90]
     assert np.isfinite(logits(small, tmp_path / "small", unseen)).all()

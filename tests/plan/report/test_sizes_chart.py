@@ -46,4 +46,6 @@ def test_it_is_read_as_a_sentence() -> None:
         "0.25 points of accuracy on validation rows, 0.50 on test rows."
     )
     assert read_sizes(summary_of(WHOLE, SMALL)).endswith("on validation rows.")
+    as_it_is = read_sizes(summary_of(WHOLE | {"status": "chosen"}, SMALL | {"status": "behind"}))
+    assert as_it_is == "The model earns most as it is: none of 1 other forms earns more."
     assert read_sizes(summary_of(WHOLE)) == "The model was not made smaller."

@@ -16,6 +16,7 @@ from payoff.adapt.compress.activations import sample_of
 from payoff.adapt.compress.encoder_graph import is_encoder, need_encoder
 from payoff.adapt.recipes.linear import LinearHead
 from payoff.adapt.recipes.soft_targets import fit_soft
+from payoff.artifact.calibration import Calibration
 from payoff.artifact.runtime import open_tier
 from payoff.artifact.runtime.early_exit import EARLY, HIDDEN, REST, SETTING, confidence_of
 from payoff.artifact.tier import TierSpec
@@ -29,7 +30,7 @@ fitted to."""
 FEWEST, MOST = 100, 10_000
 """Texts that the head is fitted to."""
 
-_STRENGTH = 30.0
+_STRENGTH = 300.0  # of the head: shares of the whole model are no labels to overfit to
 _LAYER = re.compile(r"^layers\.(\d+)\.norm\.out$")
 _INPUTS = {"input_ids", "attention_mask"}
 _POOLED, _LOGITS = "pooled", "logits"
@@ -107,7 +108,7 @@ def fitted(vectors: NDArray[np.float32], said: NDArray[np.float32]) -> tuple[Lin
         >>> bool((head(vectors).argmax(1) == truth).all()), confidence < 1
         (True, True)
     """
-    shares = _softmax(said)
+    shares = Calibration().apply(said)
     wanted = said.argmax(axis=1)
     half = np.arange(len(said)) % 2 == 0
     sure, same = np.zeros(len(said)), np.zeros(len(said), bool)
@@ -120,12 +121,6 @@ def fitted(vectors: NDArray[np.float32], said: NDArray[np.float32]) -> tuple[Lin
     able = np.flatnonzero(np.cumsum(~same[order]) <= allowed)
     confidence = float(sure[order[able[-1]]]) if len(able) else 1.0
     return fit_soft(vectors, shares, strength=_STRENGTH), confidence
-
-
-def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    above = np.asarray(scores, np.float64)
-    odds = np.exp(above - above.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def _answers(spec: TierSpec, folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:

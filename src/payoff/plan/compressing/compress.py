@@ -67,7 +67,6 @@ def compress(
     job: Job,
     recipe: str,
     *,
-    backbone: str = "",
     limits: Limits | None = None,
     students: bool = True,
 ) -> Compressed:
@@ -80,7 +79,6 @@ def compress(
     Args:
         job: Rows, terms, budget.
         recipe: How the model is adapted.
-        backbone: Which of the job's backbones; the best where not given.
         limits: What must hold.
         students: Train smaller models too, which the model teaches.
 
@@ -93,11 +91,11 @@ def compress(
     limits = limits or Limits()
     recipes = {recipe: recipe_named(recipe), _DISTIL: recipe_named(_DISTIL)}
     choosing = {
-        "compressing": [recipe, backbone, students],
+        "compressing": [recipe, students],
         "limits": [limits.most_lost, limits.largest_mb, limits.slowest_ms],
     }
     prepared = Prepared.of(job, recipes, choosing)
-    models = [_whole(prepared, recipe, backbone)]
+    models = [_whole(prepared, recipe)]
     if students:
         models += _students(prepared, models[0])
     walked = Walk(prepared.workshop, prepared.clock, limits).through(models)
@@ -138,7 +136,7 @@ def _size(option: Option) -> int:
     return option.evidence.footprint.artifact_bytes
 
 
-def _whole(prepared: Prepared, recipe: str, backbone: str) -> Tried:
+def _whole(prepared: Prepared, recipe: str) -> Tried:
     """The model to be compressed.
 
     Raises:
@@ -146,12 +144,12 @@ def _whole(prepared: Prepared, recipe: str, backbone: str) -> Tried:
     """
     own = {recipe: prepared.workshop.recipes[recipe]}
     tried = prepared.ladder(own, named=(recipe,)).climb()
-    trained = [t for t in tried if t.status == "trained" and backbone in ("", t.candidate.backbone)]
+    trained = [t for t in tried if t.status == "trained"]
     if not trained:
         told = "; ".join(f"{t.candidate.name}: {t.why}" for t in tried)
         raise AdaptError(
             "PF403",
-            f"recipe '{recipe}'{f' on {backbone}' if backbone else ''}",
+            f"recipe '{recipe}'",
             told or "it has no candidate for these rows and backbones",
             mend="Give more minutes, or another recipe or backbone.",
         )

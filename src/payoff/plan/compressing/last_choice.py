@@ -19,8 +19,8 @@ def last_choice(runs: Path, name: str) -> str:
     """
     found = sorted(runs.glob(f"{name}-*/summary.json"), key=lambda file: file.stat().st_mtime)
     for file in reversed(found):
-        plans = json.loads(file.read_text("utf-8"))["plans"]
-        recipe = next((one["recipe"] for one in plans if one["status"] == "chosen"), None)
-        if recipe and not json.loads(file.read_text("utf-8")).get("compression"):
+        told = json.loads(file.read_text("utf-8"))
+        recipe = next((one["recipe"] for one in told["plans"] if one["status"] == "chosen"), None)
+        if recipe and "compression" not in told:
             return str(recipe)
     return ""

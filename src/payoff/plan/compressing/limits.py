@@ -56,16 +56,17 @@ class Limits:
         """
         held = [option for option in options if not self.broken(option, whole)]
         if not held:
-            near = {option.name: self.broken(option, whole) for option in options}
-            least = min(options, key=lambda one: (self.lost(one, whole), _size(one)))
-            smallest = min(options, key=_size)
-            told = [f"{one.name}: {near[one.name]}" for one in {least.name: least}.values()]
-            if smallest is not least:
-                told.append(f"{smallest.name}: {near[smallest.name]}")
+            nearest = (
+                min(options, key=lambda one: (self.lost(one, whole), _size(one))),
+                min(options, key=_size),
+            )
+            told = "; ".join(
+                dict.fromkeys(f"{one.name}: {self.broken(one, whole)}" for one in nearest)
+            )
             raise AdaptError(
                 "PF415",
                 "payoff compress",
-                f"none of {len(options)} forms holds the limits; the nearest: {'; '.join(told)}",
+                f"none of {len(options)} forms holds the limits; the nearest: {told}",
                 mend="Allow more, or try another recipe: payoff compress … --recipe NAME.",
             )
         return held

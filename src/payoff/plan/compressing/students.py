@@ -7,7 +7,9 @@ from pathlib import Path
 
 from payoff.adapt.recipes.distil_encoder import DistilEncoder
 from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.teacher_layers import with_layers_of
 from payoff.adapt.workbench import Workbench
+from payoff.core.errors import AdaptError
 
 BITS = 4
 """Of a weight of the layers of a student: with 15 steps a row it healed, as was measured."""
@@ -37,7 +39,8 @@ class Students(DistilEncoder):
             return []
         layers = bench.opened(self.backbone).encoder.shape.layers
         shapes = [(layers, BITS), (max(1, layers // 2), 8), (max(1, layers // 3), BITS)]
-        settings = ("depth", 0), ("tuned", 1.0), ("teacher", str(self.teacher)), ("start", 1)
+        start = int(self._has_layers(bench))
+        settings = ("depth", 0), ("tuned", 1.0), ("teacher", str(self.teacher)), ("start", start)
         found = []
         for kept, bits in dict.fromkeys(shapes):
             candidate = usual[0]
@@ -48,3 +51,12 @@ class Students(DistilEncoder):
             title = f"student of {kept} of {layers} layers in {bits} bits"
             found.append(replace(candidate.having("epochs", passes), title=title))
         return found
+
+    def _has_layers(self, bench: Workbench) -> bool:
+        """Whether the teacher has layers that a student can start from; said where it has none."""
+        try:
+            with_layers_of(str(self.teacher), bench.opened(self.backbone).encoder, self.name)
+        except AdaptError as error:
+            bench.progress.say(f"students start from {self.backbone}: {error.found}")
+            return False
+        return True

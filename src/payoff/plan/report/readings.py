@@ -102,6 +102,8 @@ def read_sizes(summary: Summary) -> str:
     chosen = next((form for form in forms if form.status == "chosen"), None)
     if not isinstance(told, Mapping) or chosen is None:
         return "The model was not made smaller."
+    if chosen is forms[0]:
+        return f"The model earns most as it is: none of {len(forms) - 1} other forms earns more."
     tested = finite(told.get("lost_on_test"))
     text = (
         f"Of {len(forms)} forms of the model the one that earns most has {chosen.mb:.1f} MB in "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from payoff.plan.report.charts.names import Named, name_layers
 from payoff.plan.report.charts.placing import Box, Spot, place_labels
 from payoff.plan.report.charts.points import Frame, Point, cost_axis, lifted, points_of, scales
 from payoff.plan.report.charts.sheet import LABEL_PX, Sheet, rows_data
@@ -37,7 +38,7 @@ def draw_frontier(summary: Mapping[str, Any], sheet: Sheet) -> str | None:
         y_ticks=4 if sheet.narrow else 5,
     )
     layers = [_zero(y), *_intervals(points, frame, x, y), *_steps(points, frame, x, y)]
-    layers += [*_dots(points, x, y), *_names(points, sheet, frame, x, y)]
+    layers += [*_dots(points, x, y), *name_layers(_placed(points, sheet, frame), x, y)]
     return sheet.svg(alt.layer(*layers).properties(width=width, height=height))
 
 
@@ -107,28 +108,7 @@ def _dots(points: list[Point], x: Any, y: Any) -> list[Any]:
     return [mark.encode(x=x, y=y, **looks)]
 
 
-def _names(points: list[Point], sheet: Sheet, frame: Frame, x: Any, y: Any) -> list[Any]:
-    import altair as alt
-
-    values = _placed(points, sheet, frame)
-    layers = []
-    for chosen in (False, True):
-        shown = [value for value in values if value["chosen"] is chosen]
-        mark = alt.Chart(rows_data(shown)).mark_text(
-            align=alt.expr("datum.align"),
-            dx=alt.expr("datum.dx"),
-            dy=alt.expr("datum.dy"),
-            baseline="middle",
-            fontWeight="bold" if chosen else "normal",
-            color="var(--ink)" if chosen else "var(--soft)",
-            stroke="var(--paper)",
-            strokeWidth=4,
-        )
-        layers += [mark.encode(x=x, y=y, text=alt.Text("text:N"))] if shown else []
-    return layers
-
-
-def _placed(points: list[Point], sheet: Sheet, frame: Frame) -> list[dict[str, Any]]:
+def _placed(points: list[Point], sheet: Sheet, frame: Frame) -> list[Named]:
     """The names that have room, the most important first, with where they stand."""
     ranked = sorted(points, key=lambda p: (not p.chosen, not p.baseline, not p.best, -p.profit))
     limit = 17.0 if sheet.narrow else 24.0
@@ -146,15 +126,7 @@ def _placed(points: list[Point], sheet: Sheet, frame: Frame) -> list[dict[str, A
         faint=_interval_boxes(ranked, frame),
     )
     return [
-        {
-            "x": point.cost,
-            "y": point.profit,
-            "text": sheet.put(name, limit),
-            "dx": place.dx,
-            "dy": place.dy,
-            "align": place.align,
-            "chosen": point.chosen,
-        }
+        Named(point.cost, point.profit, sheet.put(name, limit), place, point.chosen)
         for point, name, place in zip(ranked, names, places, strict=True)
         if place
     ]

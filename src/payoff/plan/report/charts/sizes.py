@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from payoff.plan.report.charts.names import Named, name_layers
 from payoff.plan.report.charts.placing import Spot, place_labels
 from payoff.plan.report.charts.sheet import LABEL_PX, Sheet, rows_data
 from payoff.plan.report.figures import entries, finite, words
@@ -140,42 +141,19 @@ def _names(
     x: Any,
     y: Any,
 ) -> list[Any]:
-    import altair as alt
-
-    named = [n for n in range(len(forms)) if forms[n].is_best or len(forms) <= _FEW]
+    told = [n for n in range(len(forms)) if forms[n].is_best or len(forms) <= _FEW]
+    chosen = next((n for n in told if forms[n].status == "chosen"), -1)
     order = sorted(
-        named,
-        key=lambda n: (forms[n].status != "chosen", not forms[n].is_best, forms[n].mb),
+        told,
+        key=lambda n: (n != chosen, not forms[n].is_best, forms[n].mb),
     )
     limit = 16.0 if sheet.narrow else 26.0
     widths = [min(sheet.text_px(forms[n].name), limit * LABEL_PX) * 1.1 + 4 for n in order]
     wanted = [Spot(spots[n].x, spots[n].y, w) for n, w in zip(order, widths, strict=True)]
     placed = zip(order, place_labels(wanted, frame[0] + 8, frame[1]), strict=True)
-    values = [
-        {
-            "x": forms[n].mb,
-            "y": forms[n].lost,
-            "text": sheet.put(forms[n].name, limit),
-            "dx": place.dx,
-            "dy": place.dy,
-            "align": place.align,
-            "chosen": forms[n].status == "chosen",
-        }
+    named = [
+        Named(forms[n].mb, forms[n].lost, sheet.put(forms[n].name, limit), place, n == chosen)
         for n, place in placed
         if place
     ]
-    layers = []
-    for chosen in (False, True):
-        shown = [value for value in values if value["chosen"] is chosen]
-        mark = alt.Chart(rows_data(shown)).mark_text(
-            align=alt.expr("datum.align"),
-            dx=alt.expr("datum.dx"),
-            dy=alt.expr("datum.dy"),
-            baseline="middle",
-            fontWeight="bold" if chosen else "normal",
-            color="var(--ink)" if chosen else "var(--soft)",
-            stroke="var(--paper)",
-            strokeWidth=4,
-        )
-        layers += [mark.encode(x=x, y=y, text=alt.Text("text:N"))] if shown else []
-    return layers
+    return name_layers(named, x, y)
