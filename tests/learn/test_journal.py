@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, inspect
 
 from payoff.core.errors import MachineError, ServiceError
-from payoff.learn.entry import Entry, now_utc, text_hash
+from payoff.learn.entry import Entry, customer_hash, now_utc, text_hash
 from payoff.learn.journal import Journal
+from payoff.learn.migrations import MIGRATIONS, migrate
+from payoff.learn.tables import TABLES
 
 ENTRY = Entry("r", "a" * 64, text_hash("退款"), "refund", "refund", 0.97, 3.25, "USD", 1.5)
 
@@ -207,26 +210,49 @@ def test_migrations_are_numbered_and_noted(path: Path) -> None:
     Journal.open(path).close()
     Journal.open(path).close()
     with sqlite3.connect(path) as database:
-        assert database.execute("SELECT number, name FROM migrations").fetchall() == [
-            (1, "decisions"),
-            (2, "costs"),
-            (3, "holds"),
-        ]
-        columns = [row[1] for row in database.execute("PRAGMA table_info(decisions)")]
+        noted = database.execute("SELECT number, name FROM migrations").fetchall()
     database.close()
-    assert columns == [
-        "id",
-        "request_id",
-        "time_utc",
-        "artifact_sha256",
-        "text_sha256",
-        "action",
-        "label",
-        "probability",
-        "worth",
-        "currency",
-        "latency_ms",
-    ]
+    assert noted == [(step.number, step.name) for step in MIGRATIONS]
+    assert [number for number, _ in noted] == list(range(1, len(MIGRATIONS) + 1))
+
+
+@pytest.mark.parametrize("number", range(1, len(MIGRATIONS)))
+def test_a_journal_of_every_earlier_number_comes_forward(books_url: str, number: int) -> None:
+    url = books_url if "://" in books_url else f"sqlite:///{books_url}"
+    older = create_engine(url)
+    with older.begin() as connection:
+        migrate(connection, now_utc(), up_to=number)
+        connection.exec_driver_sql(
+            "INSERT INTO decisions (request_id, time_utc, artifact_sha256, text_sha256, action,"
+            " label, probability, worth, currency, latency_ms) VALUES ('old',"
+            " '2026-01-01T00:00:00Z', 'a', 't', 'refund', 'refund', 0.5, 1.0, 'USD', 2.0)"
+        )
+        connection.commit()
+    older.dispose()
+    with Journal.open(books_url) as journal:
+        old = Entry(
+            "old", "a", "t", "refund", "refund", 0.5, 1.0, "USD", 2.0, "2026-01-01T00:00:00Z"
+        )
+        assert journal.read() == [old]
+        whole = entry("new", customer="c" * 32, tier="base", cost=0.25, probabilities=b"1234")
+        assert journal.append([whole]) == 1
+        assert journal.read(1) == [whole]
+        assert len(journal.salt) == 32
+    with Journal.open(books_url) as journal:
+        inside = inspect(journal._engine)
+        for table in TABLES.sorted_tables:
+            assert {c["name"] for c in inside.get_columns(table.name)} == set(table.c.keys())
+
+
+def test_the_name_of_a_customer_is_hashed_with_a_secret(books_url: str) -> None:
+    with Journal.open(books_url) as journal:
+        salt = journal.salt
+    with Journal.open(books_url) as journal:
+        assert journal.salt == salt
+    assert customer_hash("ann", salt) == customer_hash("ann", salt)
+    assert (
+        len({customer_hash("ann", salt), customer_hash("ann", "x"), customer_hash("b", salt)}) == 3
+    )
 
 
 def test_times_sort_as_text() -> None:

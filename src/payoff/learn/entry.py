@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,13 @@ class Entry:
         currency: Of the worth.
         latency_ms: From the text's arrival to its decision.
         time_utc: When, as ISO 8601 with microseconds; now where it is empty.
+        customer: The customer's hash (`customer_hash`); empty where nobody was named.
+        segment: Of the customer, where its own worth decided.
+        tier: The model that answered, in a cascade.
+        cost: What asking the models cost, in the same currency.
+        experiment: The experiment that chose who decides; empty where there is none.
+        arm: The arm that the customer is in.
+        probabilities: Of every label, as `packed_probabilities` has them; None where not kept.
 
     Example:
         >>> entry = Entry("r-1", "a" * 64, text_hash("hi"), "greet", "greet", 0.9, 3.2, "USD", 4.0)
@@ -39,6 +50,13 @@ class Entry:
     currency: str
     latency_ms: float
     time_utc: str = ""
+    customer: str = ""
+    segment: str = ""
+    tier: str = ""
+    cost: float = 0.0
+    experiment: str = ""
+    arm: str = ""
+    probabilities: bytes | None = None
 
     def __post_init__(self) -> None:
         if not self.time_utc:
@@ -72,3 +90,38 @@ def text_hash(text: str, segment: str = "") -> str:
     if segment:
         text = f"{text}\x1e{segment}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def customer_hash(customer: str, salt: str) -> str:
+    """Names a customer without telling who it is: HMAC-SHA-256, half of it, in hex.
+
+    The same customer has the same hash in one journal, so that it stays in its arm of an
+    experiment and can ask to be forgotten.
+
+    Args:
+        customer: As the caller names it: an account number, an address.
+        salt: A secret of the journal's own, without which a list of known customers could be
+            hashed and compared.
+
+    Example:
+        >>> len(customer_hash("ann@example.com", "s")), customer_hash("", "s")
+        (32, '')
+    """
+    if not customer:
+        return ""
+    return hmac.new(salt.encode(), customer.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def packed_probabilities(probabilities: NDArray[np.float64]) -> bytes:
+    """Probabilities of the labels, ``(n_labels,)``, as the journal keeps them: float32.
+
+    Example:
+        >>> read_probabilities(packed_probabilities(np.array([0.25, 0.75]))).tolist()
+        [0.25, 0.75]
+    """
+    return probabilities.astype("<f4").tobytes()
+
+
+def read_probabilities(packed: bytes) -> NDArray[np.float64]:
+    """What `packed_probabilities` packed, ``(n_labels,)``."""
+    return np.frombuffer(packed, "<f4").astype(np.float64)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +33,8 @@ from payoff.learn.booking import Booking
 from payoff.learn.database_errors import database_errors
 from payoff.learn.entry import Entry, now_utc
 from payoff.learn.hold import Hold
-from payoff.learn.migrations import MIGRATIONS, costs, decisions, holds, migrate, migrations
+from payoff.learn.migrations import MIGRATIONS, SALT, migrate
+from payoff.learn.tables import costs, decisions, holds, migrations, settings
 
 _BLOCK = 500
 _LOCK = 1885434470
@@ -119,7 +121,7 @@ class Journal:
         taken = [e for e in entries if unique[e.request_id].text_sha256 != e.text_sha256]
         if taken:
             raise self._taken(taken[0].request_id)
-        with database_errors(self._where), self._writing() as connection:
+        with self.writing() as connection:
             known = self._known(connection, list(unique))
             for request_id, text_sha256 in known.items():
                 if unique[request_id].text_sha256 != text_sha256:
@@ -136,7 +138,7 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        with database_errors(self._where), self._engine.connect() as connection:
+        with self.reading() as connection:
             return int(connection.execute(select(func.count(decisions.c.id))).scalar_one())
 
     def read(self, limit: int = 100) -> list[Entry]:
@@ -149,7 +151,7 @@ class Journal:
             ServiceError: PF703 to PF706 where the database fails.
         """
         newest = select(*_COLUMNS).order_by(decisions.c.id.desc()).limit(limit)
-        with database_errors(self._where), self._engine.connect() as connection:
+        with self.reading() as connection:
             rows = connection.execute(newest).mappings().all()
         return [Entry(**row) for row in reversed(rows)]
 
@@ -172,7 +174,7 @@ class Journal:
         for booking in bookings:
             row = booking.as_row()
             _same_line(rows.setdefault(booking.booking_id, row), row)
-        with database_errors(self._where), self._writing() as connection:
+        with self.writing() as connection:
             known = self._rows_of(connection, list(rows))
             for booking_id, row in known.items():
                 _same_line(row, rows[booking_id])
@@ -197,7 +199,7 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails; else what ``allowed`` raises.
         """
-        with database_errors(self._where), self._writing() as connection:
+        with self.writing() as connection:
             held = allowed(*_standing(connection, hold.project, hold.holder))
             _put(connection, held)
         return held
@@ -212,7 +214,7 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        with database_errors(self._where), self._engine.connect() as connection:
+        with self.reading() as connection:
             return _standing(connection, project, holder)
 
     def release(self, holder: str) -> None:
@@ -221,7 +223,7 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        with database_errors(self._where), self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(delete(holds).where(holds.c.holder == holder))
 
     def booked_among(self, booking_ids: Iterable[str]) -> set[str]:
@@ -230,7 +232,7 @@ class Journal:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        with database_errors(self._where), self._engine.connect() as connection:
+        with self.reading() as connection:
             return set(self._rows_of(connection, list(booking_ids)))
 
     def bookings(self, month: str = "") -> list[Booking]:
@@ -245,9 +247,20 @@ class Journal:
         wanted = select(costs).order_by(costs.c.id)
         if month:
             wanted = wanted.where(costs.c.time_utc.startswith(month, autoescape=True))
-        with database_errors(self._where), self._engine.connect() as connection:
+        with self.reading() as connection:
             rows = connection.execute(wanted).mappings().all()
         return [Booking.from_row(row) for row in rows]
+
+    @cached_property
+    def salt(self) -> str:
+        """The secret that customers' names are hashed with in this journal.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        with self.reading() as connection:
+            wanted = select(settings.c.value).where(settings.c.name == SALT)
+            return str(connection.execute(wanted).scalar_one())
 
     def check(self) -> None:
         """Make sure that the next decision can be written, without writing one.
@@ -256,7 +269,7 @@ class Journal:
             ServiceError: PF703 to PF706 where it could not.
         """
         nothing = update(migrations).where(migrations.c.number < 0).values(name="")
-        with database_errors(self._where), self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(nothing)
 
     def close(self) -> None:
@@ -276,6 +289,26 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"Journal({self._where!r})"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read by.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        with database_errors(self._where), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that no other writer is in: all of it is kept, or nothing.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        with database_errors(self._where), self._writing() as connection:
+            yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -2,81 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, MetaData, Table, func, insert, select
+from sqlalchemy.schema import CreateColumn
 
-TABLES = MetaData()
+from payoff.learn import tables
+from payoff.learn.tables import migrations
 
-migrations = Table(
-    "migrations",
-    TABLES,
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("name", String(200), nullable=False),
-    Column("applied_utc", String(32), nullable=False),
-)
+SALT = "salt"
+"""Setting of a journal: the secret that customers' names are hashed with."""
 
-decisions = Table(
-    "decisions",
-    TABLES,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("request_id", String(200), nullable=False, unique=True),
-    Column("time_utc", String(32), nullable=False, index=True),
-    Column("artifact_sha256", String(64), nullable=False),
-    Column("text_sha256", String(64), nullable=False),
-    Column("action", String(1000), nullable=False),
-    Column("label", String(1000), nullable=False),
-    Column("probability", Float(53), nullable=False),
-    Column("worth", Float(53), nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("latency_ms", Float(53), nullable=False),
-)
-
-costs = Table(
-    "costs",
-    TABLES,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("booking_id", String(200), nullable=False, unique=True),
-    Column("time_utc", String(32), nullable=False, index=True),
-    Column("project", String(1000), nullable=False),
-    Column("step", String(20), nullable=False),
-    Column("what", String(1000), nullable=False),
-    # Decimal text: a sum over the lines must be exact, and SQLite has no decimals.
-    Column("quantity", String(64), nullable=False),
-    Column("unit", String(64), nullable=False),
-    Column("unit_price", String(64), nullable=False),
-    Column("amount", String(64), nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("as_of", String(10), nullable=True),
-    Column("source", String(1000), nullable=False),
-    Column("measured", Integer, nullable=False),
-    Column("note", String(1000), nullable=False),
-    Column("cpu_s", Float(53), nullable=True),
-)
-
-# What work under way may still spend: the one table whose rows are changed and taken away.
-holds = Table(
-    "holds",
-    TABLES,
-    Column("holder", String(200), primary_key=True),
-    Column("project", String(1000), nullable=False, index=True),
-    Column("what", String(1000), nullable=False),
-    Column("amount", String(64), nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("until_utc", String(32), nullable=False),
+_ADDED_BY_FOURTH = (
+    "customer",
+    "segment",
+    "tier",
+    "cost",
+    "experiment",
+    "arm",
+    "probabilities",
 )
 
 
@@ -96,30 +42,51 @@ class Migration:
 
 
 def _first(connection: Connection) -> None:
-    decisions.create(connection)
+    """Decisions, without the columns that they got later."""
+    now = tables.decisions
+    columns = [column for column in now.columns if column.name not in _ADDED_BY_FOURTH]
+    Table(now.name, MetaData(), *(column._copy() for column in columns)).create(connection)
 
 
-def _second(connection: Connection) -> None:
-    costs.create(connection)
+def _fourth(connection: Connection) -> None:
+    """What is needed to replay a decision."""
+    for name in _ADDED_BY_FOURTH:
+        column = CreateColumn(tables.decisions.c[name]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE decisions ADD COLUMN {column}")
+    for index in tables.decisions.indexes:
+        if {column.name for column in index.columns} <= set(_ADDED_BY_FOURTH):
+            index.create(connection)
+    tables.settings.create(connection)
+    connection.execute(insert(tables.settings).values(name=SALT, value=secrets.token_hex(16)))
 
 
-def _third(connection: Connection) -> None:
-    holds.create(connection)
+def _make(*made: Table) -> Callable[[Connection], None]:
+    def apply(connection: Connection) -> None:
+        for table in made:
+            table.create(connection)
+
+    return apply
 
 
 MIGRATIONS = (
     Migration(1, "decisions", _first),
-    Migration(2, "costs", _second),
-    Migration(3, "holds", _third),
+    Migration(2, "costs", _make(tables.costs)),
+    Migration(3, "holds", _make(tables.holds)),
+    Migration(4, "what replays a decision", _fourth),
+    Migration(5, "feedback and texts", _make(tables.feedback, tables.texts)),
+    Migration(6, "experiments", _make(tables.experiment_events)),
+    Migration(7, "alerts", _make(tables.alert_events)),
+    Migration(8, "versions and keys", _make(tables.versions, tables.api_keys)),
 )
 
 
-def migrate(connection: Connection, now_utc: str) -> int:
-    """Bring the tables up to the newest number, in the caller's transaction.
+def migrate(connection: Connection, now_utc: str, *, up_to: int = len(MIGRATIONS)) -> int:
+    """Bring the tables up to a number, in the caller's transaction.
 
     Args:
         connection: With a transaction that keeps other writers out.
         now_utc: Noted beside each step.
+        up_to: The number; the newest where not given.
 
     Returns:
         The number that was found; larger than the newest known one where a newer payoff wrote it.
@@ -127,13 +94,13 @@ def migrate(connection: Connection, now_utc: str) -> int:
     Example:
         >>> from sqlalchemy import create_engine
         >>> with create_engine("sqlite://").begin() as connection:
-        ...     migrate(connection, "2024-01-01T00:00:00Z"), migrate(connection, "")
+        ...     migrate(connection, "2024-01-01T00:00:00Z", up_to=3), migrate(connection, "")
         (0, 3)
     """
     migrations.create(connection, checkfirst=True)
     found = connection.execute(select(func.max(migrations.c.number))).scalar() or 0
     for step in MIGRATIONS:
-        if step.number > found:
+        if found < step.number <= up_to:
             step.apply(connection)
             connection.execute(
                 insert(migrations).values(number=step.number, name=step.name, applied_utc=now_utc)

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from payoff.adapt.engine.batches import Packed, by_tokens, cut, pack
 from payoff.adapt.engine.encoder import Encoder, Layer
+from payoff.adapt.engine.precision import mixed_precision
 from payoff.adapt.engine.trunk import BATCH_TOKENS, Trunk
 
 if TYPE_CHECKING:
@@ -108,8 +109,11 @@ class Classifier(nn.Module):
             n_prompt = len(prompt)
             hidden, groups = _with_prompt(hidden, groups, prompt)
         bias = self.trunk[0].relative_bias(max(length for _, _, length in groups))
-        for layer in self.own_layers():
-            hidden = layer(hidden, groups, bias)
+        n_tokens = len(hidden)
+        with mixed_precision(self, hidden) as hidden:
+            for layer in self.own_layers():
+                hidden = layer(hidden, groups, bias)
+        hidden = hidden[:n_tokens]
         if n_prompt:
             hidden = _without_prompt(hidden, groups, n_prompt)
         return hidden

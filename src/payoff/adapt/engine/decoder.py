@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from payoff.adapt.engine.batches import Packed
+from payoff.adapt.engine.precision import mixed_precision
 
 Groups = tuple[tuple[int, int, int], ...]
 Rotation = tuple[Tensor, Tensor]
@@ -170,8 +171,10 @@ class Decoder(nn.Module):
         """Vectors of whole texts of several lengths, ``(n_tokens, width)``; nothing is kept."""
         hidden = self.words(batch.ids)
         rotation = self.rotation(max(length for _, _, length in batch.groups))
-        for layer in self.layers:
-            hidden, _ = layer(hidden, batch.groups, rotation)
+        with mixed_precision(self, hidden) as hidden:
+            for layer in self.layers:
+                hidden, _ = layer(hidden, batch.groups, rotation)
+        hidden = hidden[: batch.n_tokens]
         normed: Tensor = self.norm(hidden)
         return normed
 

@@ -23,6 +23,7 @@ from payoff.adapt.engine.classifier import Classifier
 from payoff.adapt.engine.encoder import Encoder
 from payoff.adapt.engine.finetuning import FineTuning, Schedule
 from payoff.adapt.engine.objectives.batch_seed import batch_seed
+from payoff.adapt.engine.precision import mixed_precision
 from payoff.adapt.engine.tokens import Tokens
 from payoff.adapt.engine.trunk import Trunk
 from payoff.core.progress import Progress
@@ -81,8 +82,10 @@ class SimCse:
                 seed = batch_seed(part, generator.initial_seed() + number)
                 chance = torch.Generator().manual_seed(seed)
             bias = encoder.relative_bias(max(length for _, _, length in part.groups))
-            for layer in classifier.own_layers():
-                hidden = layer(dropped(hidden, self.dropout, chance), part.groups, bias)
+            with mixed_precision(classifier, hidden) as hidden:
+                for layer in classifier.own_layers():
+                    hidden = layer(dropped(hidden, self.dropout, chance), part.groups, bias)
+            hidden = hidden[: part.n_tokens]
             return encoder.pool_pieces(hidden, part)
 
         found = classifier.in_parts(hidden, batch, vectors)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from payoff.adapt.engine.batches import Packed
+from payoff.adapt.engine.precision import full_precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,11 @@ class Layer(nn.Module):
     def forward(
         self, hidden: Tensor, groups: tuple[tuple[int, int, int], ...], bias: Tensor | None
     ) -> Tensor:
-        """``(n_tokens, width)`` to the same shape."""
-        attended = self.out(self._attend(self.qkv(hidden), groups, bias))
+        """``(n_tokens, width)`` to the same shape; rows behind the groups' belong to no text."""
+        qkv = self.qkv(hidden)
+        with full_precision():
+            mixed = self._attend(qkv.float(), groups, bias)
+        attended = self.out(mixed)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)
         hidden = self.attention_norm(hidden + attended)
@@ -82,7 +86,8 @@ class Layer(nn.Module):
         prefix = None if self.prefix is None else self.prefix()
         n_prefix = 0 if prefix is None else prefix.shape[2]
         # One split, not slices: the gradient of each slice would be as large as the whole.
-        parts = torch.split_with_sizes(qkv, [count * length for _, count, length in groups])
+        sizes = [count * length for _, count, length in groups]
+        *parts, behind = torch.split_with_sizes(qkv, [*sizes, len(qkv) - sum(sizes)])
         for part, (_, count, length) in zip(parts, groups, strict=True):
             part = part.view(count, length, 3, self.heads, width // self.heads)
             query, key, value = part.permute(2, 0, 3, 1, 4)
@@ -93,6 +98,8 @@ class Layer(nn.Module):
                 mask = None if mask is None else functional.pad(mask, (n_prefix, 0))
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             mixed_parts.append(mixed.transpose(1, 2).reshape(count * length, width))
+        if len(behind):
+            mixed_parts.append(behind[:, :width])
         return mixed_parts[0] if len(mixed_parts) == 1 else torch.cat(mixed_parts)
 
 
