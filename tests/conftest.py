@@ -15,6 +15,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("PAYOFF_PRECISION", "full")  # the same numbers on every processor
 os.environ.pop("COLUMNS", None)  # test processes have one, and output is then as wide as that
 
 
