@@ -7,16 +7,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from payoff.core.codes import catalogue
-from payoff.economics.desk import Desk
-from payoff.learn.entry import text_hash
+from payoff.economics.desk import Desk, load
+from payoff.learn.entry import customer_hash, read_probabilities, text_hash
 from payoff.learn.journal import Journal
+from payoff.learn.tables import texts as text_rows
 from payoff.serve.app import create_app
+from payoff.serve.service import Service
 
 from .conftest import answering
 
@@ -64,7 +68,10 @@ def test_health_model_and_schema(serve: Serve, desk: Desk, journal: Journal) -> 
     decide = schema["paths"]["/v1/decide"]["post"]
     properties = decide["requestBody"]["content"]["application/json"]["schema"]["properties"]
     several = {"texts", "pairs", "segments"}
-    assert set(properties) == {"text", "pair", "segment", *several, "model", "request_id"}
+    assert set(properties) == {
+        *("text", "pair", "segment", *several, "model", "request_id"),
+        *("customer", "within_ms"),
+    }
     assert {"200", "422", "413"} <= set(decide["responses"])
 
 
@@ -196,35 +203,170 @@ def test_many_at_once_are_all_answered_rightly(serve: Serve, desk: Desk, journal
     assert journal.count() == 200
 
 
+class Stopped:
+    """A model that answers only once it may."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.go, self.begun = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+        self._answer = desk.artifact.runtime().logits
+        desk.artifact._runtimes[0] = self  # type: ignore[assignment]
+
+    def logits(self, texts: Any) -> Any:
+        self.sizes.append(len(texts))
+        self.begun.set()
+        assert self.go.wait(20)
+        return self._answer(texts)
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
 def test_overload_is_refused_with_a_time_to_come_back(desk: Desk) -> None:
-    go = threading.Event()
-    answer = desk.artifact.runtime().logits
-
-    class Slow:
-        def logits(self, texts: Any) -> Any:
-            assert go.wait(20)
-            return answer(texts)
-
-    desk.artifact._runtimes[0] = Slow()
+    model = Stopped(desk)
     app = create_app(desk, max_waiting=1)
     body = {"text": "hello"}
+    batches = app.state.models.of(None)
     with answering(app) as client, ThreadPoolExecutor(3) as pool:
         try:
-            jobs = [pool.submit(client.post, "/v1/decide", json=body, timeout=30) for _ in range(3)]
-            end = time.monotonic() + 20
-            while app.state.gate.inside < 3:
-                assert time.monotonic() < end
-                time.sleep(0.005)
+            jobs = [pool.submit(client.post, "/v1/decide", json=body, timeout=30)]
+            until(model.begun.is_set)
+            jobs += [pool.submit(client.post, "/v1/decide", json=body, timeout=30)]
+            until(lambda: batches.inside == 2)
             refused = client.post("/v1/decide", json=body)
             assert refused.status_code == 503
             assert refused.headers["retry-after"] == "1"
             assert error(refused)["code"] == "PF707"
             assert client.get("/healthz").status_code == 200
         finally:
-            go.set()
-        assert [job.result().status_code for job in jobs] == [200, 200, 200]
+            model.go.set()
+        assert [job.result().status_code for job in jobs] == [200, 200]
         assert client.post("/v1/decide", json=body).status_code == 200
-        assert app.state.gate.inside == 0
+        assert batches.inside == 0
+
+
+def test_what_waits_together_is_decided_and_written_together(desk: Desk, journal: Journal) -> None:
+    model = Stopped(desk)
+    app = create_app(desk, journal=journal)
+    batches = app.state.models.of(None)
+    with answering(app) as client, ThreadPoolExecutor(9) as pool:
+        try:
+            texts = ["hello", *[f"card {i}" for i in range(6)]]
+            first = pool.submit(client.post, "/v1/decide", json={"text": texts[0]}, timeout=30)
+            until(model.begun.is_set)
+            rest = [
+                pool.submit(client.post, "/v1/decide", json={"text": text}, timeout=30)
+                for text in texts[1:]
+            ]
+            several = {"texts": ["a", "", "c"], "request_id": "bad"}
+            bad = pool.submit(client.post, "/v1/decide", json=several, timeout=30)
+            until(lambda: batches.inside == 8)
+        finally:
+            model.go.set()
+        answers = [job.result().json() for job in (first, *rest)]
+        assert error(bad.result())["code"] == "PF105"
+    assert [one["decision"]["label"] for one in answers] == [desk.decide(t).label for t in texts]
+    assert journal.count() == 7
+    assert model.sizes[0] == 1
+
+
+def test_a_request_that_comes_too_late_is_not_decided(desk: Desk, journal: Journal) -> None:
+    model = Stopped(desk)
+    app = create_app(desk, journal=journal)
+    with answering(app) as client, ThreadPoolExecutor(2) as pool:
+        try:
+            first = pool.submit(client.post, "/v1/decide", json={"text": "hello"}, timeout=30)
+            until(model.begun.is_set)
+            late = {"text": "late", "within_ms": 5, "request_id": "late"}
+            second = pool.submit(client.post, "/v1/decide", json=late, timeout=30)
+            until(lambda: bool(app.state.models.of(None).inside == 2))
+            time.sleep(0.02)
+        finally:
+            model.go.set()
+        assert first.result().status_code == 200
+        assert second.result().status_code == 504
+        assert error(second.result())["code"] == "PF714"
+    assert journal.count() == 1
+
+
+def test_a_caller_that_goes_away_leaves_the_line(desk: Desk, journal: Journal) -> None:
+    model = Stopped(desk)
+    app = create_app(desk, journal=journal)
+    batches = app.state.models.of(None)
+    with answering(app) as client, ThreadPoolExecutor(1) as pool:
+        try:
+            first = pool.submit(client.post, "/v1/decide", json={"text": "hello"}, timeout=30)
+            until(model.begun.is_set)
+            with pytest.raises(httpx.ReadTimeout):
+                client.post("/v1/decide", json={"text": "gone"}, timeout=0.1)
+            until(lambda: batches.inside == 1)
+        finally:
+            model.go.set()
+        assert first.result().status_code == 200
+    assert journal.count() == 1
+
+
+def test_a_model_is_replaced_under_load_without_a_lost_request(
+    artifact: Path, desk: Desk, journal: Journal
+) -> None:
+    app = create_app(desk, journal=journal)
+    batches = app.state.models.of(None)
+    ended = threading.Event()
+    with answering(app) as client, load(artifact, threads=1) as other:
+
+        def ask(number: int) -> int:
+            asked = 0
+            while not ended.is_set():
+                body = {"text": f"card {asked}", "request_id": f"{number}-{asked}"}
+                assert client.post("/v1/decide", json=body).status_code == 200
+                asked += 1
+            return asked
+
+        with ThreadPoolExecutor(4) as pool:
+            jobs = [pool.submit(ask, number) for number in range(4)]
+            for _ in range(5):
+                time.sleep(0.05)
+                before = batches.replace(Service(other, journal))
+                batches.replace(before)
+            ended.set()
+            n_answered = sum(job.result() for job in jobs)
+    assert n_answered > 5
+    assert journal.count() == n_answered
+
+
+def test_texts_are_kept_only_where_wanted(desk: Desk, tmp_path: Path) -> None:
+    text = "write to ann@example.org about my card"
+    for texts, kept in (("none", []), ("redacted", [text]), ("whole", [text])):
+        with Journal.open(tmp_path / f"{texts}.db") as book:
+            with answering(create_app(desk, journal=book, texts=texts)) as client:
+                client.post("/v1/decide", json={"text": text})
+            with book.reading() as connection:
+                found = list(connection.execute(select(text_rows.c.text)).scalars())
+        assert len(found) == len(kept)
+        assert ("ann@example.org" in "".join(found)) == (texts == "whole")
+
+
+def test_a_customer_is_known_by_a_hash(serve: Serve, journal: Journal) -> None:
+    client = serve(journal=journal)
+    for customer in ("ann", "ann", "bob", None):
+        client.post("/v1/decide", json={"text": "hello", "customer": customer})
+    first, second, third, fourth = journal.read()
+    assert first.customer == second.customer == customer_hash("ann", journal.salt)
+    assert third.customer not in ("", first.customer, "bob")
+    assert fourth.customer == ""
+
+
+def test_a_decision_can_be_replayed(serve: Serve, desk: Desk, journal: Journal) -> None:
+    serve(journal=journal).post("/v1/decide", json={"text": "我要退款"})
+    (entry,) = journal.read()
+    assert entry.probabilities is not None
+    found = read_probabilities(entry.probabilities)
+    assert found == pytest.approx(desk.decide_fully(["我要退款"])[1][0], abs=1e-7)
+    assert desk.labels[int(found.argmax())] == entry.label
 
 
 def test_routes_added_later_fail_in_the_same_shape(desk: Desk) -> None:

@@ -6,10 +6,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from sqlalchemy import (
@@ -35,12 +35,14 @@ from payoff.learn.entry import Entry, now_utc
 from payoff.learn.hold import Hold
 from payoff.learn.migrations import MIGRATIONS, SALT, migrate
 from payoff.learn.tables import costs, decisions, holds, migrations, settings
+from payoff.learn.tables import texts as text_rows
 
 _BLOCK = 500
 _LOCK = 1885434470
 """Names the journal's writer among the advisory locks of a PostgreSQL database."""
 
-_COLUMNS = tuple(decisions.c[field.name] for field in fields(Entry))
+_FIELDS = tuple(field.name for field in fields(Entry))
+_COLUMNS = tuple(decisions.c[name] for name in _FIELDS)
 
 
 class Journal:
@@ -103,12 +105,15 @@ class Journal:
             )
         return journal
 
-    def append(self, entries: Sequence[Entry]) -> int:
+    def append(
+        self, entries: Sequence[Entry], *, texts: Mapping[str, str] = MappingProxyType({})
+    ) -> int:
         """Write decisions, all or none; they are on the disk when this returns.
 
         Args:
             entries: Decisions; one whose request id is in the journal already, with the same
                 text, is left as it was first written.
+            texts: Request id to text, where the journal is to keep it.
 
         Returns:
             How many were new.
@@ -126,10 +131,13 @@ class Journal:
             for request_id, text_sha256 in known.items():
                 if unique[request_id].text_sha256 != text_sha256:
                     raise self._taken(request_id)
-            new = [asdict(unique[key]) for key in dict.fromkeys(e.request_id for e in entries)]
-            new = [row for row in new if row["request_id"] not in known]
+            ids = dict.fromkeys(e.request_id for e in entries if e.request_id not in known)
+            new = [{name: getattr(unique[key], name) for name in _FIELDS} for key in ids]
             if new:
                 connection.execute(insert(decisions), new)
+            kept = [{"request_id": k, "text": texts[k]} for k in ids if k in texts]
+            if kept:
+                connection.execute(insert(text_rows), kept)
         return len(new)
 
     def count(self) -> int:

@@ -88,7 +88,6 @@ texts = Table(
     TABLES,
     Column("request_id", String(200), primary_key=True),
     Column("text", Text, nullable=False),
-    Column("redacted", Integer, nullable=False),
 )
 
 experiment_events = Table(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from payoff import __version__
+from payoff.core.errors import PayoffError
+from payoff.serve.batches import Batches
 from payoff.serve.bodies import (
     DecideRequest,
     DecideResponse,
@@ -19,15 +25,20 @@ from payoff.serve.bodies import (
     read_body,
 )
 from payoff.serve.failures import install
+from payoff.serve.figures import CONTENT_TYPE, Figures
 from payoff.serve.gate import Gate
+from payoff.serve.guard import Guard, Keys, Rates
 from payoff.serve.models import Models
 from payoff.serve.open_inference import open_inference
-from payoff.serve.service import Service
+from payoff.serve.service import Service, Texts
+from payoff.serve.told import told_routes
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
+
+_T = TypeVar("_T")
 
 
 def create_app(
@@ -36,23 +47,28 @@ def create_app(
     journal: Journal | None = None,
     max_texts: int = 256,
     max_text_bytes: int = 100_000,
-    max_waiting: int = 64,
+    max_waiting: int = 256,
     more: Sequence[tuple[Desk, Journal | None]] = (),
     books: Sequence[ServingHours] = (),
+    texts: Texts = "none",
+    per_second: float | None = None,
 ) -> FastAPI:
-    """A service that answers ``/v1/decide``, ``/v1/model(s)``, ``/healthz`` and ``/readyz``.
+    """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
 
     It answers two protocols of hosts too: ``/ping`` and ``/invocations``, as SageMaker asks, and
     ``/v2/…``, the Open Inference Protocol (see `payoff.serve.open_inference`).
 
     Args:
         desk: What decides where a request names no model.
-        journal: Where decisions are written before their answers leave; None keeps none.
+        journal: Where decisions are written before their answers leave; None keeps none. Its keys
+            say who may ask.
         max_texts: Texts in one request.
         max_text_bytes: UTF-8 bytes of one text.
         max_waiting: Requests that may wait for their turn; more are answered with PF707.
         more: Further models with their journals, asked by their names.
         books: What is told of a month's budget at ``/readyz``, where one is stated.
+        texts: What the journals keep of the texts, as `payoff.serve.service.Service` has it.
+        per_second: Requests a second that each key may send; None for as many as it likes.
 
     Raises:
         ServiceError: PF712 where two models have one name.
@@ -60,27 +76,47 @@ def create_app(
     Example:
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
     """
-    models = Models([Service(desk, journal), *(Service(*one) for one in more)])
-    app = FastAPI(title=f"payoff: {', '.join(models.names)}", version=__version__)
-    install(app)
-    gate = app.state.gate = Gate(max_waiting=max_waiting)
-    limits = Limits(max_texts, max_text_bytes)
+    services = [Service(one, book, texts=texts) for one, book in [(desk, journal), *more]]
+    models = Models([Batches(service, max_waiting=max_waiting) for service in services])
+    figures = Figures(models)
 
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        for one in models:
+            await run_in_threadpool(one.close)
+
+    title = f"payoff: {', '.join(models.names)}"
+    app = FastAPI(title=title, version=__version__, lifespan=lifespan)
+    install(app)
+    rates = None if per_second is None else Rates(per_second, burst=max(1, round(per_second)))
+    app.add_middleware(Guard, keys=None if journal is None else Keys(journal), rates=rates)
+    app.state.models, app.state.figures = models, figures
+    gate = Gate()
+    limits = Limits(max_texts, max_text_bytes)
     app.include_router(open_inference(models, gate, limits))
+    if journal is not None:
+        app.include_router(told_routes(journal, gate, limits, figures))
 
     @app.post("/invocations", summary="The same, where SageMaker asks", responses=_responses(200))
     @app.post(
         "/v1/decide",
         summary="Decide on one text or several",
-        responses=_responses(200, 404, 409, 413, 422, 503, 507),
+        responses=_responses(200, 401, 403, 404, 408, 409, 413, 422, 429, 503, 504, 507),
         openapi_extra=_body_schema(),
     )
     async def decide(request: Request) -> JSONResponse:
         begin = time.perf_counter()
-        body = await read_body(request, limits.body_bytes)
-        asked = parse(body, limits)
-        service = models.of(asked.model)
-        return JSONResponse(await gate.run(lambda: service.decide(asked, begin)))
+        try:
+            asked = parse(await read_body(request, limits.body_bytes), limits)
+            batches = models.of(asked.model)
+            answer = await _unless_gone(request, batches.decide(asked, begin), batches.inside > 0)
+        except PayoffError as error:
+            figures.refused(error.code)
+            raise
+        seconds = time.perf_counter() - begin
+        figures.decided(answer, batches.name, batches.service.sha256, seconds)
+        return JSONResponse(answer.as_dict())
 
     @app.get(
         "/v1/model",
@@ -88,11 +124,12 @@ def create_app(
         responses=_responses(404),
     )
     async def model(model: str | None = None) -> JSONResponse:
-        return JSONResponse({**models.of(model).facts(), **models.of(model).measured()})
+        service = models.of(model).service
+        return JSONResponse({**service.facts(), **service.measured()})
 
     @app.get("/v1/models", summary="All that can be asked to decide, the usual one first")
     async def all_models() -> JSONResponse:
-        return JSONResponse({"models": [one.facts() for one in models]})
+        return JSONResponse({"models": [one.service.facts() for one in models]})
 
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> JSONResponse:
@@ -103,11 +140,36 @@ def create_app(
     async def readyz() -> JSONResponse:
         return JSONResponse(await gate.run(lambda: _ready(models, books)))
 
+    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(figures.text(), media_type=CONTENT_TYPE)
+
     return app
 
 
-def _ready(models: Iterable[Service], books: Iterable[ServingHours]) -> dict[str, Any]:
-    journals = [service.check() for service in models]
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T], must_wait: bool) -> _T:
+    """What the work gives; where it has to wait and its caller goes away, it is given up.
+
+    Raises:
+        ClientDisconnect: Where it was.
+    """
+    if not must_wait:
+        return await work
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientDisconnect
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+
+
+def _ready(models: Iterable[Batches], books: Iterable[ServingHours]) -> dict[str, Any]:
+    journals = [one.service.check() for one in models]
     budgets = [told for told in (one.as_dict() for one in books) if told is not None]
     ready = {"status": "ready", "journal": all(journals)}
     return ready | ({"budget": budgets} if budgets else {})

@@ -39,6 +39,9 @@ class DecideRequest(BaseModel):
         segment: Segment of the customer beside ``text``, where requests are not worth the same to
             all; unknown ones are worth what requests are in general.
         segments: The segments beside ``texts``, as many; null for those that are not known.
+        customer: Who asks, as the caller names it; the journal keeps a hash of it. In an experiment
+            a customer is always answered by the same version.
+        within_ms: The answer is wanted within so many milliseconds, or not at all.
         model: Name of the model that decides; the first of the service where none is given.
         request_id: Names the request for ever: sent again with the same text, it is written to
             the journal once. One is made where none is given.
@@ -60,6 +63,8 @@ class DecideRequest(BaseModel):
     pairs: list[str] | None = None
     segment: str | None = None
     segments: list[str | None] | None = None
+    customer: Annotated[str, Field(max_length=1000)] | None = None
+    within_ms: Annotated[float, Field(gt=0)] | None = None
     model: str | None = None
     request_id: RequestId = Field(default_factory=_new_id)
 
@@ -80,13 +85,29 @@ class DecideRequest(BaseModel):
         return self
 
     @property
+    def first_texts(self) -> list[str]:
+        """The text, or the texts; the first ones of pairs."""
+        return [self.text] if self.text is not None else list(self.texts or ())
+
+    @property
+    def second_texts(self) -> list[str] | None:
+        """The second ones of pairs, as many; None where there are none."""
+        return [self.pair] if self.pair is not None else self.pairs
+
+    @property
     def all_texts(self) -> list[str]:
         """The text, or the texts; each pair joined by U+001F."""
-        first = [self.text] if self.text is not None else list(self.texts or ())
-        second = [self.pair] if self.pair is not None else self.pairs
+        second = self.second_texts
         if second is None:
-            return first
-        return [a + SIGN + b for a, b in zip(first, second, strict=True)]
+            return self.first_texts
+        return [a + SIGN + b for a, b in zip(self.first_texts, second, strict=True)]
+
+    @property
+    def all_segments(self) -> list[str | None]:
+        """The segment of each text."""
+        if self.text is not None:
+            return [self.segment]
+        return list(self.segments or [None] * len(self.texts or ()))
 
 
 class WorthBody(BaseModel):

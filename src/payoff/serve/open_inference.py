@@ -20,11 +20,12 @@ from pydantic import BaseModel, ConfigDict
 
 from payoff import __version__
 from payoff.core.errors import PayoffError, ServiceError, did_you_mean, raise_all
+from payoff.serve.batches import Batches
 from payoff.serve.bodies import DecideRequest, Limits, read_body, read_json
 from payoff.serve.gate import Gate
 from payoff.serve.models import Models
 from payoff.serve.reply import Reply
-from payoff.serve.service import Service
+from payoff.serve.service import Answer, Service
 
 _LOG = logging.getLogger("payoff.serve")
 _INPUTS = {"text": "texts", "pair": "pairs", "segment": "segments"}
@@ -116,9 +117,9 @@ class InferRequest(BaseModel):
                 where = f"outputs.{wanted.name[:80]}"
                 yield _wrong(where, "there is no such output", ", ".join(_OUTPUTS), wanted.name)
 
-    def answer(self, asked: DecideRequest, service: Service, begin: float) -> dict[str, Any]:
-        """Decide on what is `asked`, write it down, and say it as tensors."""
-        decisions, probabilities = service.decide_fully(asked, begin)
+    def as_tensors(self, answer: Answer, service: Service) -> dict[str, Any]:
+        """What was decided, as the tensors that are wanted."""
+        decisions, probabilities = answer.decisions, answer.probabilities
         tensors = {
             "label": _texts("label", [decision.label for decision in decisions]),
             "action": _texts("action", [decision.action for decision in decisions]),
@@ -134,17 +135,17 @@ class InferRequest(BaseModel):
             "model_name": service.name,
             "model_version": service.sha256,
             **({} if self.id is None else {"id": self.id}),
-            "parameters": {"request_id": asked.request_id},
+            "parameters": {"request_id": answer.asked.request_id},
             "outputs": [tensors[name] for name in names],
         }
 
 
-def open_inference(models: Models[Service], gate: Gate, limits: Limits) -> APIRouter:
+def open_inference(models: Models[Batches], gate: Gate, limits: Limits) -> APIRouter:
     """The addresses below ``/v2``.
 
     Args:
         models: Asked by their names.
-        gate: Through which decisions go, as those of ``/v1/decide`` do.
+        gate: Through which checks go.
         limits: Of one request.
 
     Example:
@@ -162,17 +163,17 @@ def open_inference(models: Models[Service], gate: Gate, limits: Limits) -> APIRo
 
     @router.get("/health/ready", summary="All models can decide and write down")
     async def ready() -> dict[str, Any]:
-        await gate.run(lambda: [service.check() for service in models])
+        await gate.run(lambda: [one.service.check() for one in models])
         return {"ready": True}
 
     @router.get("/models/{name}/ready", summary="One model can decide and write down")
     async def model_ready(name: str) -> dict[str, Any]:
-        await gate.run(models.of(name).check)
+        await gate.run(models.of(name).service.check)
         return {"name": name, "ready": True}
 
     @router.get("/models/{name}", summary="What a model takes and gives")
     async def model(name: str) -> dict[str, Any]:
-        return _metadata(models.of(name))
+        return _metadata(models.of(name).service)
 
     @router.post(
         "/models/{name}/infer",
@@ -185,7 +186,7 @@ def open_inference(models: Models[Service], gate: Gate, limits: Limits) -> APIRo
     )
     async def infer(name: str, request: Request) -> JSONResponse:
         begin = time.perf_counter()
-        service = models.of(name)
+        batches = models.of(name)
         if _BINARY in request.headers:
             raise ServiceError(
                 "PF701",
@@ -197,7 +198,8 @@ def open_inference(models: Models[Service], gate: Gate, limits: Limits) -> APIRo
         inference = read_json(InferRequest, await read_body(request, limits.body_bytes))
         asked = inference.asked()
         limits.check(asked.all_texts)
-        return JSONResponse(await gate.run(lambda: inference.answer(asked, service, begin)))
+        answer = await batches.decide(asked, begin)
+        return JSONResponse(inference.as_tensors(answer, batches.service))
 
     return router
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from payoff import __version__
 from payoff.core.errors import PayoffError, ServiceError
@@ -17,9 +18,46 @@ if TYPE_CHECKING:
 
     from payoff.economics.decision import Decision
     from payoff.economics.desk import Desk
+    from payoff.learn.entry import Entry
     from payoff.learn.journal import Journal
 
+Texts = Literal["none", "redacted", "whole"]
 _NOT_IN_SUMMARY = ("reliability", "reliability_uncalibrated")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request gets.
+
+    Args:
+        asked: The request.
+        decisions: One a text.
+        probabilities: Of every label, ``(n_texts, n_labels)``.
+        latency_ms: From its arrival to its decision.
+    """
+
+    asked: DecideRequest
+    decisions: Sequence[Decision]
+    probabilities: NDArray[np.float64]
+    latency_ms: float
+
+    @property
+    def request_ids(self) -> list[str]:
+        """What each decision is called in the journal."""
+        own = self.asked.request_id
+        if self.asked.text is not None:
+            return [own]
+        return [f"{own}/{number}" for number in range(len(self.decisions))]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `payoff.serve.bodies.DecideResponse` has it."""
+        plain = [decision.as_dict() for decision in self.decisions]
+        single = self.asked.text is not None
+        return {
+            "request_id": self.asked.request_id,
+            "latency_ms": round(self.latency_ms, 3),
+            **({"decision": plain[0]} if single else {"decisions": plain}),
+        }
 
 
 class Service:
@@ -28,13 +66,17 @@ class Service:
     Args:
         desk: What decides.
         journal: Where decisions are written before their answers leave; None keeps none.
+        texts: What the journal keeps of the texts, for people to review and to learn from: nothing
+            (``"none"``), all but personal data that can be verified (``"redacted"``), or all of it
+            (``"whole"``).
 
     Example:
         >>> Service(load("support.payoff"), None).check()  # doctest: +SKIP
         False
     """
 
-    def __init__(self, desk: Desk, journal: Journal | None) -> None:
+    def __init__(self, desk: Desk, journal: Journal | None, *, texts: Texts = "none") -> None:
+        self.texts = texts
         self._desk = desk
         self._journal = journal
 
@@ -58,8 +100,85 @@ class Service:
         """Whether its models were trained on pairs of texts."""
         return self._desk.reads_pairs
 
+    def answer_all(self, requests: Sequence[tuple[DecideRequest, float]]) -> list[Answer]:
+        """Decide on all texts of several requests together; nothing is written down yet.
+
+        Args:
+            requests: Each with when it came, by `time.perf_counter`.
+
+        Raises:
+            DataError: PF105 where a text is unusable.
+        """
+        texts = [text for asked, _ in requests for text in asked.first_texts]
+        pairs = [pair for asked, _ in requests for pair in asked.second_texts or ()]
+        segments = [segment for asked, _ in requests for segment in asked.all_segments]
+        known = any(segment is not None for segment in segments)
+        if pairs and len(pairs) != len(texts):  # some ask about pairs, some do not
+            return [answer for one in requests for answer in self.answer_all([one])]
+        decisions, probabilities = self._desk.decide_fully(
+            texts, pairs=pairs or None, segments=segments if known else None
+        )
+        answers, start = [], 0
+        for asked, begin in requests:
+            end = start + len(asked.first_texts)
+            latency_ms = (time.perf_counter() - begin) * 1e3
+            own = decisions[start:end], probabilities[start:end]
+            answers.append(Answer(asked, *own, latency_ms))
+            start = end
+        return answers
+
+    def write_down(self, answers: Sequence[Answer]) -> None:
+        """Write decisions to the journal, all or none; they are on the disk when this returns.
+
+        Raises:
+            ServiceError: PF703 to PF706 and PF709 where they cannot be written.
+        """
+        if self._journal is None:
+            return
+        entries = [entry for answer in answers for entry in self._entries(answer)]
+        texts: dict[str, str] = {}
+        if self.texts != "none":
+            for answer in answers:
+                texts |= zip(answer.request_ids, answer.asked.all_texts, strict=True)
+        if self.texts == "redacted":
+            from payoff.data.personal import redact
+
+            texts = {request_id: redact(text) for request_id, text in texts.items()}
+        self._journal.append(entries, texts=texts)
+
+    def _entries(self, answer: Answer) -> list[Entry]:
+        from payoff.learn.entry import Entry, customer_hash, packed_probabilities, text_hash
+
+        assert self._journal is not None
+        customer = customer_hash(answer.asked.customer or "", self._journal.salt)
+        return [
+            Entry(
+                request_id=request_id,
+                artifact_sha256=self._desk.artifact.sha256,
+                text_sha256=text_hash(text, decision.segment),
+                action=decision.action,
+                label=decision.label,
+                probability=decision.probability,
+                worth=float(decision.worth),
+                currency=decision.worth.currency,
+                latency_ms=answer.latency_ms,
+                customer=customer,
+                segment=decision.segment,
+                tier=decision.tier,
+                cost=0.0 if decision.cost is None else float(decision.cost),
+                probabilities=packed_probabilities(row),
+            )
+            for request_id, text, decision, row in zip(
+                answer.request_ids,
+                answer.asked.all_texts,
+                answer.decisions,
+                answer.probabilities,
+                strict=True,
+            )
+        ]
+
     def decide(self, asked: DecideRequest, begin: float) -> dict[str, Any]:
-        """The answer to a request, as `payoff.serve.bodies.DecideResponse` has it.
+        """Decide on one request and write it down, as `payoff.serve.bodies.DecideResponse` has it.
 
         Args:
             asked: The request.
@@ -69,57 +188,9 @@ class Service:
             DataError: PF105 where a text is unusable.
             ServiceError: PF703 to PF706 and PF709 where it cannot be written down.
         """
-        if asked.text is not None:
-            decisions = [self._desk.decide(asked.text, pair=asked.pair, segment=asked.segment)]
-        else:
-            decisions = self._desk.decide_many(
-                asked.texts or (), pairs=asked.pairs, segments=asked.segments
-            )
-        latency_ms = (time.perf_counter() - begin) * 1e3
-        self._write_down(asked, decisions, latency_ms)
-        plain = [decision.as_dict() for decision in decisions]
-        answer = {"decision": plain[0]} if asked.text is not None else {"decisions": plain}
-        return {"request_id": asked.request_id, "latency_ms": round(latency_ms, 3), **answer}
-
-    def decide_fully(
-        self, asked: DecideRequest, begin: float
-    ) -> tuple[list[Decision], NDArray[np.float64]]:
-        """`decide` for a request of several texts, with the probability of every label.
-
-        Returns:
-            The decisions, and the probabilities ``(n_texts, n_labels)``.
-        """
-        decisions, probabilities = self._desk.decide_fully(
-            asked.texts or (), pairs=asked.pairs, segments=asked.segments
-        )
-        self._write_down(asked, decisions, (time.perf_counter() - begin) * 1e3)
-        return decisions, probabilities
-
-    def _write_down(
-        self, asked: DecideRequest, decisions: Sequence[Decision], latency_ms: float
-    ) -> None:
-        if self._journal is None:
-            return
-        from payoff.learn.entry import Entry, text_hash
-
-        single = asked.text is not None
-        decided = zip(asked.all_texts, decisions, strict=True)
-        self._journal.append(
-            [
-                Entry(
-                    request_id=asked.request_id if single else f"{asked.request_id}/{number}",
-                    artifact_sha256=self._desk.artifact.sha256,
-                    text_sha256=text_hash(text, decision.segment),
-                    action=decision.action,
-                    label=decision.label,
-                    probability=decision.probability,
-                    worth=float(decision.worth),
-                    currency=decision.worth.currency,
-                    latency_ms=latency_ms,
-                )
-                for number, (text, decision) in enumerate(decided)
-            ]
-        )
+        (answer,) = self.answer_all([(asked, begin)])
+        self.write_down([answer])
+        return answer.as_dict()
 
     def check(self) -> bool:
         """Whether decisions are written down, once it is known that all works.

@@ -1,0 +1,94 @@
+"""Figures of the service for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from payoff.economics.actions import HANDOFF
+
+if TYPE_CHECKING:
+    from payoff.serve.batches import Batches
+    from payoff.serve.service import Answer
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Figures:
+    """What is counted: decisions and what they are worth, refusals, seconds, requests in line.
+
+    Args:
+        models: What is served.
+
+    Example:
+        >>> b"payoff_feedback_total" in Figures([]).text()
+        True
+    """
+
+    def __init__(self, models: Iterable[Batches]) -> None:
+        self.registry = CollectorRegistry()
+        self._decisions = Counter(
+            "payoff_decisions",
+            "Texts that were decided on, by model, version, tier and whether a person gets them.",
+            ("model", "version", "tier", "handoff"),
+            registry=self.registry,
+        )
+        self._worth = Counter(
+            "payoff_expected_worth_positive",
+            "Expected worth of the decisions that are worth more than nothing.",
+            ("model", "currency"),
+            registry=self.registry,
+        )
+        self._cost = Counter(
+            "payoff_expected_worth_negative",
+            "What the decisions that are worth less than nothing are expected to cost.",
+            ("model", "currency"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "payoff_decide_seconds",
+            "From a request's arrival to its answer.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "payoff_refused", "Requests that failed, by code.", ("code",), registry=self.registry
+        )
+        self._feedback = Counter(
+            "payoff_feedback", "Feedback that was written.", ("source",), registry=self.registry
+        )
+        inside = Gauge(
+            "payoff_requests_inside",
+            "Requests that wait, are decided or are written down.",
+            ("model",),
+            registry=self.registry,
+        )
+        for one in models:
+            inside.labels(one.name).set_function(lambda one=one: float(one.inside))  # type: ignore[misc]
+
+    def decided(self, answer: Answer, model: str, version: str, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._seconds.labels(model).observe(seconds)
+        for one in answer.decisions:
+            handoff = "yes" if one.action == HANDOFF else "no"
+            self._decisions.labels(model, version[:12], one.tier, handoff).inc()
+            worth = float(one.worth)
+            count = self._worth if worth >= 0 else self._cost
+            count.labels(model, one.worth.currency).inc(abs(worth))
+
+    def refused(self, code: str) -> None:
+        """Count a request that failed."""
+        self._refused.labels(code).inc()
+
+    def told(self, source: str, n: int) -> None:
+        """Count feedback."""
+        self._feedback.labels(source).inc(n)
+
+    def text(self) -> bytes:
+        """All of them, as Prometheus reads them."""
+        return generate_latest(self.registry)
