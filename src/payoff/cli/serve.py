@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -37,7 +38,30 @@ from payoff.core.errors import ProjectError
     type=click.FloatRange(min=0),
     help="Most that may be spent in a month, in place of the project's [budget] per_month.",
 )
-@click.option("--threads", default=0, help="Threads of the model. [default: the physical cores]")
+@click.option(
+    "--threads",
+    default=0,
+    help="Threads of one batch of texts; batches share the cores. [default: 1]",
+)
+@click.option(
+    "--keep-texts",
+    type=click.Choice(["none", "redacted", "whole"]),
+    default="none",
+    show_default=True,
+    help="What the journal keeps of the texts, for people to review and to learn from.",
+)
+@click.option(
+    "--rate",
+    metavar="N",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Requests a second that each key may send.  [default: as many as it likes]",
+)
+@click.option(
+    "--open",
+    "open_to_all",
+    is_flag=True,
+    help="Listen beyond this machine without keys, where something in front lets nobody else in.",
+)
 @with_terminal
 def command(
     terminal: Terminal,
@@ -49,6 +73,9 @@ def command(
     no_journal: bool,
     budget: float | None,
     threads: int,
+    keep_texts: Literal["none", "redacted", "whole"],
+    rate: float | None,
+    open_to_all: bool,
 ) -> None:
     """Serve each ARTIFACT over HTTP until stopped; requests under way are finished.
 
@@ -88,6 +115,9 @@ def command(
         progress=terminal,
         more=more,
         budget_per_month=budget,
+        texts=keep_texts,
+        per_second=rate,
+        open_to_all=open_to_all,
     )
     served = [
         {"artifact": str(artifact), "journal": one} for artifact, one in [(first, written), *more]

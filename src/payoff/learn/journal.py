@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
+    Table,
     create_engine,
     delete,
     event,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
 from payoff.core.errors import ServiceError
@@ -36,6 +38,7 @@ from payoff.learn.hold import Hold
 from payoff.learn.migrations import MIGRATIONS, SALT, migrate
 from payoff.learn.tables import costs, decisions, holds, migrations, settings
 from payoff.learn.tables import texts as text_rows
+from payoff.learn.tidier import Tidier
 
 _BLOCK = 500
 _LOCK = 1885434470
@@ -64,17 +67,22 @@ class Journal:
     def __init__(self, engine: Engine, where: str) -> None:
         self._engine = engine
         self._where = where
+        self._tidier: Tidier | None = None
         # One writer at a time: SQLite allows no more, and waiting here is fair and cheap.
         self._writer = threading.Lock()
 
     @classmethod
-    def open(cls, url: str | Path, *, timeout_s: float = 5.0) -> Journal:
+    def open(
+        cls, url: str | Path, *, timeout_s: float = 5.0, tidied_aside: bool = False
+    ) -> Journal:
         """Open a journal, making its tables where there are none.
 
         Args:
             url: A file for SQLite, or a database URL such as ``"postgresql+psycopg://…"``;
                 ``"sqlite://"`` lives in memory.
             timeout_s: How long to wait for another process that is writing.
+            tidied_aside: Move what SQLite wrote ahead into its file by a thread of its own, where a
+                service writes all day: else every thousandth page makes one writer wait for that.
 
         Raises:
             ServiceError: PF703 where the database stays locked, PF704 on a full disk, PF705
@@ -85,7 +93,7 @@ class Journal:
         address = text if "://" in text else f"sqlite:///{Path(text)}"
         where = _shown(address)
         with database_errors(where):
-            engine = _engine(address, timeout_s)
+            engine = _engine(address, timeout_s, by_itself=not tidied_aside)
             journal = cls(engine, where)
             try:
                 with journal._writing() as connection:
@@ -103,6 +111,8 @@ class Journal:
                 expected=f"at most {len(MIGRATIONS)}",
                 mend="Upgrade payoff.",
             )
+        if tidied_aside and engine.url.get_backend_name() == "sqlite" and engine.url.database:
+            journal._tidier = Tidier(Path(engine.url.database))
         return journal
 
     def append(
@@ -126,19 +136,32 @@ class Journal:
         taken = [e for e in entries if unique[e.request_id].text_sha256 != e.text_sha256]
         if taken:
             raise self._taken(taken[0].request_id)
+        ids = list(dict.fromkeys(entry.request_id for entry in entries))
+        rows = [{name: getattr(unique[key], name) for name in _FIELDS} for key in ids]
+        kept = [{"request_id": key, "text": texts[key]} for key in ids if key in texts]
+        if not rows:
+            return 0
         with self.writing() as connection:
-            known = self._known(connection, list(unique))
-            for request_id, text_sha256 in known.items():
-                if unique[request_id].text_sha256 != text_sha256:
-                    raise self._taken(request_id)
-            ids = dict.fromkeys(e.request_id for e in entries if e.request_id not in known)
-            new = [{name: getattr(unique[key], name) for name in _FIELDS} for key in ids]
-            if new:
-                connection.execute(insert(decisions), new)
-            kept = [{"request_id": k, "text": texts[k]} for k in ids if k in texts]
+            n_new = self._insert_new(connection, decisions, rows)
+            if n_new < len(rows):
+                for request_id, text_sha256 in self._known(connection, ids).items():
+                    if unique[request_id].text_sha256 != text_sha256:
+                        raise self._taken(request_id)
             if kept:
-                connection.execute(insert(text_rows), kept)
-        return len(new)
+                self._insert_new(connection, text_rows, kept)
+        return n_new
+
+    def _insert_new(
+        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+    ) -> int:
+        """Insert the rows whose request id is not there yet; gives how many those were."""
+        ids = [table.c.request_id]
+        if self._engine.dialect.name == "sqlite":
+            lite = sqlite.insert(table).on_conflict_do_nothing(index_elements=ids)
+            return int(connection.execute(lite, rows).rowcount)
+        # PostgreSQL's driver does not count the rows of several insertions.
+        made = postgresql.insert(table).on_conflict_do_nothing(index_elements=ids).returning(*ids)
+        return len(connection.execute(made, rows).all())
 
     def count(self) -> int:
         """How many decisions there are.
@@ -282,6 +305,8 @@ class Journal:
 
     def close(self) -> None:
         """Let the database go; closing twice does no harm."""
+        if self._tidier is not None:
+            self._tidier.close()
         self._engine.dispose()
 
     def __enter__(self) -> Journal:
@@ -394,7 +419,7 @@ def _same_line(kept: Any, row: Mapping[str, Any]) -> None:
         )
 
 
-def _engine(address: str, timeout_s: float) -> Engine:
+def _engine(address: str, timeout_s: float, *, by_itself: bool) -> Engine:
     url = make_url(address)
     if url.get_backend_name() == "postgresql":
         require("psycopg", "postgres", "a journal in PostgreSQL")
@@ -404,7 +429,8 @@ def _engine(address: str, timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        pragmas = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]
+        for pragma in pragmas if by_itself else [*pragmas, "wal_autocheckpoint = 0"]:
             connection.execute(f"PRAGMA {pragma}").close()
 
     return engine

@@ -52,6 +52,7 @@ def create_app(
     books: Sequence[ServingHours] = (),
     texts: Texts = "none",
     per_second: float | None = None,
+    workers: int = 1,
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
 
@@ -69,6 +70,9 @@ def create_app(
         books: What is told of a month's budget at ``/readyz``, where one is stated.
         texts: What the journals keep of the texts, as `payoff.serve.service.Service` has it.
         per_second: Requests a second that each key may send; None for as many as it likes.
+        workers: Batches of a model that are computed at a time. With desks of one thread, as many
+            as there are cores: under load, several batches of one thread each are faster than one
+            of several threads that wait for each other.
 
     Raises:
         ServiceError: PF712 where two models have one name.
@@ -77,7 +81,9 @@ def create_app(
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
     """
     services = [Service(one, book, texts=texts) for one, book in [(desk, journal), *more]]
-    models = Models([Batches(service, max_waiting=max_waiting) for service in services])
+    models = Models(
+        [Batches(service, max_waiting=max_waiting, workers=workers) for service in services]
+    )
     figures = Figures(models)
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,19 +62,24 @@ class Batches:
     Args:
         service: Decides and writes down.
         max_waiting: Requests that may wait; more are refused.
-        max_texts: Texts that are decided together; a request of more is decided by itself.
+        max_texts: Texts that are decided together; a request of more is decided by itself. More
+            would be a little faster together, and each would wait much longer.
+        workers: Batches that are computed at a time.
 
     Example:
         >>> answer = await Batches(service).decide(asked, begin)  # doctest: +SKIP
     """
 
-    def __init__(self, service: Service, *, max_waiting: int = 256, max_texts: int = 128) -> None:
+    def __init__(
+        self, service: Service, *, max_waiting: int = 256, max_texts: int = 16, workers: int = 1
+    ) -> None:
         self.max_waiting = max_waiting
         self.max_texts = max_texts
+        self.workers = workers
         self._service = service
         self._line: deque[Waiting] = deque()
         self._changed = threading.Condition()
-        self._computing = threading.Lock()
+        self._busy: Counter[Service] = Counter()
         self._to_write: queue.Queue[tuple[Service, list[Done]] | None] = queue.Queue(_MOST_TO_WRITE)
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -114,7 +119,7 @@ class Batches:
                 self._begin()
             self._line.append(waiting)
             self.inside += 1
-            self._changed.notify()
+            self._changed.notify_all()
         try:
             return await waiting.future
         finally:
@@ -127,8 +132,9 @@ class Batches:
         Returns:
             The one before, which decides on nothing any more.
         """
-        with self._computing:
+        with self._changed:
             before, self._service = self._service, service
+            self._changed.wait_for(lambda: not self._busy[before])
         return before
 
     def close(self) -> None:
@@ -136,8 +142,11 @@ class Batches:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
+        for thread in self._threads[:-1]:
             thread.join()
+        for writing in self._threads[-1:]:
+            self._to_write.put(_END)
+            writing.join()
 
     def _overloaded(self) -> ServiceError:
         found = "it is ending" if self._closed else f"{len(self._line)} requests are waiting"
@@ -150,16 +159,15 @@ class Batches:
         )
 
     def _begin(self) -> None:
-        for work in (self._compute, self._write):
+        for work in (*[self._compute] * self.workers, self._write):
             thread = threading.Thread(target=work, name=f"payoff-{work.__name__}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _take(self) -> list[Waiting]:
-        """The next batch; empty once all is done and nothing more may come."""
+    def _take(self) -> tuple[Service, list[Waiting]]:
+        """The next batch and who decides; empty once all is done and nothing more may come."""
         with self._changed:
-            while not self._line and not self._closed:
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._line or self._closed)
             batch: list[Waiting] = []
             n_texts = 0
             while self._line:
@@ -167,19 +175,23 @@ class Batches:
                 if batch and n_texts > self.max_texts:
                     break
                 batch.append(self._line.popleft())
-            return batch
+            self._busy[self._service] += 1
+            return self._service, batch
 
     def _compute(self) -> None:
-        while batch := self._take():
-            with self._computing:
-                service = self._service
-                done = _decided(service, [one for one in batch if not one.future.done()])
-                # Waiting for the other thread would be longer than a lone commit.
-                if not self._line and self._to_write.empty():
-                    _deliver(_written(service, done))
-                else:
-                    self._to_write.put((service, done))
-        self._to_write.put(_END)
+        while True:
+            service, batch = self._take()
+            done = _decided(service, [one for one in batch if not one.future.done()])
+            # Handing over takes longer than it saves where nobody else is inside.
+            if self.inside <= len(batch):
+                _deliver(_written(service, done))
+            else:
+                self._to_write.put((service, done))
+            with self._changed:
+                self._busy[service] -= 1
+                self._changed.notify_all()
+            if not batch:
+                return
 
     def _write(self) -> None:
         while (computed := self._to_write.get()) is not _END:

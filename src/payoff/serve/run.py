@@ -9,18 +9,21 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from payoff.core.errors import MachineError
+from payoff.artifact.runtime.threads import physical_cores
+from payoff.core.errors import MachineError, ServiceError
 from payoff.core.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
+    from payoff.serve.service import Texts
 
-_BACKLOG = 256
+_BACKLOG = 2048
 _GRACE_S = 30
 _LAST_PORT = 65_535
 
@@ -35,6 +38,9 @@ def run(
     progress: Progress | None = None,
     more: Sequence[tuple[str | Path, str | Path | None]] = (),
     budget_per_month: float | None = None,
+    texts: Texts = "none",
+    per_second: float | None = None,
+    open_to_all: bool = False,
 ) -> None:
     """Serve artifacts until SIGTERM or Ctrl-C; requests under way are finished first.
 
@@ -43,7 +49,11 @@ def run(
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one, which ``progress`` is told.
         journal: Where to write decisions: a file for SQLite or a database URL; None keeps none.
-        threads: Threads a model may use; 0 takes the physical cores.
+        threads: Threads that a batch may use; 0 takes one. As many batches are computed at a time
+            as have room on the physical cores.
+        texts: What the journals keep of the texts: ``"none"``, ``"redacted"`` or ``"whole"``.
+        per_second: Requests a second that each key may send; None for as many as it likes.
+        open_to_all: Listen beyond this machine although there are no keys.
         progress: Told when the service answers.
         more: Further artifacts, each with its journal. Those that share a journal share its
             request ids: one that was used for a text is taken, whichever model decided on it.
@@ -56,11 +66,14 @@ def run(
         MachineError: PF805 where the port is in use, known before the model is loaded.
         ArtifactError: PF501 to PF504 where the artifact cannot be used.
         ServiceError: PF703 to PF706 where a journal cannot be used; PF712 where two artifacts have
-            one name.
+            one name; PF721 where others could reach it and it has no keys.
     """
     with ExitStack() as open_things:
         listener = open_things.enter_context(listen(host, port))
+        threads = threads or 1
         (desk, book), *others = _opened([(path, journal), *more], threads, open_things)
+        if not open_to_all:
+            _refuse_to_be_open(listener, book)
         say = (progress or Silent()).say
         books = _books([(desk, book), *others], say, budget_per_month, open_things)
         import uvicorn
@@ -68,7 +81,15 @@ def run(
         from payoff.serve.app import create_app
 
         config = uvicorn.Config(
-            create_app(desk, journal=book, more=others, books=books),
+            create_app(
+                desk,
+                journal=book,
+                more=others,
+                books=books,
+                texts=texts,
+                per_second=per_second,
+                workers=max(1, physical_cores() // threads),
+            ),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -84,6 +105,19 @@ def run(
             uvicorn.Server(config).run(sockets=[listener])
 
 
+def _refuse_to_be_open(listener: socket.socket, book: Journal | None) -> None:
+    """PF721 where others than this machine could ask, and whoever asks would be answered."""
+    host = listener.getsockname()[0]
+    if ip_address(host.partition("%")[0]).is_loopback:
+        return
+    if book is not None:
+        from payoff.learn.api_keys import all_keys
+
+        if all_keys(book):
+            return
+    raise ServiceError("PF721", host, "there are no keys", expected="a key, or --open")
+
+
 def _opened(
     wanted: Sequence[tuple[str | Path, str | Path | None]], threads: int, open_things: ExitStack
 ) -> list[tuple[Desk, Journal | None]]:
@@ -97,7 +131,8 @@ def _opened(
         if journal is not None and str(journal) not in journals:
             from payoff.learn.journal import Journal
 
-            journals[str(journal)] = open_things.enter_context(Journal.open(journal))
+            book = Journal.open(journal, tidied_aside=True)
+            journals[str(journal)] = open_things.enter_context(book)
         found.append((desk, None if journal is None else journals[str(journal)]))
     return found
 

@@ -14,7 +14,7 @@ NO_JOURNAL = (
     "No journal is kept: the host has no disk that lasts. `--target container` and `--target "
     "systemd` keep one."
 )
-_SERVE = ("python", "-m", "payoff.cli.main", "serve", "model.payoff", "--host", "0.0.0.0")
+_SERVE = ("python", "-m", "payoff.cli.main", "serve", "model.payoff", "--host", "0.0.0.0", "--open")
 
 
 def image_values(port: int, *, journal: bool, any_argument: bool = False) -> dict[str, object]:
