@@ -40,7 +40,7 @@ def read_columns(path: Path) -> Columns:
     Raises:
         DataError: PF101 or PF102 where the file cannot be read.
     """
-    frame = _reader(path)(path).frame
+    frame = reader_of(path)(path).frame
     text, label = guess(frame)
     return Columns(tuple(frame.columns), text, label, frame.height)
 
@@ -75,8 +75,12 @@ def _named(frame: pl.DataFrame, known: tuple[str, ...], *, skip: str = "") -> st
     return next((by_lower[name] for name in known if name in by_lower), "")
 
 
-def _reader(path: Path) -> Callable[[Path], Reading]:
-    """The reader that an ending asks for."""
+def reader_of(path: Path) -> Callable[[Path], Reading]:
+    """The reader of tables that the ending of a file asks for.
+
+    Raises:
+        DataError: PF102 where files of that ending are not read.
+    """
     from payoff.data.dataset import ENDINGS
     from payoff.data.readers.delimited import read_delimited
     from payoff.data.readers.json_lines import read_json_lines

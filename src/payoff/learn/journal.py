@@ -430,6 +430,7 @@ def _engine(address: str, timeout_s: float, *, by_itself: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:
         pragmas = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]
+        pragmas += ["secure_delete = ON"]  # what is forgotten leaves no trace in the file
         for pragma in pragmas if by_itself else [*pragmas, "wal_autocheckpoint = 0"]:
             connection.execute(f"PRAGMA {pragma}").close()
 

@@ -1,0 +1,80 @@
+"""Forgetting: one customer's data on request, and everybody's after a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from payoff.learn.entry import customer_hash, now_utc
+from payoff.learn.journal import Journal
+from payoff.learn.tables import decisions, feedback, texts
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten.
+
+    Args:
+        n_decisions: Decisions that were changed, or taken away.
+        n_texts: Texts that were taken away.
+        n_feedback: Feedback that was taken away.
+    """
+
+    n_decisions: int
+    n_texts: int
+    n_feedback: int = 0
+
+
+def forget_customer(journal: Journal, customer: str) -> Forgotten:
+    """Forget who asked and what they wrote; what the decisions earned stays in the sums.
+
+    Args:
+        journal: Keeps it.
+        customer: As requests named it.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+    """
+    own = decisions.c.customer == customer_hash(customer, journal.salt)
+    nobody = {"customer": "", "text_sha256": "", "probabilities": None}
+    with journal.writing() as connection:
+        n_texts = _delete(connection, texts, own)
+        n = connection.execute(update(decisions).where(own).values(**nobody)).rowcount
+    return Forgotten(int(n), n_texts)
+
+
+def forget_old(
+    journal: Journal, *, texts_days: float | None = None, decisions_days: float | None = None
+) -> Forgotten:
+    """Forget what is older than it has to be kept.
+
+    Args:
+        journal: Keeps it.
+        texts_days: Texts of decisions that are older go; None keeps them.
+        decisions_days: Decisions that are older go, with their texts and feedback; None keeps them.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+    """
+    found = Forgotten(0, 0)
+    with journal.writing() as connection:
+        if texts_days is not None:
+            old = decisions.c.time_utc < now_utc(-texts_days * _DAY_S)
+            found = Forgotten(0, _delete(connection, texts, old))
+        if decisions_days is not None:
+            old = decisions.c.time_utc < now_utc(-decisions_days * _DAY_S)
+            n_texts = found.n_texts + _delete(connection, texts, old)
+            n_feedback = _delete(connection, feedback, old)
+            n = connection.execute(delete(decisions).where(old)).rowcount
+            found = Forgotten(int(n), n_texts, n_feedback)
+    return found
+
+
+def _delete(connection: Connection, table: Any, which: ColumnElement[bool]) -> int:
+    """Take away the rows of another table that belong to some decisions."""
+    ids = select(decisions.c.request_id).where(which)
+    return int(connection.execute(delete(table).where(table.c.request_id.in_(ids))).rowcount)
