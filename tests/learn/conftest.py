@@ -52,6 +52,11 @@ class Server:
         data = str(self.folder / "data")
         kind = ("--locale=C", "-E", "UTF8")
         self.run("initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync", *kind)
+        self.begin_to_listen()
+
+    def begin_to_listen(self) -> None:
+        """Go on after `stop`."""
+        data = str(self.folder / "data")
         options = f"-k {self.folder} -c listen_addresses='' -c fsync=off"
         log = str(self.folder / "server.log")
         self.run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
@@ -67,7 +72,7 @@ class Server:
         return f"postgresql+psycopg://tests@/{name}?host={self.folder}"
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
     """Where the programs of the newest PostgreSQL are; None where there is none."""
     found = shutil.which("initdb")
     if found is not None:
@@ -80,15 +85,15 @@ def _programs() -> Path | None:
 def postgresql() -> Iterator[Server]:
     """A server for the session; skipped where there is none, or no driver."""
     pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
-    programs = _programs()
-    if programs is None:
+    found = programs()
+    if found is None:
         pytest.skip("PostgreSQL is not installed (on Debian: apt-get install postgresql)")
     user = None
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
     if os.geteuid() == 0:
         user = "postgres"  # made by the package
         shutil.chown(folder, user)
-    server = Server(folder, programs, user)
+    server = Server(folder, found, user)
     try:
         server.start()
         try:

@@ -32,10 +32,10 @@ def desk(artifact: Path) -> Iterator[Desk]:
 
 
 @contextmanager
-def answering(app: FastAPI) -> Iterator[httpx.Client]:
+def answering(app: FastAPI, **options: Any) -> Iterator[httpx.Client]:
     """A client of the app, over TCP."""
     with listen("127.0.0.1", 0) as listener:
-        config = uvicorn.Config(app, log_level="error", ws="none", access_log=False)
+        config = uvicorn.Config(app, log_level="error", ws="none", access_log=False, **options)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

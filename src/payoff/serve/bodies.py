@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _MOST_PROBLEMS = 20
 _MOST_BODY_BYTES = 16_000_000
 _ENVELOPE_BYTES = 65_536
+
+BODY_S = 30.0
+"""Seconds in which the body of a request has to be there."""
 
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -206,20 +210,26 @@ class Limits:
                 )
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, refused as soon as it is known to be too large.
+async def read_body(request: Request, max_bytes: int, *, within_s: float = BODY_S) -> bytes:
+    """The body, refused as soon as it is known to be too large or too slow.
 
     Raises:
-        ServiceError: PF702 where it is larger than ``max_bytes``.
+        ServiceError: PF702 where it is larger than ``max_bytes``; PF715 where it is not there after
+            ``within_s`` seconds.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > max_bytes:
         raise too_large(f"{int(announced):,} bytes", f"at most {max_bytes:,} bytes", "body")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise too_large("more bytes", f"at most {max_bytes:,} bytes", "body")
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise too_large("more bytes", f"at most {max_bytes:,} bytes", "body")
+    except TimeoutError as error:
+        found = f"{len(body):,} bytes came in {within_s:g} s"
+        raise ServiceError("PF715", "body", found, expected="all of it") from error
     return bytes(body)
 
 

@@ -79,6 +79,7 @@ def run(
         import uvicorn
 
         from payoff.serve.app import create_app
+        from payoff.serve.connection import PatientProtocol
 
         config = uvicorn.Config(
             create_app(
@@ -94,6 +95,7 @@ def run(
             access_log=False,
             server_header=False,
             ws="none",
+            http=PatientProtocol,
             timeout_graceful_shutdown=_GRACE_S,
         )
         bound = listener.getsockname()
