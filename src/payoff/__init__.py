@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ArtifactClassifier": "payoff.plan.artifact_classifier",
+    "Client": "payoff.serve.client",
     "Dataset": "payoff.data.dataset",
     "Desk": "payoff.economics.desk",
     "Money": "payoff.core.money",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from payoff.plan.classifier import PayoffClassifier
     from payoff.plan.search import search
     from payoff.plan.tuning.tune import tune
+    from payoff.serve.client import Client
 
 
 def __getattr__(name: str) -> Any:

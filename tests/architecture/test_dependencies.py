@@ -19,10 +19,11 @@ import pytest
 MAY_ASK = {
     "tune": ("adapt/", "plan/", "data/checks/label_errors.py"),
     "excel": ("data/readers/tables.py",),
-    "data": ("data/readers/source.py",),
+    "data": ("data/readers/source.py", "learn/parquet.py"),
+    "client": ("serve/client.py",),
     "generate": ("evidence/answers.py", "plan/tuning/answers.py"),
     "api": ("artifact/runtime/",),
-    "postgres": ("learn/journal.py",),
+    "postgres": ("learn/database.py",),
     "sweep": ("plan/",),
     "mlflow": ("plan/trackers/", "adapt/export/formats/"),
     "tensorboard": ("plan/trackers/",),

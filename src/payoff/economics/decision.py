@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,3 +59,27 @@ class Decision:
                 for label, probability in self.alternatives
             ],
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Decision:
+        """What `as_dict` told.
+
+        Raises:
+            KeyError: Where something is missing.
+
+        Example:
+            >>> told = Decision("refund", "refund", 0.5, Money.of(2, "USD")).as_dict()
+            >>> Decision.from_dict(told).action
+            'refund'
+        """
+        cost = told.get("cost")
+        return cls(
+            action=told["action"],
+            label=told["label"],
+            probability=told["probability"],
+            worth=Money.of(told["worth"]["amount"], told["worth"]["currency"]),
+            alternatives=tuple((a["label"], a["probability"]) for a in told["alternatives"]),
+            tier=told.get("tier") or "",
+            cost=None if cost is None else Money.of(cost["amount"], cost["currency"]),
+            segment=told.get("segment") or "",
+        )

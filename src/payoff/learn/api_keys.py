@@ -33,6 +33,10 @@ class ApiKey:
         made_utc: When it was made.
         until_utc: When it ends; empty for never.
         withdrawn_utc: When it was withdrawn; empty while it is good.
+
+    Example:
+        >>> ApiKey("3f", "shop", ("decide",), "2026-01-01", "2026-07-01").is_good("2026-08-01")
+        False
     """
 
     key_id: str
@@ -84,6 +88,12 @@ def make_key(
 
     Raises:
         ServiceError: PF722 for an unknown scope, or none; PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     kept, key = make_key(journal, "shop", ["decide"])
+        >>> key.startswith(f"payoff_{kept.key_id}_")
+        True
     """
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
@@ -117,6 +127,11 @@ def all_keys(journal: Journal) -> dict[str, ApiKey]:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     all_keys(journal)
+        {}
     """
     with journal.reading() as connection:
         rows = connection.execute(select(api_keys).order_by(api_keys.c.made_utc)).mappings().all()
@@ -134,6 +149,14 @@ def withdraw_key(journal: Journal, key_id: str) -> None:
 
     Raises:
         ServiceError: PF723 where there is none of that id; PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     withdraw_key(journal, "3f")
+        Traceback (most recent call last):
+        ...
+        payoff.core.errors.ServiceError: PF723 key: there is no '3f' that is still good\
+ (expected none was made).
     """
     good = (api_keys.c.key_id == key_id) & (api_keys.c.withdrawn_utc == "")
     with journal.writing() as connection:

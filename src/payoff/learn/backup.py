@@ -40,6 +40,10 @@ class Backup:
     Args:
         made_utc: When it was made.
         rows: Rows by table.
+
+    Example:
+        >>> Backup("2026-11-30T00:00:00Z", {"decisions": 3, "feedback": 1}).n_rows
+        4
     """
 
     made_utc: str
@@ -66,6 +70,10 @@ def back_up(journal: Journal, path: Path) -> Backup:
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
         MachineError: PF801 on a full disk, PF802 where it cannot be written.
+
+    Example:
+        >>> back_up(journal, Path("kept.zip")).n_rows  # doctest: +SKIP
+        48210
     """
     part = path.with_name(f".{path.name}.part")
     facts: dict[str, Any] = {"format": _FORMAT, "number": len(MIGRATIONS), "made_utc": now_utc()}
@@ -96,6 +104,13 @@ def restore(path: Path, journal: Journal) -> Backup:
     Raises:
         ServiceError: PF725 where the file is no backup, or was altered; PF726 where the journal
             holds something; PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     restore(Path("nowhere.zip"), journal)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        payoff.core.errors.ServiceError: PF725 nowhere.zip: FileNotFoundError: ...
     """
     try:
         with zipfile.ZipFile(path) as zipped:

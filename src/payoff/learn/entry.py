@@ -123,5 +123,10 @@ def packed_probabilities(probabilities: NDArray[np.float64]) -> bytes:
 
 
 def read_probabilities(packed: bytes) -> NDArray[np.float64]:
-    """What `packed_probabilities` packed, ``(n_labels,)``."""
+    """What `packed_probabilities` packed, ``(n_labels,)``.
+
+    Example:
+        >>> read_probabilities(bytes([0, 0, 128, 63])).tolist()
+        [1.0]
+    """
     return np.frombuffer(packed, "<f4").astype(np.float64)

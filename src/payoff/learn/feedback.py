@@ -49,7 +49,7 @@ class Feedback:
         Traceback (most recent call last):
         ...
         payoff.core.errors.ServiceError: PF716 feedback on 'r-1': it says nothing\
- (expected a label, whether the action was correct, or its worth)
+ (expected a label, whether the action was correct, or its worth).
     """
 
     request_id: str
@@ -109,6 +109,11 @@ def take(journal: Journal, told: Sequence[Feedback]) -> Taken:
     Raises:
         ServiceError: PF717 where an id is taken by feedback on another request, or that says
             something else; PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     take(journal, [Feedback("r-1", label="refund")])
+        Taken(n_new=1, n_known=0, unknown=('r-1',))
     """
     unique: dict[str, Feedback] = {}
     for one in told:
@@ -130,6 +135,11 @@ def told_of(journal: Journal, request_ids: Sequence[str]) -> list[Feedback]:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     told_of(journal, ["r-1"])
+        []
     """
     rows: list[Any] = []
     with journal.reading() as connection:

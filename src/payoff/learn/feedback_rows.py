@@ -94,6 +94,11 @@ def _number(cells: Mapping[str, str], name: str) -> float | None:
 
 
 def in_blocks(told: list[Feedback], size: int = 1000) -> Iterator[list[Feedback]]:
-    """Feedback in pieces that are written at once."""
+    """Feedback in pieces that are written at once.
+
+    Example:
+        >>> [len(block) for block in in_blocks([Feedback("r", correct=True)] * 5, 2)]
+        [2, 2, 1]
+    """
     for start in range(0, len(told), size):
         yield told[start : start + size]

@@ -38,6 +38,11 @@ def forget_customer(journal: Journal, customer: str) -> Forgotten:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     forget_customer(journal, "c-17").n_texts
+        0
     """
     own = decisions.c.customer == customer_hash(customer, journal.salt)
     nobody = {"customer": "", "text_sha256": "", "probabilities": None}
@@ -59,6 +64,11 @@ def forget_old(
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     forget_old(journal, decisions_days=400).n_decisions
+        0
     """
     found = Forgotten(0, 0)
     with journal.writing() as connection:

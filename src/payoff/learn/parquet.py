@@ -29,6 +29,10 @@ def write_parquet(journal: Journal, folder: Path) -> dict[str, int]:
         ServiceError: PF703 to PF706 where the database fails.
         MachineError: PF801 on a full disk, PF802 where it cannot be written; PF803 where polars is
             not installed.
+
+    Example:
+        >>> write_parquet(journal, Path("out"))  # doctest: +SKIP
+        {'decisions': 48210, 'feedback': 512, 'costs': 31}
     """
     frames = require("polars", "data", "writing Parquet")
     found = {}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from payoff.adapt.engine.precision import training_precision
-
 
 def versions() -> dict[str, str]:
     """Version by name of payoff, Python and the libraries that train and serve.
@@ -21,6 +19,8 @@ def versions() -> dict[str, str]:
         >>> "onnxruntime" in versions()
         True
     """
+    from payoff.adapt.engine.precision import training_precision
+
     libraries = ("numpy", "onnxruntime", "payoff", "scikit-learn", "tokenizers", "torch")
     found = {"python": platform.python_version()} | {name: version(name) for name in libraries}
     return found | ({"precision": "mixed"} if training_precision() == "mixed" else {})
