@@ -96,9 +96,10 @@ class Entrance:
         Raises:
             ServiceError: PF762.
         """
-        origin = request.headers.get("origin")
+        # Browsers send "null" from these pages, which tell nobody where they came from.
+        origin = request.headers.get("origin", "null")
         host = request.headers.get("host", "")
-        elsewhere = origin is not None and urlsplit(origin).netloc != host
+        elsewhere = origin != "null" and urlsplit(origin).netloc != host
         site = request.headers.get("sec-fetch-site", "same-origin")
         if elsewhere or site not in ("same-origin", "none"):
             raise ServiceError("PF762", "form", "another site's page sent it")

@@ -30,7 +30,7 @@
     if (chart) { chart.destroy(); }
     var data = [column("time_s"), column("worth")];
     var series = [
-      { value: function (plot, time) { return time ? new Date(time * 1000).toISOString().slice(0, 10) : "–"; }, label: "" },
+      { value: function (plot, time) { return time ? new Date(time * 1000).toISOString().slice(0, 10) : "–"; }, label: box.dataset.day },
       { label: box.dataset.worth, stroke: colour("gain"), fill: colour("gain-2"), width: 1, value: money,
         paths: uPlot.paths.bars({ size: [0.7, 40] }), points: { show: false } }
     ];
