@@ -115,7 +115,7 @@ def test_a_tally_adds_each_decision_once(books_url: str, monkeypatch: pytest.Mon
         journal.append([entry(11, worth=1.0, time_utc="2026-11-01T11:00:00.000000Z")])
         assert tally.read(NOW)[0].worth == 1.0
         assert Tally(journal).read(NOW) == tally.read(NOW)
-        assert [one.day for one in tally.read(datetime(2026, 12, 9, tzinfo=UTC))][0] == "2026-11-09"
+        assert tally.read(datetime(2026, 12, 9, tzinfo=UTC))[0].day == "2026-11-09"
         assert list(newest_latencies_ms(journal, 5)) == [2.0] * 5
         with journal.writing() as connection:
             connection.execute(delete(decisions))
@@ -162,7 +162,8 @@ def test_costs_of_a_month_and_events(books_url: str) -> None:
             ]
         )
         (cost,) = month_costs(journal, "2026-11")
-        assert (cost.n_lines, cost.amount, cost.currency) == (2, pytest.approx(0.56), "USD")
+        assert (cost.n_lines, cost.currency) == (2, "USD")
+        assert cost.amount == pytest.approx(0.56)
         rows = [
             {"experiment": "e", "time_utc": f"2026-11-0{n}", "event": "started", "facts": facts}
             for n, facts in enumerate(('{"share": 0.05}', "no JSON", "[1]"), 1)

@@ -17,6 +17,7 @@ from payoff.serve.app import create_app
 from payoff.serve.dashboard import frame
 from payoff.serve.dashboard.sessions import Sessions
 
+from ..conftest import answering
 from .conftest import House
 
 Open = Callable[..., House]
@@ -194,7 +195,5 @@ def test_a_dashboard_needs_a_journal_and_jinja2(
 
 
 def test_without_the_switch_there_is_no_dashboard(desk: Desk, journal: Journal) -> None:
-    from ..conftest import answering
-
     with answering(create_app(desk, journal=journal)) as client:
         assert client.get("/dashboard").status_code == 404

@@ -213,7 +213,8 @@ def test_the_forecast_is_read_where_there_is_one() -> None:
         return SimpleNamespace(artifact=artifact, currency="EUR")
 
     assert expected_profit(desk({"forecast": {"profit": profit}})) == Expected(30.0, 10.0, 50.0)
-    for other in ({}, [], {"forecast": None}, {"forecast": {"profit": {"mean": "x"}}}):
+    others: list[Any] = [{}, [], {"forecast": None}, {"forecast": {"profit": {"mean": "x"}}}]
+    for other in others:
         assert expected_profit(desk(other)) is None
     assert expected_profit(desk({}, "card.md")) is None
     dollars = {"forecast": {"profit": {**profit, "currency": "USD"}}}

@@ -58,7 +58,7 @@ class Trial:
     Args:
         decision: What it would do.
         probabilities: The most probable labels.
-        actions: Those that are worth most, the best first, handing over among them.
+        actions: The one that is taken, then those that are worth most, handing over among them.
         worth: What each is expected to be worth.
         rows: What each truth adds to that.
         held_back: Whether a promise (a floor, people's capacity) chose another action than the
@@ -98,7 +98,7 @@ def trial(desk: Desk, text: str, *, pair: str | None = None, segment: str | None
     worth = row @ values
     chosen = actions.index(decision.action)
     best = [int(a) for a in np.argsort(-worth, kind="stable")[:_MOST_ACTIONS]]
-    shown = sorted({*best, chosen, len(actions) - 1}, key=lambda a: -worth[a])
+    shown = sorted({*best, chosen, len(actions) - 1}, key=lambda a: (a != chosen, -worth[a]))
     pieces, not_tried = _pieces(desk, decision, text, pair)
     top = np.argsort(-row, kind="stable")
     return Trial(
