@@ -24,6 +24,7 @@ MAY_ASK = {
     "generate": ("evidence/answers.py", "plan/tuning/answers.py"),
     "api": ("artifact/runtime/",),
     "postgres": ("learn/database.py",),
+    "dashboard": ("serve/dashboard/",),
     "sweep": ("plan/",),
     "mlflow": ("plan/trackers/", "adapt/export/formats/"),
     "tensorboard": ("plan/trackers/",),

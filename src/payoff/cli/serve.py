@@ -62,6 +62,7 @@ from payoff.core.errors import ProjectError
     is_flag=True,
     help="Listen beyond this machine without keys, where something in front lets nobody else in.",
 )
+@click.option("--dashboard", is_flag=True, help="Serve pages for people too, at /dashboard.")
 @with_terminal
 def command(
     terminal: Terminal,
@@ -76,6 +77,7 @@ def command(
     keep_texts: Literal["none", "redacted", "whole"],
     rate: float | None,
     open_to_all: bool,
+    dashboard: bool,
 ) -> None:
     """Serve each ARTIFACT over HTTP until stopped; requests under way are finished.
 
@@ -118,6 +120,7 @@ def command(
         texts=keep_texts,
         per_second=rate,
         open_to_all=open_to_all,
+        dashboard=dashboard,
     )
     served = [
         {"artifact": str(artifact), "journal": one} for artifact, one in [(first, written), *more]

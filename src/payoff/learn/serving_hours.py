@@ -74,7 +74,8 @@ class ServingHours:
         self._meter = Meter(
             journal, desk.name, stated_spending(desk, per_month), step=Step.INFERENCE
         )
-        cap = self._meter.terms.per_month
+        self.project = desk.name
+        self.per_month = cap = self._meter.terms.per_month
         self._cap = None if cap is None else Money.of(cap, desk.currency)
         self._tell = tell
         self._hours = hours

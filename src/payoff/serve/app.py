@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import FastAPI, Request
@@ -30,6 +30,7 @@ from payoff.serve.gate import Gate
 from payoff.serve.guard import Guard, Keys, Rates
 from payoff.serve.models import Models
 from payoff.serve.open_inference import open_inference
+from payoff.serve.review import review_routes
 from payoff.serve.service import Service, Texts
 from payoff.serve.told import told_routes
 
@@ -53,6 +54,7 @@ def create_app(
     texts: Texts = "none",
     per_second: float | None = None,
     workers: int = 1,
+    dashboard: bool = False,
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
 
@@ -73,9 +75,12 @@ def create_app(
         workers: Batches of a model that are computed at a time. With desks of one thread, as many
             as there are cores: under load, several batches of one thread each are faster than one
             of several threads that wait for each other.
+        dashboard: Serve pages for people below ``/dashboard``.
 
     Raises:
-        ServiceError: PF712 where two models have one name.
+        ServiceError: PF712 where two models have one name; PF760 where a dashboard is wanted and no
+            journal is kept.
+        MachineError: PF803 where a dashboard is wanted and jinja2 is not installed.
 
     Example:
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
@@ -86,9 +91,19 @@ def create_app(
     )
     figures = Figures(models)
 
+    keys = None if journal is None else Keys(journal)
+    gate = Gate()
+    limits = Limits(max_texts, max_text_bytes)
+    pages = None
+    if dashboard:
+        from payoff.serve.dashboard.pages import Dashboard
+
+        pages = Dashboard(models, keys, gate, limits=limits, books=books)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with nullcontext() if pages is None else pages.warm():
+            yield
         for one in models:
             await run_in_threadpool(one.close)
 
@@ -96,13 +111,14 @@ def create_app(
     app = FastAPI(title=title, version=__version__, lifespan=lifespan)
     install(app)
     rates = None if per_second is None else Rates(per_second, burst=max(1, round(per_second)))
-    app.add_middleware(Guard, keys=None if journal is None else Keys(journal), rates=rates)
+    app.add_middleware(Guard, keys=keys, rates=rates)
     app.state.models, app.state.figures = models, figures
-    gate = Gate()
-    limits = Limits(max_texts, max_text_bytes)
     app.include_router(open_inference(models, gate, limits))
     if journal is not None:
         app.include_router(told_routes(journal, gate, limits, figures))
+        app.include_router(review_routes(models, gate, limits, figures))
+    if pages is not None:
+        app.include_router(pages.routes())
 
     @app.post("/invocations", summary="The same, where SageMaker asks", responses=_responses(200))
     @app.post(

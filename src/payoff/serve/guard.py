@@ -25,6 +25,7 @@ _SCOPES = (
     ("/v1/review", "review"),
     ("/v1/admin", "admin"),
     ("/metrics", "metrics"),
+    ("/dashboard", ""),  # asks by itself: people have a cookie and no header
 )
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -181,6 +182,8 @@ class Guard:
         sent = Headers(scope=scope).get("authorization", "")
         key = sent[len(_BEARER) :].strip() if sent.lower().startswith(_BEARER) else ""
         found = self._keys.check(key, needed)
+        if found is not None:
+            scope.setdefault("state", {})["key_name"] = found.name
         if found is None or self._rates is None:
             return
         wait_s = self._rates.wait_s(found.key_id)

@@ -41,6 +41,7 @@ def run(
     texts: Texts = "none",
     per_second: float | None = None,
     open_to_all: bool = False,
+    dashboard: bool = False,
 ) -> None:
     """Serve artifacts until SIGTERM or Ctrl-C; requests under way are finished first.
 
@@ -54,6 +55,7 @@ def run(
         texts: What the journals keep of the texts: ``"none"``, ``"redacted"`` or ``"whole"``.
         per_second: Requests a second that each key may send; None for as many as it likes.
         open_to_all: Listen beyond this machine although there are no keys.
+        dashboard: Serve pages for people below ``/dashboard``.
         progress: Told when the service answers.
         more: Further artifacts, each with its journal. Those that share a journal share its
             request ids: one that was used for a text is taken, whichever model decided on it.
@@ -90,6 +92,7 @@ def run(
                 texts=texts,
                 per_second=per_second,
                 workers=max(1, physical_cores() // threads),
+                dashboard=dashboard,
             ),
             log_level="warning",
             access_log=False,
@@ -103,6 +106,8 @@ def run(
         names = ", ".join([desk.name, *(other.name for other, _ in others)])
         answers = "answer" if others else "answers"
         say(f"{names} {answers} on http://{shown}:{bound[1]}")
+        if dashboard:
+            say(f"The dashboard is at http://{shown}:{bound[1]}/dashboard")
         with _signals_end_here():
             uvicorn.Server(config).run(sockets=[listener])
 

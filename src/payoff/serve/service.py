@@ -81,6 +81,16 @@ class Service:
         self._journal = journal
 
     @property
+    def desk(self) -> Desk:
+        """What decides."""
+        return self._desk
+
+    @property
+    def journal(self) -> Journal | None:
+        """Where it is written down."""
+        return self._journal
+
+    @property
     def name(self) -> str:
         """What people call the model."""
         return self._desk.name

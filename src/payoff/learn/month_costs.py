@@ -1,0 +1,56 @@
+"""Costs of a month, added up by the database, for people to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Float, cast, func, select
+
+from payoff.learn.journal import Journal
+from payoff.learn.tables import costs
+
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class MonthCost:
+    """What one thing cost in a month.
+
+    Args:
+        step: What it belongs to.
+        what: What was paid for.
+        currency: Of the amount.
+        n_lines: How many cost lines.
+        amount: Their sum, as a float: to look at, not to account by; `payoff.learn.spending` is
+            exact.
+    """
+
+    step: str
+    what: str
+    currency: str
+    n_lines: int
+    amount: float
+
+
+def month_costs(journal: Journal, month: str) -> list[MonthCost]:
+    """What a month cost, the dearest first.
+
+    Args:
+        journal: Of the cost lines.
+        month: Such as ``"2026-11"``.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     month_costs(journal, "2026-11")
+        []
+    """
+    key = (costs.c.step, costs.c.what, costs.c.currency)
+    amount = func.sum(cast(costs.c.amount, Float(53)))
+    of_month = (costs.c.time_utc >= month) & (costs.c.time_utc < f"{month}-~")
+    wanted = select(*key, func.count(), amount).where(of_month).group_by(*key)
+    with journal.reading() as connection:
+        rows = connection.execute(wanted.order_by(amount.desc()).limit(_MOST)).all()
+    return [MonthCost(row[0], row[1], row[2], int(row[3]), float(row[4])) for row in rows]
