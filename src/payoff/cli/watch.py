@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -85,13 +86,13 @@ def look(
     address = _address(journal, artifact.with_suffix(".journal.db"))
     with Journal.open(address) as opened:
         while True:
-            watched = _looked(
-                terminal,
-                lambda: watch(opened, model, channels=channels, topics=not no_topics),
-                goes_on=wait_s is not None,
-            )
-            if watched is not None:
-                terminal.show(watched.as_dict(), lambda found=watched: _show(terminal, found))
+            try:
+                watched = watch(opened, model, channels=channels, topics=not no_topics)
+                terminal.show(watched.as_dict(), partial(_show, terminal, watched))
+            except PayoffError as error:
+                if wait_s is None:
+                    raise
+                terminal.say(str(error))  # the next look comes all the same
             if wait_s is None:
                 return
             time.sleep(wait_s)
@@ -118,18 +119,6 @@ def silence(terminal: Terminal, *, alert: str, duration: str, journal: str | Non
         AlertBook(opened).silence(alert, until_utc=until)
     content = {"alert": alert, "silent_until_utc": until}
     terminal.show(content, lambda: terminal.line(f"Nobody is told of '{alert}' until {until}."))
-
-
-def _looked(terminal: Terminal, once: Any, *, goes_on: bool) -> Watched | None:
-    """One look; in a loop a failure is told and the next look comes all the same."""
-    try:
-        found: Watched = once()
-    except PayoffError as error:
-        if not goes_on:
-            raise
-        terminal.say(str(error))
-        return None
-    return found
 
 
 def _channels(

@@ -61,7 +61,7 @@ def audit_sample(inclusion: Floats, *, seed: int) -> Integers:
 
     Example:
         >>> audit_sample(np.array([1.0, 0.5, 0.5, 0.0]), seed=0).tolist()
-        [0, 2]
+        [0, 1]
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(inclusion))

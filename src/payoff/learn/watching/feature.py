@@ -102,7 +102,8 @@ class Feature:
         """Cell of each request, ``(n,)``; None where they do not have the feature."""
         name, cells = self.profile.name, self.profile.cells
         if name == PREDICTED:
-            return window.probabilities.argmax(axis=1).astype(np.int64)
+            said: Integers = window.probabilities.argmax(axis=1).astype(np.int64)
+            return said
         if name == SEGMENT:
             if window.segments is None:
                 return None
@@ -142,7 +143,8 @@ class Feature:
 def _numbers(name: str, window: Window, words: KnownWords | None) -> Floats | None:
     """The feature as a number of each request."""
     if name == SURENESS:
-        return window.probabilities.max(axis=1)
+        top: Floats = window.probabilities.max(axis=1)
+        return top
     if window.texts is None or not any(window.texts):
         return None
     if name == LENGTH:

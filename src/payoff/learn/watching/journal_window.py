@@ -279,20 +279,20 @@ def _with_labels(
             mine = wanted.where(feedback.c.request_id.in_(block)).order_by(feedback.c.id)
             for row in connection.execute(mine).mappings():
                 if row["label"] or row["correct"] is not None or row["worth"] is not None:
-                    said[str(row["request_id"])] = row
+                    said[str(row["request_id"])] = dict(row)
     place = {label: i for i, label in enumerate(model.labels)}
     truth = np.full(len(window), -1, dtype=np.int64)
     worth = np.full(len(window), np.nan)
     k = window.n_labels
     for i, name in enumerate(names):
-        row = said.get(name)
-        if row is None:
+        told = said.get(name)
+        if told is None:
             continue
-        truth[i] = place.get(str(row["label"]), -1)
-        if row["worth"] is not None:
-            worth[i] = float(row["worth"])
-        elif truth[i] < 0 and row["correct"] is not None and window.actions[i] < k:
-            worth[i] = _judged(window, i, bool(row["correct"]))
+        truth[i] = place.get(str(told["label"]), -1)
+        if told["worth"] is not None:
+            worth[i] = float(told["worth"])
+        elif truth[i] < 0 and window.actions[i] < k:  # a label that it was not taught is an error
+            worth[i] = _judged(window, i, bool(told["correct"]) and not told["label"])
     return replace(window, truth=truth, known_worth=worth)
 
 

@@ -32,7 +32,7 @@ class Threshold:
         >>> before = Window(probabilities=p, actions=np.array([0, 0, 0, 2]), tables=tables,
         ...                 truth=np.array([0, 0, 1, 1]))
         >>> threshold = Threshold.of(before, before.realised.mean())
-        >>> threshold.worth(before).round(9).tolist()  # right above, wrong below, a handover as it is
+        >>> threshold.worth(before).round(9).tolist()  # right, wrong, or a handover
         [3.0, 3.0, -7.0, -1.0]
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,7 @@ class Window:
             days: How long they took to come; as long as all of them where 0.
         """
         places = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
-        parts = {
+        parts: dict[str, Any] = {
             name: None if (part := getattr(self, name)) is None else part[places]
             for name in ("truth", "known_worth", "inclusion", "costs", "segments", "vectors")
         }
