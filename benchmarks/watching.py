@@ -15,7 +15,8 @@ part in none of these. A third of the labels is dear, a third is cheap.
 within 20 % of it, and how often the interval of 90 % holds it.
 `quiet`: months of requests that have not changed, looked at every day, with ten labels a day from
 a queue; in some the mix of labels differs from day to day. Told: the share without any alert.
-`delay`: a drift that begins on day 10; days until the alert, and what was lost until then.
+`delay`: a drift that begins on day 10, 30 labels a day at random; days until the alert, and what
+was lost until then.
 `topics`: intents that the model was never taught, each 50 of 2,000 requests, and windows without.
 
 What can be chosen in the method was chosen on rows of BANKING77 (the draws of `loss` there are of
@@ -27,8 +28,9 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
 from payoff.learn.watching.alarm import label_alarm, worth_alarm
 from payoff.learn.watching.audit import audit_sample, inclusions
-from payoff.learn.watching.expected_loss import expected_loss
+from payoff.learn.watching.expected_loss import expected_loss, mix_now
 from payoff.learn.watching.reference import Reference
 from payoff.learn.watching.topics import new_topics
 from payoff.learn.watching.window import Window
@@ -50,7 +52,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "watching.jsonl"
 DATA_SETS = ("banking77", "clinc150")
 N_TRAIN, N_CALIBRATE, N_REFERENCE, N_REQUESTS = 5000, 1500, 2500, 2000
-N_DRAWS, N_MONTHS, N_DELAYS = 20, 500, 40
+N_DRAWS, N_MONTHS, N_DELAYS, N_INTENTS = 16, 500, 20, 15
 HANDOFF = -1.4
 DRIFTS: dict[str, tuple[float, ...]] = {
     "mix, dear labels rarer": (4, 10),
@@ -63,13 +65,12 @@ DRIFTS: dict[str, tuple[float, ...]] = {
 }
 LABELS = (("audit", 0), ("audit", 50), ("audit", 100), ("audit", 200), ("audit", 400))
 ALSO = (("random", 200), ("random", 400), ("queue", 200), ("queue", 400))
-STYLE = dict(
-    pair.split("=")
-    for pair in (
-        "you=u your=ur please=pls are=r to=2 for=4 my=mi the=da what=wot why=y how=hw is=iz "
-        "have=hav can=cn card=crd account=acct payment=pymt transfer=trf money=cash need=want"
-    ).split()
-)
+STYLE = {
+    "you": "u", "your": "ur", "please": "pls", "are": "r", "to": "2", "for": "4", "my": "mi",
+    "the": "da", "what": "wot", "why": "y", "how": "hw", "is": "iz", "have": "hav", "can": "cn",
+    "card": "crd", "account": "acct", "payment": "pymt", "transfer": "trf", "money": "cash",
+    "need": "want",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -245,8 +246,9 @@ def loss(at: World, kind: str, size: float, seed: int) -> dict[str, Any]:
     for draw in range(N_DRAWS):
         window = drifted(at, kind, size, seed * 1000 + draw)
         true = at.reference.awaited - float(window.realised.mean())
+        mix = mix_now(window, at.reference)
         for how, n_labels in (*LABELS, *ALSO):
-            told = expected_loss(with_labels(window, how, n_labels, draw), at.reference)
+            told = expected_loss(with_labels(window, how, n_labels, draw), at.reference, mix=mix)
             held = told.low <= at.reference.awaited - true <= told.high
             found.setdefault(f"{how} {n_labels}", []).append(
                 (true, told.awaited - told.worth, held)
@@ -284,61 +286,90 @@ class Month:
     reference: str = "labelled rows"
 
 
-def month(at: World, how: Month, seed: int, later: Window | None = None) -> dict[str, Any]:
-    """Thirty days looked at every day; from day 10 on requests are drawn from ``later``."""
-    rng = np.random.default_rng(seed)
+@dataclass(frozen=True)
+class Looks:
+    """What a month needs to know of the requests it is drawn from.
+
+    Args:
+        expected: Worth by the probabilities, ``(n,)``.
+        earned: Worth by the labels, ``(n,)``.
+        top: Probability of the most likely label, ``(n,)``.
+    """
+
+    expected: Any
+    earned: Any
+    top: Any
+
+    @classmethod
+    def of(cls, window: Window) -> Looks:
+        """Of requests that are all labelled."""
+        return cls(window.expected, window.realised, window.probabilities.max(axis=1))
+
+
+@cache
+def everything(data: Path, name: str, seed: int) -> tuple[World, Window, Looks]:
+    at = world(data, name, seed)
     p, actions = at.decided(at.logits)
-    tables = at.policy.tables
-    everything = Window(probabilities=p, actions=actions, tables=tables, truth=at.truth)
+    window = Window(probabilities=p, actions=actions, tables=at.policy.tables, truth=at.truth)
+    return at, window, Looks.of(window)
+
+
+def month(
+    known: tuple[World, Window, Looks], how: Month, seed: int, later: Window | None = None
+) -> dict[str, Any]:
+    """Thirty days looked at every day; from day 10 on requests are drawn from ``later``."""
+    at, window, usual = known
+    rng = np.random.default_rng(seed)
     reference = at.reference
     if how.reference.startswith("first"):
-        first = rng.choice(len(at.truth), 1000)
-        reference = Reference.of(
-            Window(probabilities=p[first], actions=actions[first], tables=tables),
-            at.reference.labels,
-            calibration_error=0.02,
-        )
-    expected = earned = np.empty(0)
-    labelled = []
+        first = replace(window, truth=None).rows(rng.choice(len(window), 1000))
+        reference = Reference.of(first, at.reference.labels, calibration_error=0.02)
+    drifted_to = None if later is None else Looks.of(later)
+    expected, earned, shown = [], [], []
     for day in range(30):
-        source = later if later is not None and day >= 10 else everything
-        if how.varying and source is everything:
+        source = usual if drifted_to is None or day < 10 else drifted_to
+        likely = None
+        if how.varying and source is usual:
             shape = 1 / how.varying**2
             shares = rng.gamma(shape, 1 / shape, len(reference.labels))[at.truth]
-            rows_of_day = rng.choice(len(at.truth), how.per_day, p=shares / shares.sum())
-        else:
-            rows_of_day = rng.choice(len(source), how.per_day)
-        today = source.rows(rows_of_day)
-        shown = queue(today, how.labels, rng)
+            likely = shares / shares.sum()
+        today = rng.choice(len(source.expected), how.per_day, p=likely)
+        expected.append(source.expected[today])
+        earned.append(source.earned[today])
+        order = source.top[today] + 0.15 * rng.gumbel(size=how.per_day)
         if later is not None:  # a queue alone never sees what is sure and wrong
-            shown = rng.choice(how.per_day, how.labels, replace=False)
-        labelled.append(np.sort(shown) + day * how.per_day)
-        expected = np.concatenate([expected, today.expected])
-        earned = np.concatenate([earned, today.realised])
+            order = rng.random(how.per_day)
+        shown.append(np.sort(np.argsort(order)[: how.labels]) + day * how.per_day)
+    return first_alert(
+        np.concatenate(expected), np.concatenate(earned), np.array(shown), how, reference
+    )
+
+
+def first_alert(
+    expected: Any, earned: Any, shown: Any, how: Month, reference: Reference
+) -> dict[str, Any]:
     days = np.repeat(np.arange(30), how.per_day)
     for day in range(30):
         upto = slice(0, (day + 1) * how.per_day)
-        seen = np.concatenate(labelled[: day + 1])
-        by_worth = worth_alarm(expected[upto], days[upto], reference)
-        by_labels = label_alarm((earned - expected)[seen], days[seen], reference)
-        if by_worth.sure or by_labels.sure:
-            lost = (
-                reference.worth * (day - 9) * how.per_day
-                - earned[10 * how.per_day : upto.stop].sum()
-            )
-            return {"day": day, "lost": float(lost), "by": "worth" if by_worth.sure else "labels"}
+        seen = shown[: day + 1].ravel()
+        by_worth = worth_alarm(expected[upto], days[upto], reference).sure
+        by_labels = label_alarm((earned - expected)[seen], days[seen], reference).sure
+        if by_worth or by_labels:
+            gone = earned[10 * how.per_day : upto.stop]
+            lost = reference.worth * len(gone) - gone.sum()
+            return {"day": day, "lost": float(lost), "by": "worth" if by_worth else "labels"}
     return {"day": None}
 
 
-def quiet(at: World, how: Month, seed: int) -> dict[str, Any]:
-    alerts = sum(month(at, how, seed * 10**5 + i)["day"] is not None for i in range(N_MONTHS))
+def quiet(known: tuple[World, Window, Looks], how: Month, seed: int) -> dict[str, Any]:
+    alerts = sum(month(known, how, seed * 10**5 + i)["day"] is not None for i in range(N_MONTHS))
     return {"months": N_MONTHS, "with_alert": alerts, "without_alert": 1 - alerts / N_MONTHS}
 
 
-def delay(at: World, kind: str, size: float, seed: int) -> dict[str, Any]:
-    how = Month(labels=30)
+def delay(known: tuple[World, Window, Looks], kind: str, size: float, seed: int) -> dict[str, Any]:
+    at, how = known[0], Month(labels=30)
     told = [
-        month(at, how, seed * 10**5 + i, drifted(at, kind, size, seed * 1000 + i))
+        month(known, how, seed * 10**5 + i, drifted(at, kind, size, seed * 1000 + i))
         for i in range(N_DELAYS)
     ]
     early = [one for one in told if one["day"] is not None and one["day"] < 10]
@@ -359,7 +390,7 @@ def topics(data: Path, seed: int) -> dict[str, Any]:
     more = rows(data, "clinc150", "valid")
     texts, said = [*judged[0], *more[0]], np.array([*judged[1], *more[1]])
     rng = np.random.default_rng(seed)
-    new = rng.permutation(sorted(set(learnt[1])))[:25]
+    new = rng.permutation(sorted(set(learnt[1])))[:N_INTENTS]
     kept = [i for i, label in enumerate(learnt[1]) if label not in set(new)]
     names = sorted({learnt[1][i] for i in kept})
     scorer = fitted([learnt[0][i] for i in kept], [learnt[1][i] for i in kept])
@@ -367,7 +398,7 @@ def topics(data: Path, seed: int) -> dict[str, Any]:
     usual = np.flatnonzero(np.isin(said, names))
     below = np.quantile(top[usual], 0.1)
     found = right = quiet_topics = 0
-    for intent in [*new, *[""] * 25]:
+    for intent in [*new, *[""] * N_INTENTS]:
         before = rng.choice(usual, 2000)
         strange = np.flatnonzero(said == intent)[:50] if intent else np.empty(0, np.int64)
         rows_now = rng.permutation(
@@ -388,68 +419,67 @@ def topics(data: Path, seed: int) -> dict[str, Any]:
         found += any(hits)
         right += bool(told) and all(hits)
     return {
-        "intents": 25,
+        "intents": N_INTENTS,
         "found": found,
         "nothing_else": right,
         "quiet_windows_with_topics": quiet_topics,
     }
 
 
-def run(data: Path, part: str, seed: int) -> None:
-    command = f"python benchmarks/watching.py {part}"
-    cases: list[tuple[dict[str, Any], Any]] = []
+def cases(data: Path, part: str, seed: int) -> Iterator[tuple[dict[str, Any], Any]]:
+    """What is measured, and what measures it."""
     if part == "topics":
-        cases.append(({"data": "clinc150"}, lambda: topics(data, seed)))
-    for name in DATA_SETS if part != "topics" else ():
+        yield {"data": "clinc150"}, lambda: topics(data, seed)
+        return
+    for name in DATA_SETS:
         if part == "quiet":
-            for how in (
-                Month(),
-                Month(varying=0.5),
-                Month(reference="first 1,000 requests"),
-                Month(reference="first 1,000 requests", varying=0.5),
-            ):
-                cases.append(
-                    (
-                        {"data": name, **vars(how)},
-                        lambda n=name, h=how: quiet(world(data, n, seed), h, seed),
-                    )
-                )
+            for reference in ("labelled rows", "first 1,000 requests"):
+                for varying in (0.0, 0.5):
+                    how = Month(reference=reference, varying=varying)
+                    yield {"data": name, **vars(how)}, partial(_quiet, data, name, how, seed)
             continue
         for kind, sizes in DRIFTS.items():
             for size in sizes if part == "loss" else sizes[-1:]:
-                work = loss if part == "loss" else delay
-                cases.append(
-                    (
-                        {"data": name, "drift": kind, "size": size},
-                        lambda n=name, k=kind, s=size, w=work: w(world(data, n, seed), k, s, seed),
-                    )
-                )
-    for case, do in cases:
+                work = _loss if part == "loss" else _delay
+                case = {"data": name, "drift": kind, "size": size}
+                yield case, partial(work, data, name, kind, size, seed)
+
+
+def _quiet(data: Path, name: str, how: Month, seed: int) -> dict[str, Any]:
+    return quiet(everything(data, name, seed), how, seed)
+
+
+def _delay(data: Path, name: str, kind: str, size: float, seed: int) -> dict[str, Any]:
+    return delay(everything(data, name, seed), kind, size, seed)
+
+
+def _loss(data: Path, name: str, kind: str, size: float, seed: int) -> dict[str, Any]:
+    return loss(world(data, name, seed), kind, size, seed)
+
+
+def run(data: Path, part: str, seed: int) -> None:
+    for case, measured in cases(data, part, seed):
         key = {"part": part, **case, "seed": seed}
         if not record.is_done(RESULTS, key):
-            record.append(RESULTS, key, do(), command)
+            command = f"python benchmarks/watching.py {part} --seed {seed}"
+            record.append(RESULTS, key, measured(), command)
 
 
 def show() -> None:
     for line in record.latest(RESULTS):
         result = line["result"]
-        if line["part"] == "loss":
-            first = next(iter(result.values()))
+        if line["part"] != "loss":
+            kept = ("data", "drift", "size", "varying", "reference")
+            print(line["part"], *[line[key] for key in kept if key in line], result)
+            continue
+        lost = next(iter(result.values()))["true_loss"]
+        print(f"{line['data']}, {line['drift']} {line['size']:g}: {lost:.2f} lost a request")
+        for key, one in result.items():
             print(
-                f"{line['data']}, {line['drift']} {line['size']:g}: {first['true_loss']:.2f} lost a request"
+                f"    {key:11} told {one['told_loss']:6.2f}, within 20 %: {one['within_20']:4.0%},"
+                f" median error {one['median_error']:5.0%},"
+                f" interval {one['interval_90_holds']:4.0%}"
             )
-            for key, one in result.items():
-                print(
-                    f"    {key:11} told {one['told_loss']:6.2f}, within 20 %: {one['within_20']:4.0%},"
-                    f" median error {one['median_error']:5.0%}, interval {one['interval_90_holds']:4.0%}"
-                )
-        else:
-            case = {
-                k: v
-                for k, v in line.items()
-                if k in ("data", "drift", "size", "varying", "reference")
-            }
-            print(line["part"], *case.values(), result)
 
 
 def main() -> None:

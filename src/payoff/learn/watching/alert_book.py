@@ -62,6 +62,7 @@ class AlertBook:
 
     Args:
         journal: Where the events are.
+        now: The time of what is written, as the journal writes it; that of writing where empty.
 
     Example:
         >>> alert = Alert(key="loss support", model="support", a_day=120.0, low=80.0, high=160.0,
@@ -80,8 +81,9 @@ class AlertBook:
         True
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, now: str = "") -> None:
         self._journal = journal
+        self._now = now
 
     def states(self) -> dict[str, AlertState]:
         """Every alert there has been, by its key.
@@ -105,7 +107,7 @@ class AlertBook:
             state = _states(connection).get(alert.key)
             if state is not None and not state.is_over:
                 return False
-            _write(connection, alert.key, RAISED, alert.as_dict())
+            self._write(connection, alert.key, RAISED, alert.as_dict())
         return True
 
     def end(self, key: str, facts: Mapping[str, Any]) -> bool:
@@ -121,7 +123,7 @@ class AlertBook:
             state = _states(connection).get(key)
             if state is None or state.is_over:
                 return False
-            _write(connection, key, OVER, dict(facts))
+            self._write(connection, key, OVER, dict(facts))
         return True
 
     def silence(self, key: str, *, until_utc: str) -> None:
@@ -140,7 +142,7 @@ class AlertBook:
                     expected=", ".join(sorted(states)) or "none was ever raised",
                     mend=did_you_mean(key, states),
                 )
-            _write(connection, key, SILENCED, {"until_utc": until_utc})
+            self._write(connection, key, SILENCED, {"until_utc": until_utc})
 
     def note(self, key: str, number: int, channel: str, *, failure: str = "") -> None:
         """Keep whether a channel was told about an event.
@@ -157,14 +159,16 @@ class AlertBook:
         facts = {"of": number, "channel": channel}
         with self._journal.writing() as connection:
             if failure:
-                _write(connection, key, UNTOLD, facts | {"failure": failure[:500]})
+                self._write(connection, key, UNTOLD, facts | {"failure": failure[:500]})
             else:
-                _write(connection, key, TOLD, facts)
+                self._write(connection, key, TOLD, facts)
 
-
-def _write(connection: Connection, key: str, event: str, facts: Mapping[str, Any]) -> None:
-    row = {"alert": key, "time_utc": now_utc(), "event": event, "facts": json.dumps(facts)}
-    connection.execute(insert(alert_events), [row])
+    def _write(
+        self, connection: Connection, key: str, event: str, facts: Mapping[str, Any]
+    ) -> None:
+        time_utc = self._now or now_utc()
+        row = {"alert": key, "time_utc": time_utc, "event": event, "facts": json.dumps(facts)}
+        connection.execute(insert(alert_events), [row])
 
 
 def _states(connection: Connection) -> dict[str, AlertState]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from payoff.learn.watching.window import Floats, Integers, Window
 
-_FLOOR = 0.35
+_FLOOR = 1.0
 
 
 def inclusions(window: Window, n_labels: int) -> Floats:
@@ -27,7 +27,7 @@ def inclusions(window: Window, n_labels: int) -> Floats:
         >>> p = np.array([[0.99, 0.01], [0.7, 0.3], [0.5, 0.5]])
         >>> window = Window(probabilities=p, actions=np.array([0, 0, 2]), tables=tables)
         >>> inclusions(window, 1).round(2).tolist()
-        [0.26, 0.74, 0.0]
+        [0.34, 0.66, 0.0]
     """
     at_stake = np.ptp(window.outcomes, axis=1) > 0
     if not at_stake.any() or n_labels <= 0:

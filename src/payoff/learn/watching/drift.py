@@ -8,7 +8,7 @@ from typing import Any
 from payoff.learn.watching.expected_loss import ExpectedLoss, mix_now
 from payoff.learn.watching.feature import PREDICTED, SURENESS
 from payoff.learn.watching.reference import Reference
-from payoff.learn.watching.window import Window
+from payoff.learn.watching.window import Floats, Window
 
 SURPRISING = 3.5
 """Standard deviations from which a change of shares is no chance: once in 4,000 looks."""
@@ -92,7 +92,9 @@ class Drift:
         }
 
 
-def explained(window: Window, reference: Reference, loss: ExpectedLoss) -> Drift:
+def explained(
+    window: Window, reference: Reference, loss: ExpectedLoss, *, mix: Floats | None = None
+) -> Drift:
     """Take a loss apart.
 
     What the mix of labels costs is the change of the shares times what requests of each label were
@@ -103,6 +105,7 @@ def explained(window: Window, reference: Reference, loss: ExpectedLoss) -> Drift
         window: Requests of now.
         reference: The quiet period.
         loss: Of the window.
+        mix: Share of each label now, where `mix_now` was asked already.
 
     Example:
         >>> import numpy as np
@@ -125,7 +128,7 @@ def explained(window: Window, reference: Reference, loss: ExpectedLoss) -> Drift
         >>> bool(np.isclose(total, loss.awaited - loss.worth + loss.cost))
         True
     """
-    shares = mix_now(window, reference)
+    shares = mix_now(window, reference) if mix is None else mix
     moved = shares - reference.mix
     by_mix = -float(moved @ reference.worth_by_label)
     grown = reference.labels[int(moved.argmax())]

@@ -79,7 +79,9 @@ class ExpectedLoss:
         return asdict(self) | {"a_day": self.a_day, "a_day_low": low, "a_day_high": high}
 
 
-def expected_loss(window: Window, reference: Reference) -> ExpectedLoss:
+def expected_loss(
+    window: Window, reference: Reference, *, mix: Floats | None = None
+) -> ExpectedLoss:
     """What requests are worth, from their probabilities and from such labels as there are.
 
     Without labels the worth of each decision is expected under its own calibrated probabilities,
@@ -107,6 +109,7 @@ def expected_loss(window: Window, reference: Reference) -> ExpectedLoss:
     Args:
         window: Requests of now.
         reference: What was awaited.
+        mix: Share of each label now, where `mix_now` was asked already.
 
     Raises:
         ServiceError: PF751 where there is no request, or the labels are others.
@@ -120,7 +123,8 @@ def expected_loss(window: Window, reference: Reference) -> ExpectedLoss:
         )
     n = len(window)
     told = reference.threshold.worth(window)
-    shifted = shifted_worth(window, reference) + reference.bias
+    shares = mix_now(window, reference) if mix is None else mix
+    shifted = shifted_worth(window, reference, shares) + reference.bias
     free, said = float(told.mean()), float(shifted.mean())
     gap = abs(free - said) if n >= _LEAST_WINDOW else 0.0
     sampling = float(window.expected.var() + window.variance.mean()) / n
@@ -154,9 +158,26 @@ def expected_loss(window: Window, reference: Reference) -> ExpectedLoss:
     )
 
 
-def shifted_worth(window: Window, reference: Reference) -> Floats:
-    """Expected worth of each decision under the mix of labels that fits the requests, ``(n,)``."""
-    ratio = mix_now(window, reference) / np.maximum(reference.mix, 1e-9)
+def shifted_worth(window: Window, reference: Reference, mix: Floats) -> Floats:
+    """Expected worth of each decision under another mix of labels, ``(n,)``.
+
+    Source: Saerens et al. 2002, eq. 2.4.
+
+    Args:
+        window: The requests.
+        reference: Whose mix the probabilities were made for.
+        mix: Share of each label now, ``(k,)``.
+
+    Example:
+        >>> from payoff.economics.value_tables import ValueTables
+        >>> tables = ValueTables(np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
+        >>> p = np.tile([[0.5, 0.5]], (200, 1))
+        >>> window = Window(probabilities=p, actions=np.zeros(200, np.int64), tables=tables)
+        >>> reference = Reference.of(window, ("billing", "refund"))
+        >>> float(shifted_worth(window, reference, np.array([0.9, 0.1])).mean().round(6))
+        2.0
+    """
+    ratio = mix / np.maximum(reference.mix, 1e-9)
     weighed = window.probabilities * ratio
     weighed /= np.maximum(weighed.sum(axis=1, keepdims=True), 1e-12)
     worth: Floats = np.einsum("ij,ij->i", weighed, window.outcomes)
@@ -164,7 +185,18 @@ def shifted_worth(window: Window, reference: Reference) -> Floats:
 
 
 def mix_now(window: Window, reference: Reference) -> Floats:
-    """Share of each label among requests whose labels nobody knows, ``(k,)``."""
+    """Share of each label among requests whose labels nobody knows, ``(k,)``.
+
+    Example:
+        >>> from payoff.economics.value_tables import ValueTables
+        >>> tables = ValueTables(np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
+        >>> p = np.tile([[0.99, 0.01], [0.01, 0.99]], (100, 1))
+        >>> before = Window(probabilities=p, actions=p.argmax(axis=1), tables=tables)
+        >>> reference = Reference.of(before, ("billing", "refund"))
+        >>> now = before.rows(np.arange(200) % 10 < 2)  # as many of both
+        >>> mix_now(now, reference).round(2).tolist()
+        [0.5, 0.5]
+    """
     before = np.maximum(reference.mix, 1e-9)
     return estimated_mix(window.probabilities, reference.labels, training_mix=before)
 

@@ -20,10 +20,11 @@ LEAST_TEXTS = 60
 _MOST_TEXTS = 3000
 _WIDTH = 24
 _MOST_TOPICS = 40
-_TEXTS_EACH = 12
+_TEXTS_EACH = (12, 30, 60)
+_SHARED = 0.3
 _RESAMPLES = 8
 _STABLE = 0.6
-_TIGHT = 0.6
+_TIGHT = 0.5
 _LEAST_SIZE = 10
 _GROWN = 2.5
 
@@ -98,19 +99,34 @@ def new_topics(
     rows = unsure[-_MOST_TEXTS:]
     if len(rows) < LEAST_TEXTS:
         return ()
-    clusters = _Clusters.of([texts[i] for i in rows], list(before[-_MOST_TEXTS:]), seed)
-    named = _keywords(texts, rows, clusters, unsure)
-    topics = []
-    for cluster in range(clusters.k):
-        members = clusters.members(cluster)
-        at_stake = float(shortfalls[rows[members]].sum())
-        told = clusters.holds(cluster, times_before) and named[cluster]
-        if told and at_stake > least_at_stake:
-            typical = dict.fromkeys(texts[rows[i]] for i in members)
+    now, then = [texts[i] for i in rows], list(before[-_MOST_TEXTS:])
+    vectors = latent_vectors(TermTable.of(now + then, least=3), width=_WIDTH)
+    told: list[tuple[NewTopic, set[int]]] = []
+    for texts_each in _TEXTS_EACH:
+        clusters = _Clusters.of(vectors, len(now), texts_each, seed)
+        if not clusters.k:
+            return ()
+        named = _keywords(texts, rows, clusters, unsure)
+        for cluster in range(clusters.k):
+            members = clusters.members(cluster)
+            at_stake = float(shortfalls[rows[members]].sum())
+            if not clusters.holds(cluster, times_before) or not named[cluster]:
+                continue
+            typical = tuple(dict.fromkeys(now[i] for i in members))[:3]
             stability = float(clusters.stability[cluster])
-            examples = tuple(typical)[:3]
-            topics.append(NewTopic(named[cluster], examples, len(members), stability, at_stake))
-    return tuple(sorted(topics, key=lambda topic: -topic.at_stake))
+            if at_stake > least_at_stake:
+                topic = NewTopic(named[cluster], typical, len(members), stability, at_stake)
+                told.append((topic, set(members.tolist())))
+    return _apart(told)
+
+
+def _apart(told: list[tuple[NewTopic, set[int]]]) -> tuple[NewTopic, ...]:
+    """The dearest topics that have hardly a text in common."""
+    kept: list[tuple[NewTopic, set[int]]] = []
+    for topic, members in sorted(told, key=lambda one: -one[0].at_stake):
+        if all(len(members & other) <= _SHARED * len(members) for _, other in kept):
+            kept.append((topic, members))
+    return tuple(topic for topic, _ in kept)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -132,20 +148,21 @@ class _Clusters:
     stability: Doubles
 
     @classmethod
-    def of(cls, now: list[str], before: list[str], seed: int) -> _Clusters:
-        vectors = latent_vectors(TermTable.of(now + before, least=3), width=_WIDTH)
+    def of(cls, vectors: Floats, n_now: int, texts_each: int, seed: int) -> _Clusters:
+        """Clusters of so many texts in the mean; those of now come first."""
         said = np.flatnonzero(np.abs(vectors).sum(axis=1) > 0)
         codes = np.full(len(vectors), -1)
         closeness = np.zeros(len(vectors))
         if len(said) < LEAST_TEXTS:
-            return cls(0, codes, len(now), closeness, np.zeros(0))
-        k = int(np.clip(len(said) // _TEXTS_EACH, 2, _MOST_TOPICS))
+            return cls(0, codes, n_now, closeness, np.zeros(0))
+        k = int(np.clip(len(said) // texts_each, 2, _MOST_TOPICS))
         found = k_means(vectors[said], k, seed=seed)
         codes[said] = found.codes
         own = found.centres[found.codes]
         lengths = np.maximum(np.linalg.norm(own, axis=1), 1e-9)
         closeness[said] = np.einsum("ij,ij->i", vectors[said], own) / lengths
-        return cls(k, codes, len(now), closeness, _stabilities(vectors[said], found.codes, k, seed))
+        stability = _stabilities(vectors[said], found.codes, k, seed)
+        return cls(k, codes, n_now, closeness, stability)
 
     def members(self, cluster: int) -> Integers:
         """Texts of now in a cluster, the most typical first."""

@@ -15,7 +15,7 @@ from payoff.learn.watching.alert import Alert
 from payoff.learn.watching.alert_book import AlertBook, AlertState
 from payoff.learn.watching.checks import LEAST_LABELS, checks
 from payoff.learn.watching.drift import Drift, explained
-from payoff.learn.watching.expected_loss import ExpectedLoss, expected_loss
+from payoff.learn.watching.expected_loss import ExpectedLoss, expected_loss, mix_now
 from payoff.learn.watching.journal_window import (
     Requests,
     count,
@@ -36,6 +36,7 @@ WINDOW = 2000
 """Requests that a loss is told from."""
 LEAST_AFTER = 500
 """Requests after an alert before it can be said to be over."""
+_BACK = 0.25
 
 
 def watch(
@@ -50,8 +51,9 @@ def watch(
 
     An alert is raised where a loss against the quiet period is sure (`worth_alarm`, `label_alarm`:
     at most one quiet month in twenty has one, however often one looks). It is over where the
-    requests after it are worth what they were, within the smallest difference worth speaking of;
-    where labels raised it, labels must say so.
+    requests after it may be worth what they were before it, and the loss is at most a quarter of
+    what it was or too small to speak of; where there were labels when it was raised, labels must
+    say so.
 
     Args:
         journal: Decisions, feedback and alerts.
@@ -73,7 +75,7 @@ def watch(
         'Wait: 0 of the first 1,000 requests have come, and nothing can be told before.'
     """
     now = now or now_utc()
-    book = AlertBook(journal)
+    book = AlertBook(journal, now=now)
     n_decisions = count(journal, model)
     kept = kept_reference(journal, model)
     recent = None if kept is None else newest(journal, model, WINDOW, after_id=kept.until_id)
@@ -147,8 +149,10 @@ class _Look:
         return self.book.states().get(self.key)
 
     def measure(self) -> tuple[ExpectedLoss, Drift]:
-        loss = expected_loss(self.recent.window, self.reference)
-        return loss, explained(self.recent.window, self.reference, loss)
+        window, reference = self.recent.window, self.reference
+        mix = mix_now(window, reference)
+        loss = expected_loss(window, reference, mix=mix)
+        return loss, explained(window, reference, loss, mix=mix)
 
     def alarms(self) -> tuple[Alarm, Alarm]:
         """From expected worth and from labels, of the last month or since the last alert ended."""
@@ -208,7 +212,9 @@ class _Look:
         if state.alert.n_labels >= LEAST_LABELS > loss.n_labels:
             return ()
         back = self.reference.worth - loss.worth + loss.cost
-        if back > self.reference.least_gap:
+        surely = self.reference.worth - loss.high + loss.cost
+        small = max(self.reference.least_gap, _BACK * state.alert.a_day / loss.per_day)
+        if surely > 0 or back > small:
             return ()
         facts = {"a_day": back * loss.per_day, "n_requests": loss.n_requests}
         return (self.key,) if self.book.end(self.key, facts) else ()
