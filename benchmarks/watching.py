@@ -13,8 +13,9 @@ part in none of these. A third of the labels is dear, a third is cheap.
 (the unsure ones first, chances unknown to the estimate). The true loss is what the labels of all
 2,000 say they earned less than was forecast. Told: within which share of the draws the estimate is
 within 20 % of it, and how often the interval of 90 % holds it.
-`quiet`: months of requests that have not changed, looked at every day, with ten labels a day from
-a queue; in some the mix of labels differs from day to day. Told: the share without any alert.
+`quiet`: months of requests that have not changed, 300 or 2,000 a day, looked at every day, with ten
+or 50 labels a day from a queue; in some the mix of labels differs from day to day. Told: the share
+without any alert.
 `delay`: a drift that begins on day 10, 30 labels a day at random; days until the alert, and what
 was lost until then.
 `topics`: intents that the model was never taught, each 50 of 2,000 requests, and windows without.
@@ -437,6 +438,8 @@ def cases(data: Path, part: str, seed: int) -> Iterator[tuple[dict[str, Any], An
                 for varying in (0.0, 0.5):
                     how = Month(reference=reference, varying=varying)
                     yield {"data": name, **vars(how)}, partial(_quiet, data, name, how, seed)
+            busy = Month(per_day=2000, labels=50, reference="first 1,000 requests", varying=0.5)
+            yield {"data": name, **vars(busy)}, partial(_quiet, data, name, busy, seed)
             continue
         for kind, sizes in DRIFTS.items():
             for size in sizes if part == "loss" else sizes[-1:]:
@@ -469,7 +472,7 @@ def show() -> None:
     for line in record.latest(RESULTS):
         result = line["result"]
         if line["part"] != "loss":
-            kept = ("data", "drift", "size", "varying", "reference")
+            kept = ("data", "drift", "size", "per_day", "varying", "reference")
             print(line["part"], *[line[key] for key in kept if key in line], result)
             continue
         lost = next(iter(result.values()))["true_loss"]

@@ -44,8 +44,8 @@ def test_chinese_needs_no_dictionary() -> None:
     ends = ("付款吗", "转账", "买东西", "充值呢")
     new = [f"{rng.choice(verbs)}数字钱包{rng.choice(ends)}" for _ in range(50)]
     asked = ("我的卡丢了", "退款还没到", "怎么修改密码", "手续费是多少", "转账失败了", "注销账户")
-    ends = ("请帮忙", "怎么办", "昨天", "急", "谢谢", "在吗")
-    old = [f"{rng.choice(asked)}{rng.choice(ends)}{rng.integers(99)}" for _ in range(200)]
+    after = ("请帮忙", "怎么办", "昨天", "急", "谢谢", "在吗")
+    old = [f"{rng.choice(asked)}{rng.choice(after)}{rng.integers(99)}" for _ in range(200)]
     topics = new_topics(new + old, np.arange(130), np.ones(250))
     assert any("数字钱包" in example for topic in topics for example in topic.examples)
 

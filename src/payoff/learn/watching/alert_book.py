@@ -31,6 +31,14 @@ class AlertState:
         silent_until_utc: Until when nobody is to be told; empty where it is not silenced.
         told: Channels that were told about that event.
         failures: Channels that could not be told about it, with the last reason and how often.
+
+    Example:
+        >>> alert = Alert(key="loss desk", model="desk", a_day=9.0, low=5.0, high=12.0,
+        ...               currency="EUR", cause="Why.", since="2026-11-03", n_requests=2000,
+        ...               n_labels=0)
+        >>> state = AlertState(alert, 1, "2026-11-03", silent_until_utc="2026-11-05")
+        >>> state.is_silent("2026-11-04"), state.is_silent("2026-11-05")
+        (True, False)
     """
 
     alert: Alert

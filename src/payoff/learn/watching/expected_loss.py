@@ -96,8 +96,8 @@ def expected_loss(
     Labels correct it: the mean over all requests of what was told without labels, plus the mean
     over the labelled ones of what came out less what was told (Angelopoulos et al. 2023,
     "Prediction-powered inference", Science 382). Where labels are a planned sample their
-    probabilities weigh them; else requests are put into strata of like expected worth, each of
-    which counts by its share of all requests (Holt and Smith 1979, "Post stratification", JRSS A
+    probabilities weigh them; else requests are put into strata of like sureness, each of which
+    counts by its share of all requests (Holt and Smith 1979, "Post stratification", JRSS A
     142(1)), so that a review queue of unsure requests does not stand for all. That holds as far
     as within a stratum the choice had nothing to do with the outcome.
 
@@ -113,6 +113,20 @@ def expected_loss(
 
     Raises:
         ServiceError: PF751 where there is no request, or the labels are others.
+
+    Example:
+        >>> from payoff.economics.value_tables import ValueTables
+        >>> tables = ValueTables(np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
+        >>> rng = np.random.default_rng(0)
+        >>> p = rng.beta(8, 1, 1000)
+        >>> p = np.stack([p, 1 - p], axis=1)
+        >>> before = Window(probabilities=p, actions=p.argmax(axis=1), tables=tables)
+        >>> reference = Reference.of(before, ("billing", "refund"))
+        >>> unsure = np.sqrt(p) / np.sqrt(p).sum(axis=1, keepdims=True)
+        >>> now = Window(probabilities=unsure, actions=p.argmax(axis=1), tables=tables)
+        >>> loss = expected_loss(now, reference)
+        >>> loss.low < loss.worth < loss.awaited
+        True
     """
     if not len(window) or window.n_labels != len(reference.labels):
         raise ServiceError(
@@ -215,7 +229,7 @@ def _correction(window: Window, labelled: Flags, outcome_sd: float) -> tuple[flo
     chance = None if window.inclusion is None else window.inclusion[labelled]
     if chance is not None and (chance > 0).all():
         return _weighed(gaps, chance, n)
-    return _stratified(gaps, window.expected, labelled, open_ones, outcome_sd)
+    return _stratified(gaps, window.sureness, labelled, open_ones, outcome_sd)
 
 
 def _weighed(gaps: Floats, chance: Floats, n: int) -> tuple[float, float]:
@@ -231,15 +245,15 @@ def _weighed(gaps: Floats, chance: Floats, n: int) -> tuple[float, float]:
 
 
 def _stratified(
-    gaps: Floats, expected: Floats, labelled: Flags, of_all: Flags, outcome_sd: float
+    gaps: Floats, sureness: Floats, labelled: Flags, of_all: Flags, outcome_sd: float
 ) -> tuple[float, float]:
-    """The mean over strata of like worth, each by its share of the requests.
+    """The mean over strata of like sureness, each by its share of the requests.
 
     A stratum of which too few labels are known adds nothing but doubt.
     """
-    n = len(expected)
-    edges = np.unique(np.quantile(expected[of_all], np.linspace(0, 1, _STRATA + 1)[1:-1]))
-    strata = np.digitize(expected, edges)
+    n = len(sureness)
+    edges = np.unique(np.quantile(sureness[of_all], np.linspace(0, 1, _STRATA + 1)[1:-1]))
+    strata = np.digitize(sureness, edges)
     mean = squared = 0.0
     for stratum in range(len(edges) + 1):
         share = float(((strata == stratum) & of_all).sum()) / n
