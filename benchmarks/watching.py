@@ -3,6 +3,7 @@
     python benchmarks/watching.py              # all parts
     python benchmarks/watching.py loss quiet   # some of them
     python benchmarks/watching.py --show
+    python benchmarks/watching.py --table      # as docs/watching.md has it
 
 A TF-IDF logistic regression is trained on some rows, calibrated by a temperature on others, and
 its reference is made from a third part. Requests are drawn, with replacement, from rows that took
@@ -485,6 +486,26 @@ def show() -> None:
             )
 
 
+def table() -> None:
+    """The losses of a page: shares within 20 % and of intervals that hold, by kind of drift."""
+    found = [line for line in record.latest(RESULTS) if line["part"] == "loss"]
+    ways = list(found[0]["result"])
+    print(f"| data | drift | loss a request | {' | '.join(ways)} |")
+    print(f"|{'---|' * (3 + len(ways))}")
+    for data in DATA_SETS:
+        for kind in DRIFTS:
+            mine = [x["result"] for x in found if (x["data"], x["drift"]) == (data, kind)]
+            lost = [one[ways[0]]["true_loss"] for one in mine]
+            cells = []
+            for way in ways:
+                within, holds = (
+                    np.mean([one[way][name] for one in mine])
+                    for name in ("within_20", "interval_90_holds")
+                )
+                cells.append(f"{within:.0%} ({holds:.0%})")
+            print(f"| {data} | {kind} | {min(lost):.1f} to {max(lost):.1f} | {' | '.join(cells)} |")
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -492,7 +513,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE.parent / "data")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
+    if options.table:
+        table()
+        return
     if not options.show:
         for part in options.parts:
             run(options.data, part, options.seed)

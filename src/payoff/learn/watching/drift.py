@@ -137,7 +137,7 @@ def explained(
     parts = [
         Part("mix", by_mix, f"More requests are '{grown}', fewer '{shrunk}'."),
         Part("strange", beyond, "The model is less sure of texts of the same labels."),
-        Part("meaning", -loss.correction, _told_by_labels(loss)),
+        Part("meaning", 0.0 - loss.correction, _told_by_labels(loss)),
         Part("cost", loss.cost, "What asking models costs, against the quiet period."),
         Part(
             "launch",
