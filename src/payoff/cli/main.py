@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "compress",
         "export",
         "serve",
+        "watch",
     ),
     "Learn from the market": ("feedback", "journal", "keys"),
     "Look up and check": ("backbones", "prices", "costs", "doctor"),

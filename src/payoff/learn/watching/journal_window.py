@@ -1,0 +1,309 @@
+"""Requests of a model as the journal has them, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select, func, select
+
+from payoff.economics.actions import HANDOFF
+from payoff.economics.value_tables import segment_names
+from payoff.learn.journal import Journal
+from payoff.learn.tables import decisions, feedback, texts
+from payoff.learn.watching.watched_model import WatchedModel
+from payoff.learn.watching.window import Floats, Integers, Window
+
+_BLOCK = 500
+_LEAST_SPAN_DAYS = 1 / 24
+
+_FIELDS = (
+    decisions.c.id,
+    decisions.c.request_id,
+    decisions.c.time_utc,
+    decisions.c.action,
+    decisions.c.cost,
+    decisions.c.segment,
+    decisions.c.probabilities,
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Series:
+    """Expected worth of requests over time: all that an alarm needs.
+
+    Args:
+        worths: Less what asking models cost, ``(n,)``, in the order of the journal.
+        days: Day of each since 1970, ``(n,)``, never falling.
+    """
+
+    worths: Floats
+    days: Integers
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Requests:
+    """Requests of the journal, as a window, with what names them.
+
+    Args:
+        window: As arrays; labels that are known are in it.
+        ids: Of the rows, ``(n,)``, ascending.
+        left_out: Decisions that were not kept with the probability of every label.
+    """
+
+    window: Window
+    ids: Integers
+    left_out: int
+
+
+def of_model(model: WatchedModel, *, after_id: int = 0, since_utc: str = "") -> Any:
+    """The condition that a decision is a model's, later than a row and than a time.
+
+    Example:
+        >>> from payoff.economics.policy import Policy
+        >>> policy = Policy(("a", "b"), np.eye(2, 3))
+        >>> model = WatchedModel(name="m", sha256="0" * 64, policy=policy, currency="EUR")
+        >>> len(of_model(model).clauses)
+        3
+    """
+    return (
+        (decisions.c.artifact_sha256 == model.sha256)
+        & (decisions.c.id > after_id)
+        & (decisions.c.time_utc >= since_utc)
+    )
+
+
+def count(journal: Journal, model: WatchedModel) -> int:
+    """How many decisions of a model there are.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> from payoff.economics.policy import Policy
+        >>> policy = Policy(("a", "b"), np.eye(2, 3))
+        >>> model = WatchedModel(name="m", sha256="0" * 64, policy=policy, currency="EUR")
+        >>> with Journal.open("sqlite://") as journal:
+        ...     count(journal, model)
+        0
+    """
+    wanted = select(func.count(decisions.c.id)).where(of_model(model))
+    with journal.reading() as connection:
+        return int(connection.execute(wanted).scalar_one())
+
+
+def series(journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str) -> Series:
+    """What every decision of a model was expected to be worth, and when it was made.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> from payoff.economics.policy import Policy
+        >>> policy = Policy(("a", "b"), np.eye(2, 3))
+        >>> model = WatchedModel(name="m", sha256="0" * 64, policy=policy, currency="EUR")
+        >>> with Journal.open("sqlite://") as journal:
+        ...     series(journal, model, after_id=0, since_utc="").worths.tolist()
+        []
+    """
+    columns = (decisions.c.worth, decisions.c.cost, decisions.c.time_utc)
+    wanted = select(*columns).where(of_model(model, after_id=after_id, since_utc=since_utc))
+    with journal.reading() as connection:
+        rows = connection.execute(wanted.order_by(decisions.c.id)).all()
+    if not rows:
+        return Series(np.empty(0), np.empty(0, np.int64))
+    worths, spent, times = zip(*rows, strict=True)
+    days = np.maximum.accumulate(days_of(times))
+    return Series(np.array(worths, np.float64) - np.array(spent, np.float64), days)
+
+
+def days_of(times: Sequence[str]) -> Integers:
+    """Day since 1970 of times as the journal writes them.
+
+    Example:
+        >>> days_of(["1970-01-02T10:00:00.000000Z"]).tolist()
+        [1]
+    """
+    days = np.array([time[:10] for time in times], dtype="datetime64[D]")
+    return days.astype(np.int64)
+
+
+def oldest(journal: Journal, model: WatchedModel, n: int) -> Requests:
+    """The first decisions of a model.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> from payoff.economics.policy import Policy
+        >>> policy = Policy(("a", "b"), np.eye(2, 3))
+        >>> model = WatchedModel(name="m", sha256="0" * 64, policy=policy, currency="EUR")
+        >>> with Journal.open("sqlite://") as journal:
+        ...     len(oldest(journal, model, 10).window)
+        0
+    """
+    wanted = select(*_FIELDS).where(of_model(model)).order_by(decisions.c.id).limit(n)
+    return _read(journal, model, wanted)
+
+
+def newest(
+    journal: Journal, model: WatchedModel, n: int, *, after_id: int, since_utc: str = ""
+) -> Requests:
+    """The last decisions of a model, in their order.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> from payoff.economics.policy import Policy
+        >>> policy = Policy(("a", "b"), np.eye(2, 3))
+        >>> model = WatchedModel(name="m", sha256="0" * 64, policy=policy, currency="EUR")
+        >>> with Journal.open("sqlite://") as journal:
+        ...     len(newest(journal, model, 10, after_id=0).window)
+        0
+    """
+    mine = of_model(model, after_id=after_id, since_utc=since_utc)
+    wanted = select(*_FIELDS).where(mine).order_by(decisions.c.id.desc()).limit(n)
+    return _read(journal, model, wanted)
+
+
+def labelled_since(
+    journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str
+) -> tuple[Floats, Integers]:
+    """What labelled requests earned less what was expected of them, as the labels came.
+
+    Args:
+        journal: Where they are.
+        model: Whose.
+        after_id: Decisions up to this row do not count.
+        since_utc: Labels before this time do not count.
+
+    Returns:
+        Gaps and days of the labels, ``(m,)`` each.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> from payoff.economics.policy import Policy
+        >>> policy = Policy(("a", "b"), np.eye(2, 3))
+        >>> model = WatchedModel(name="m", sha256="0" * 64, policy=policy, currency="EUR")
+        >>> with Journal.open("sqlite://") as journal:
+        ...     labelled_since(journal, model, after_id=0, since_utc="")[0].tolist()
+        []
+    """
+    came = (
+        select(feedback.c.request_id, func.min(feedback.c.time_utc).label("came"))
+        .where(feedback.c.time_utc >= since_utc)
+        .group_by(feedback.c.request_id)
+        .subquery()
+    )
+    wanted = (
+        select(*_FIELDS, came.c.came)
+        .join(came, came.c.request_id == decisions.c.request_id)
+        .where(of_model(model, after_id=after_id))
+        .order_by(came.c.came, decisions.c.id)
+    )
+    with journal.reading() as connection:
+        rows = [dict(row) for row in connection.execute(wanted).mappings()]
+    requests = _of_rows(journal, model, rows)
+    kept = [row for row in rows if len(row["probabilities"] or b"") == 4 * len(model.labels)]
+    days = np.maximum.accumulate(days_of([row["came"] for row in kept])) if kept else _NONE
+    gaps = requests.window.realised - requests.window.expected
+    known = ~np.isnan(gaps)
+    return gaps[known], days[known]
+
+
+_NONE = np.empty(0, np.int64)
+
+
+def _read(journal: Journal, model: WatchedModel, wanted: Select[Any]) -> Requests:
+    with journal.reading() as connection:
+        rows = [dict(row) for row in connection.execute(wanted).mappings()]
+    return _of_rows(journal, model, sorted(rows, key=lambda row: int(row["id"])))
+
+
+def _of_rows(journal: Journal, model: WatchedModel, rows: list[dict[str, Any]]) -> Requests:
+    """Decisions as arrays, with their labels and their texts."""
+    k = len(model.labels)
+    kept = [row for row in rows if len(row["probabilities"] or b"") == 4 * k]
+    packed = b"".join(row["probabilities"] for row in kept)
+    said = np.frombuffer(packed, "<f4").reshape(len(kept), k).astype(np.float64)
+    said = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-12)
+    place = {label: i for i, label in enumerate((*model.labels, HANDOFF))}
+    names = [str(row["request_id"]) for row in kept]
+    times = [str(row["time_utc"]) for row in kept]
+    plain = Window(
+        probabilities=said,
+        actions=np.array([place.get(row["action"], k) for row in kept], dtype=np.int64),
+        tables=model.policy.tables,
+        costs=np.array([row["cost"] for row in kept], dtype=np.float64),
+        segments=segment_names([row["segment"] for row in kept]) if kept else None,
+        texts=_texts(journal, names),
+        days=_span_days(times),
+    )
+    ids = np.array([row["id"] for row in kept], dtype=np.int64)
+    return Requests(_with_labels(journal, plain, names, model), ids, len(rows) - len(kept))
+
+
+def _span_days(times: Sequence[str]) -> float:
+    if not times:
+        return 1.0
+    first, last = (np.datetime64(time.rstrip("Z"), "us") for time in (min(times), max(times)))
+    return max(float((last - first) / np.timedelta64(1, "D")), _LEAST_SPAN_DAYS)
+
+
+def _texts(journal: Journal, names: Sequence[str]) -> tuple[str, ...] | None:
+    """The texts of requests, empty where one is not kept; None where none is."""
+    found: dict[str, str] = {}
+    with journal.reading() as connection:
+        for start in range(0, len(names), _BLOCK):
+            block = names[start : start + _BLOCK]
+            wanted = select(texts.c.request_id, texts.c.text)
+            rows = connection.execute(wanted.where(texts.c.request_id.in_(block)))
+            found |= {str(row.request_id): str(row.text) for row in rows}
+    return tuple(found.get(name, "") for name in names) if found else None
+
+
+def _with_labels(
+    journal: Journal, window: Window, names: Sequence[str], model: WatchedModel
+) -> Window:
+    """The same requests with what feedback says of them; of several rows the last one counts."""
+    said: dict[str, Mapping[str, Any]] = {}
+    wanted = select(feedback.c.request_id, feedback.c.label, feedback.c.correct, feedback.c.worth)
+    with journal.reading() as connection:
+        for start in range(0, len(names), _BLOCK):
+            block = names[start : start + _BLOCK]
+            mine = wanted.where(feedback.c.request_id.in_(block)).order_by(feedback.c.id)
+            for row in connection.execute(mine).mappings():
+                if row["label"] or row["correct"] is not None or row["worth"] is not None:
+                    said[str(row["request_id"])] = dict(row)
+    place = {label: i for i, label in enumerate(model.labels)}
+    truth = np.full(len(window), -1, dtype=np.int64)
+    worth = np.full(len(window), np.nan)
+    k = window.n_labels
+    for i, name in enumerate(names):
+        told = said.get(name)
+        if told is None:
+            continue
+        truth[i] = place.get(str(told["label"]), -1)
+        if told["worth"] is not None:
+            worth[i] = float(told["worth"])
+        elif truth[i] < 0 and window.actions[i] < k:  # a label that it was not taught is an error
+            worth[i] = _judged(window, i, bool(told["correct"]) and not told["label"])
+    return replace(window, truth=truth, known_worth=worth)
+
+
+def _judged(window: Window, row: int, correct: bool) -> float:
+    """Worth of an action that is known to be right, or known to be wrong with no label named."""
+    own = int(window.actions[row])
+    right = float(window.outcomes[row, own])
+    if correct:
+        return right
+    others = window.probabilities[row].copy()
+    others[own] = 0.0
+    total = float(others.sum())
+    wrong = np.delete(window.outcomes[row], own)
+    return float(others @ window.outcomes[row]) / total if total > 1e-9 else float(wrong.mean())
