@@ -79,9 +79,7 @@ def withdraw(
         return _note(connection, model, WITHDRAWN, artifact_sha256, facts or {})
 
 
-def roll_back(
-    journal: Journal, model: str, facts: Mapping[str, Any] | None = None
-) -> VersionEvent:
+def roll_back(journal: Journal, model: str, facts: Mapping[str, Any] | None = None) -> VersionEvent:
     """Withdraw the version that is released, and release the earlier one again, both or neither.
 
     Returns:
