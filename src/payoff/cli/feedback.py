@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from payoff.cli.books import existing_journal
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import DataError, ProjectError, ServiceError
 
@@ -125,7 +126,7 @@ def _write_waiting(terminal: Terminal, journal: str, out: Path, most: int) -> No
     from payoff.learn.label_studio import label_studio_tasks
     from payoff.learn.waiting import waiting_requests
 
-    with Journal.open(journal) as book:
+    with Journal.open(existing_journal(journal)) as book:
         tasks = label_studio_tasks(waiting_requests(book, most=most))
     write_json(out, tasks)
     told = {"n_waiting": len(tasks), "out": str(out)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from payoff.cli.books import journal_of
+from payoff.cli.books import existing_journal, journal_of
 from payoff.cli.source import Source
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
@@ -75,7 +75,7 @@ def command(
     rules = replace(GatheringRules(limits=limits, trusted=trust), judge_share=judges)
     wish = Wish(artifact=artifact, minutes=minutes, rules=rules, anyway=anyway, only=recipes)
     place = journal or str(journal_of(project.folder, project.name))
-    with Journal.open(place) as book:
+    with Journal.open(existing_journal(place)) as book:
         if when_it_pays:
             told = whether_it_pays(project, book, wish)
             terminal.show(told.as_dict(), lambda: _show_estimate(terminal, told))

@@ -234,8 +234,9 @@ class Labellers:
             left.add(min(failing, key=lambda name: tallies[name][0] / tallies[name][1]))
 
     def _tally(self, name: str, out: set[str]) -> tuple[int, int, set[str]]:
-        """How often the most frequent label of the others was given too, how often there was one,
-        and by whom.
+        """How often one agrees with the most frequent label of the others, of how often, and who.
+
+        Others that are left out do not count, nor where the others are of two minds.
         """
         agreed = n = 0
         peers: set[str] = set()

@@ -248,10 +248,7 @@ def _written(
 ) -> Retrained:
     """Write the report, and the new version beside the old one where it is better."""
     if found.outcome is Outcome.BETTER or wish.anyway:
-        version, path = _place(plan, project, journal)
-        if not path.exists():
-            plan.save(path)
-        found = replace(found, artifact=path, version=version)
+        found = _placed(found, plan, project, journal)
     write_json(found.folder / "feedback_rows.json", found.gathered.rows_of_use())
     write_json(found.folder / "retraining.json", found.as_dict())
     if found.artifact is not None:
@@ -259,17 +256,18 @@ def _written(
     return found
 
 
-def _place(plan: Plan, project: Project, journal: Journal) -> tuple[int, Path]:
-    """Where the new version goes; where the very same one lies already, there."""
-    content = plan.artifact.read_bytes()
-    for path in sorted(project.folder.glob(f"{project.name}.*.payoff")):
-        number = path.name.removeprefix(f"{project.name}.").removesuffix(".payoff")
-        same = path.is_file() and path.stat().st_size == len(content)
-        if number.isdecimal() and same and path.read_bytes() == content:
-            return int(number), path
+def _placed(found: Retrained, plan: Plan, project: Project, journal: Journal) -> Retrained:
+    """The same with its artifact in place: what the very same run wrote before is taken for it."""
     made = [one for one in history(journal, project.name) if one.event == MADE]
+    for one in made:
+        path = project.folder / str(one.facts.get("artifact"))
+        run = project.folder / str(one.facts.get("run"))
+        if run.resolve() == found.folder.resolve() and path.is_file():
+            sha256, version = one.artifact_sha256, int(one.facts["version"])
+            return replace(found, artifact=path, version=version, new_sha256=sha256)
     newest = max((int(one.facts.get("version") or 1) for one in made), default=1)
-    return next_version(project.folder, project.name, newest + 1)
+    version, path = next_version(project.folder, project.name, newest + 1)
+    return replace(found, artifact=plan.save(path), version=version)
 
 
 class _Pending:
