@@ -139,7 +139,7 @@ def test_who_does_not_read_is_told_and_left_out_only_without_proof() -> None:
 def test_one_person_weighs_at_most_so_much() -> None:
     counts = {"(project)": 100, "(customer)": 50, "ann": 900, "bob": 300}
     limits = share_limits(counts, 0.4)
-    assert limits["(project)"], limits["(customer)"] == (100, 50)
+    assert (limits["(project)"], limits["(customer)"]) == (100, 50)
     total = sum(limits.values())
     assert all(limits[name] <= 0.4 * total for name in ("ann", "bob"))
     assert limits["bob"] > 200

@@ -304,8 +304,8 @@ def share_limits(counts: Mapping[str, int], most_share: float) -> dict[str, int]
     """How many labels of each person are learnt, so that nobody's share is above a limit.
 
     Tellers in brackets, such as the project's own rows, are no single persons and are not bounded.
-    Where fewer tell than the limit needs, an even share is the limit: who tells alone is bounded by
-    nothing.
+    Where there are only persons, and fewer than the limit needs, an even share is the limit: who
+    tells alone is bounded by nothing.
 
     Args:
         counts: Labels of each teller that could be learnt.
@@ -318,12 +318,12 @@ def share_limits(counts: Mapping[str, int], most_share: float) -> dict[str, int]
         {'ann': 900}
     """
     kept = dict(counts)
-    share = max(most_share, 1 / max(len(counts), 1))
+    named = [name for name in counts if not name.startswith("(")]
+    people = sorted(named, key=lambda name: -counts[name])
+    others_tell = any(counts[name] for name in counts.keys() - set(people))
+    share = most_share if others_tell else max(most_share, 1 / max(len(people), 1))
     if share >= 1:
         return kept
-    people = sorted(
-        (name for name in counts if not name.startswith("(")), key=lambda name: -counts[name]
-    )
     before: dict[str, int] = {}
     while kept != before:
         before = dict(kept)

@@ -196,6 +196,7 @@ class Gathered:
         return {
             "fingerprint": self.fingerprint,
             "feedback_until": self.until,
+            "n_labelled": self.n_labelled,
             "n_learnt": len(self.learnt),
             "n_judges": len(self.judges),
             "first_utc": min(times, default=""),

@@ -17,7 +17,7 @@ from payoff.core.money import format_money
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import segment_names
 from payoff.learn.journal import Journal
-from payoff.learn.versions import MADE, history
+from payoff.learn.versions import history
 from payoff.plan.project import Project
 from payoff.plan.retraining.gathered import Gathered, LabelledRow
 from payoff.plan.retraining.judged import row_weights
@@ -185,11 +185,12 @@ def _acted(rows: Sequence[LabelledRow]) -> set[str]:
 
 
 def _n_new(project: Project, journal: Journal, gathered: Gathered) -> int:
-    """Labels that the last version that was made did not learn from or was judged by."""
-    made = [one for one in history(journal, project.name) if one.event == MADE]
-    lineage = made[-1].facts.get("lineage", {}) if made else {}
-    before = int(lineage.get("n_learnt", 0)) + int(lineage.get("n_judges", 0))
-    return max(0, len(gathered.learnt) + len(gathered.judges) - before)
+    """Labelled requests that no retraining knew, whether it wrote a version or not."""
+    lineages = [one.facts.get("lineage", {}) for one in history(journal, project.name)]
+    told = (project.folder / "runs").glob(f"{project.name}-*/retraining.json")
+    lineages += [json.loads(file.read_text("utf-8"))["lineage"] for file in told]
+    before = max((int(one.get("n_labelled", 0)) for one in lineages), default=0)
+    return max(0, gathered.n_labelled - before)
 
 
 def _curve_gain(project: Project, n_more: int) -> float | None:
