@@ -102,6 +102,15 @@ def _show(terminal: Terminal, found: Retrained, then: str) -> None:
         for one in found.changes
     ]
     terminal.table(_COLUMNS, rows, right=_COLUMNS[1:4])
+    judged, unit = found.judged, found.currency
+    for name, each, right, handed in (
+        ("old", judged.old_each, judged.old_accuracy, judged.old_handed),
+        ("new", judged.new_each, judged.new_accuracy, judged.new_handed),
+    ):
+        told = f"{format_money(each, unit)} a request, right {right:.1%}, hands over {handed:.1%}"
+        terminal.line(f"{name}  {told}")
+    told = f"{judged.n:,} labelled requests of {judged.n_customers:,} customers"
+    terminal.line(f"both decided {told}, which neither learnt from")
     _show_labellers(terminal, found)
     for finding in found.findings:
         if finding.failed and finding.code not in ("PF780", "PF781", "PF782", "PF783"):

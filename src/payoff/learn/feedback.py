@@ -49,7 +49,7 @@ class Feedback:
         Traceback (most recent call last):
         ...
         payoff.core.errors.ServiceError: PF716 feedback on 'r-1': it says nothing\
- (expected a label, whether the action was correct, or its worth)
+ (expected a label, whether the action was correct, or its worth).
     """
 
     request_id: str

@@ -29,6 +29,10 @@ from payoff.plan.retraining.retrained import Outcome, Retrained
 from payoff.plan.retraining.version_in_use import VersionInUse, next_version, recalls
 from payoff.plan.search import search_for
 
+_UNPRICED = (
+    "payoff.toml [machine] states no price_per_hour: the time of this machine counts nothing"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
@@ -114,8 +118,8 @@ def retrain(
         plan = search_for(_job(project, joined, test, wish, meter, progress), only=wish.only)
         with closing(plan.desk):
             found = _compared(project, in_use, plan, gathered, test, wish)
-    if note:
-        found = replace(found, notes=(note,))
+    notes = (note, "" if project.spending.machine_per_hour is not None else _UNPRICED)
+    found = replace(found, notes=tuple(one for one in notes if one))
     found = _written(found, plan, project, journal, wish)
     pending.over()
     return found
