@@ -67,6 +67,14 @@ def label_studio_feedback(document: str, where: str) -> list[Feedback]:
 
     Raises:
         ServiceError: PF776 for each task that is malformed; `Problems` where there are several.
+
+    Example:
+        >>> result = [{"type": "choices", "value": {"choices": ["refund"]}}]
+        >>> annotation = {"completed_by": 3, "lead_time": 4.5, "result": result}
+        >>> task = {"data": {"request_id": "r-1"}, "annotations": [annotation]}
+        >>> told, = label_studio_feedback(json.dumps([task]), "export.json")
+        >>> told.label, told.person, told.seconds
+        ('refund', 'label-studio-3', 4.5)
     """
     try:
         tasks = json.loads(document)

@@ -112,6 +112,11 @@ def newest_feedback(journal: Journal) -> int:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     newest_feedback(journal)
+        0
     """
     with journal.reading() as connection:
         return int(connection.execute(select(func.max(feedback.c.id))).scalar_one() or 0)
@@ -129,6 +134,13 @@ def labelled_requests(journal: Journal, *, until: int | None = None) -> Iterator
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> from payoff.learn.feedback import take
+        >>> with Journal.open("sqlite://") as journal:
+        ...     _ = take(journal, [Feedback("r-1", label="card")])
+        ...     [one.votes[0].label for block in labelled_requests(journal) for one in block]
+        ['card']
     """
     after = ""
     told = feedback.c.label != ""
@@ -158,6 +170,11 @@ def decided_shares(journal: Journal) -> dict[str, int]:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     decided_shares(journal)
+        {'acted': 0, 'handed': 0}
     """
     handed = decisions.c.action == "handoff"
     with journal.reading() as connection:

@@ -43,6 +43,11 @@ def note_made(
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     note_made(journal, "support", "a" * 64, {"artifact": "support.2.payoff"}).event
+        'made'
     """
     with journal.writing() as connection:
         for one in _events(connection, model):
@@ -58,6 +63,11 @@ def release(
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     release(journal, "support", "a" * 64).event
+        'released'
     """
     with journal.writing() as connection:
         return _note(connection, model, RELEASED, artifact_sha256, facts or {})
@@ -71,6 +81,12 @@ def withdraw(
     Raises:
         ServiceError: PF772 where that version is not released; PF703 to PF706 where the database
             fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     _ = release(journal, "support", "a" * 64)
+        ...     _ = withdraw(journal, "support", "a" * 64)
+        ...     released(journal, "support")
     """
     with journal.writing() as connection:
         standing = _standing(_events(connection, model))
@@ -109,6 +125,11 @@ def history(journal: Journal, model: str) -> list[VersionEvent]:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     history(journal, "support")
+        []
     """
     with journal.reading() as connection:
         return _events(connection, model)
@@ -119,6 +140,10 @@ def released(journal: Journal, model: str) -> VersionEvent | None:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     released(journal, "support")
     """
     standing = _standing(history(journal, model))
     return standing[-1] if standing else None
@@ -129,6 +154,11 @@ def released_before(journal: Journal, model: str) -> VersionEvent | None:
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     _ = release(journal, "support", "a" * 64)
+        ...     released_before(journal, "support")
     """
     standing = _standing(history(journal, model))
     return standing[-2] if len(standing) > 1 else None

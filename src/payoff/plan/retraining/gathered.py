@@ -124,10 +124,7 @@ class Gathered:
         """
         rules = rules or GatheringRules()
         until = newest_feedback(journal) if until is None else until
-        people = Labellers(known, rules.limits)
-        for block in labelled_requests(journal, until=until):
-            people.count(block)
-        judged = people.judged(trusted=rules.trusted)
+        judged = _judged(journal, known, rules, until)
         out = {one.name for one in judged if one.left_out}
         writing = {folded_label(label): label for label in sorted({*known, *dataset.labels})}
         rows: list[LabelledRow] = []
@@ -147,15 +144,14 @@ class Gathered:
         learnt, scarce = _without_scarce(learnt, dataset.labels, rules.fewest_of_new)
         told = (_kept(n_labelled, n_textless), capped, scarce)
         verdicts = tuple(found for one in judged for found in one.findings)
-        shares = decided_shares(journal)
         return cls(
-            tuple(learnt),
-            tuple(judges),
-            tuple(judged),
-            (*told, *verdicts),
-            shares,
-            until,
-            n_labelled,
+            learnt=tuple(learnt),
+            judges=tuple(judges),
+            labellers=tuple(judged),
+            findings=(*told, *verdicts),
+            decided=decided_shares(journal),
+            until=until,
+            n_labelled=n_labelled,
         )
 
     def check_judges(self, rules: GatheringRules) -> None:
@@ -214,6 +210,15 @@ class Gathered:
             for use, rows in (("learnt", self.learnt), ("judge", self.judges))
             for row in rows
         ]
+
+
+def _judged(
+    journal: Journal, known: Collection[str], rules: GatheringRules, until: int
+) -> list[Labeller]:
+    people = Labellers(known, rules.limits)
+    for block in labelled_requests(journal, until=until):
+        people.count(block)
+    return people.judged(trusted=rules.trusted)
 
 
 def _row(one: Labelled, out: Collection[str], writing: Mapping[str, str]) -> LabelledRow | None:

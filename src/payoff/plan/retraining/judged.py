@@ -90,13 +90,12 @@ class Judged:
             asking = np.array([0.0 if one.cost is None else float(one.cost) for one in decisions])
             worths.append(policy.realised(classes, actions, segments) - asking)
         weights, finding = row_weights([row.handed for row in judges], decided)
-        told = [tuple(one.label for one in decisions) for decisions in done]
         customers = [row.customer or row.request_id for row in judges]
-        right = [
-            np.array([a == b for a, b in zip(truth, labels_of, strict=True)]) for labels_of in told
+        told = [tuple(one.label for one in decisions) for decisions in done]
+        mean = [
+            float(np.average(one, weights=weights))
+            for one in (*worths, *(_right(one, truth) for one in told), *map(_handed, done))
         ]
-        handed = [np.array([one.action == "handoff" for one in decisions]) for decisions in done]
-        mean = [float(np.average(one, weights=weights)) for one in (*worths, *right, *handed)]
         return cls(
             old_each=mean[0],
             new_each=mean[1],
@@ -161,6 +160,14 @@ class Judged:
             "old_handed": self.old_handed,
             "new_handed": self.new_handed,
         }
+
+
+def _right(told: Sequence[str], truth: Sequence[str]) -> NDArray[np.bool_]:
+    return np.array([a == b for a, b in zip(told, truth, strict=True)])
+
+
+def _handed(decisions: Sequence[Decision]) -> NDArray[np.bool_]:
+    return np.array([one.action == "handoff" for one in decisions])
 
 
 def decide_rows(desk: Desk, rows: Sequence[LabelledRow]) -> list[Decision]:

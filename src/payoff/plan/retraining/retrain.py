@@ -180,18 +180,11 @@ def _compared(
 ) -> Retrained:
     """The new version against the old one."""
     terms, old, new = project.terms, in_use.desk, plan.desk
-    judged = Judged.of(
-        old,
-        new,
-        gathered.judges,
-        payoff=terms.payoff,
-        decided=gathered.decided,
-        seed=wish.rules.seed,
-    )
+    how: dict[str, Any] = {"decided": gathered.decided, "seed": wish.rules.seed}
+    judged = Judged.of(old, new, gathered.judges, payoff=terms.payoff, **how)
     changes = _changes(project, in_use, plan, gathered, judged, test)
     seconds = float(plan.summary["reproduce"]["seconds"])
-    hourly = (project.spending.machine_per_hour or 0.0) + terms.hour_of_waiting
-    cost, requests = seconds / 3600.0 * hourly, terms.traffic.per_month
+    cost, requests = cost_of(project, seconds), terms.traffic.per_month
     months = float(terms.months_until_retraining)
     verdict, kept = judged.verdict(requests, months, cost), non_regression(changes)
     outcome = Outcome.BETTER if verdict.status is Status.PASSED else Outcome.NOT_BETTER
@@ -213,6 +206,12 @@ def _compared(
         months=months,
         currency=terms.currency,
     )
+
+
+def cost_of(project: Project, seconds: float) -> float:
+    """What so many seconds of this machine and of waiting cost."""
+    hourly = (project.spending.machine_per_hour or 0.0) + project.terms.hour_of_waiting
+    return seconds / 3600.0 * hourly
 
 
 def _changes(

@@ -21,7 +21,7 @@ from payoff.learn.versions import history
 from payoff.plan.project import Project
 from payoff.plan.retraining.gathered import Gathered, LabelledRow
 from payoff.plan.retraining.judged import row_weights
-from payoff.plan.retraining.retrain import Wish
+from payoff.plan.retraining.retrain import Wish, cost_of
 from payoff.plan.retraining.version_in_use import VersionInUse
 
 
@@ -137,7 +137,6 @@ def whether_it_pays(project: Project, journal: Journal, wish: Wish | None = None
     n_new = min(len(rows), _n_new(project, journal, gathered))
     curve = _curve_gain(project, min(n_new, len(gathered.learnt)))
     minutes = project.minutes if wish.minutes is None else wish.minutes
-    hourly = (project.spending.machine_per_hour or 0.0) + terms.hour_of_waiting
     by_label = Counter(row.label for row in rows)
     lacking = max(0, wish.rules.least_judges - len(gathered.judges))
     return Estimate(
@@ -149,7 +148,7 @@ def whether_it_pays(project: Project, journal: Journal, wish: Wish | None = None
         perfect_each=perfect,
         curve_gain_month=curve,
         gain_month=max(0.0, min(short, perfect) * requests, curve or 0.0),
-        cost=minutes / 60.0 * hourly,
+        cost=cost_of(project, minutes * 60.0),
         months=float(terms.months_until_retraining),
         currency=terms.currency,
         lacking=round(lacking / wish.rules.judge_share),
