@@ -186,7 +186,8 @@ def _compared(
     seconds = float(plan.summary["reproduce"]["seconds"])
     cost, requests = cost_of(project, seconds), terms.traffic.per_month
     months = float(terms.months_until_retraining)
-    verdict, kept = judged.verdict(requests, months, cost), non_regression(changes)
+    verdict = judged.verdict(requests, months=months, cost=cost, currency=terms.currency)
+    kept = non_regression(changes)
     outcome = Outcome.BETTER if verdict.status is Status.PASSED else Outcome.NOT_BETTER
     return Retrained(
         outcome=Outcome.CLASSES_LOST if kept.failed else outcome,
