@@ -299,7 +299,7 @@ def _kept(n_labelled: int, n_textless: int) -> Finding:
     if not n_textless:
         return Finding("PF777", title, Status.PASSED)
     told = f"{n_textless} of {n_labelled} labelled requests have no text, and teach nothing"
-    mend = "Serve with texts kept, and keep them until they are labelled."
+    mend = "Serve with --keep-texts, and keep them until they are labelled."
     return Finding("PF777", title, Status.FAILED, told, mend, n_affected=n_textless)
 
 
