@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from payoff.cli.source import PROJECT_FILE, Source
 from payoff.cli.terminal import Terminal
+from payoff.core.errors import ProjectError
 
 if TYPE_CHECKING:
     from payoff.learn.meter import Meter
@@ -23,6 +24,17 @@ def journal_of(folder: Path, name: str) -> Path:
         'support/support.journal.db'
     """
     return folder / f"{name}.journal.db"
+
+
+def existing_journal(where: str) -> str:
+    """The same file or URL.
+
+    Raises:
+        ProjectError: PF293 where there is no such file: opening it would make an empty journal.
+    """
+    if "://" not in where and not Path(where).is_file():
+        raise ProjectError("PF293", where, "there is no such journal", mend="Check the path.")
+    return where
 
 
 @contextmanager

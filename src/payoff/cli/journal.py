@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from payoff.cli.books import existing_journal
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError, ServiceError
 
@@ -20,13 +21,6 @@ def command() -> None:
     """
 
 
-def _there(where: str) -> str:
-    """Refuse a file that is not there: opening it would make an empty journal."""
-    if "://" not in where and not Path(where).is_file():
-        raise ProjectError("PF293", where, "there is no such journal", mend="Check the path.")
-    return where
-
-
 @command.command("backup")
 @_where
 @click.argument("path", metavar="FILE.zip", type=click.Path(path_type=Path))
@@ -36,7 +30,7 @@ def backup(terminal: Terminal, *, where: str, path: Path) -> None:
     from payoff.learn.backup import back_up
     from payoff.learn.journal import Journal
 
-    with Journal.open(_there(where)) as journal:
+    with Journal.open(existing_journal(where)) as journal:
         made = back_up(journal, path)
 
     def people() -> None:
@@ -77,7 +71,7 @@ def export(terminal: Terminal, *, where: str, folder: Path) -> None:
     from payoff.learn.journal import Journal
     from payoff.learn.parquet import write_parquet
 
-    with Journal.open(_there(where)) as journal:
+    with Journal.open(existing_journal(where)) as journal:
         rows = write_parquet(journal, folder)
 
     def people() -> None:
@@ -124,7 +118,7 @@ def forget(
     from payoff.learn.forgetting import forget_customer, forget_old
     from payoff.learn.journal import Journal
 
-    with Journal.open(_there(where)) as journal:
+    with Journal.open(existing_journal(where)) as journal:
         done = [] if customer is None else [forget_customer(journal, customer)]
         if texts_days is not None or decisions_days is not None:
             old = forget_old(journal, texts_days=texts_days, decisions_days=decisions_days)

@@ -34,7 +34,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "serve",
         "watch",
     ),
-    "Learn from the market": ("feedback", "journal", "keys"),
+    "Learn from the market": ("feedback", "retrain", "journal", "keys"),
     "Look up and check": ("backbones", "prices", "costs", "doctor"),
 }
 """The verbs as ``--help`` shows them; verb V is ``command`` in ``payoff.cli.V``."""

@@ -1,0 +1,146 @@
+"""``payoff retrain``: a new version from what the market told, where it earns more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from payoff.cli.books import existing_journal, journal_of
+from payoff.cli.source import Source
+from payoff.cli.terminal import Terminal, with_terminal
+from payoff.core.money import format_money
+
+if TYPE_CHECKING:
+    from payoff.plan.retraining.retrained import Retrained
+    from payoff.plan.retraining.whether_it_pays import Estimate
+
+_COLUMNS = ("class", "judges", "old", "new", "")
+_SHARE = click.FloatRange(min=0.05, max=0.95)
+
+
+@click.command()
+@click.argument("path", metavar="PROJECT", type=click.Path(path_type=Path), default=".")
+@click.option("--journal", metavar="FILE|URL", help="The service's journal.")
+@click.option("--artifact", type=click.Path(path_type=Path), help="The version in use.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time budget.")
+@click.option("--recipe", "recipes", multiple=True, help="Try only this recipe; may be repeated.")
+@click.option(
+    "--judges", type=_SHARE, default=0.3, show_default=True, help="Share of the labels kept apart."
+)
+@click.option("--trust", multiple=True, metavar="NAME", help="Learn from this labeller anyhow.")
+@click.option(
+    "--most-share",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="Share of what is learnt that one person may have labelled.",
+)
+@click.option("--anyway", is_flag=True, help="Write the new version whatever comes out.")
+@click.option("--when-it-pays", is_flag=True, help="Only tell whether it pays now; train nothing.")
+@with_terminal
+def command(
+    terminal: Terminal,
+    *,
+    path: Path,
+    journal: str | None,
+    artifact: Path | None,
+    minutes: float | None,
+    recipes: tuple[str, ...],
+    judges: float,
+    trust: tuple[str, ...],
+    most_share: float,
+    anyway: bool,
+    when_it_pays: bool,
+) -> None:
+    """Learn from feedback, and write a new version beside the old one where it earns more.
+
+    PROJECT is a folder with a payoff.toml. The labelled requests of the journal whose text was kept
+    join its rows; a share of them is kept apart, and decides in money whether the new version is
+    better. Labels of people who label wrongly or without reading are left out and told. The version
+    in use is never touched. A retraining that was stopped goes on when the same command is given
+    again.
+    """
+    from payoff.learn.journal import Journal
+    from payoff.learn.labellers import LabellerLimits
+    from payoff.learn.meter import Meter
+    from payoff.plan.retraining.gathered import GatheringRules
+    from payoff.plan.retraining.retrain import Wish, retrain
+    from payoff.plan.retraining.whether_it_pays import whether_it_pays
+
+    project = Source(path).project()
+    limits = LabellerLimits(most_share=most_share)
+    rules = replace(GatheringRules(limits=limits, trusted=trust), judge_share=judges)
+    wish = Wish(artifact=artifact, minutes=minutes, rules=rules, anyway=anyway, only=recipes)
+    place = journal or str(journal_of(project.folder, project.name))
+    with Journal.open(existing_journal(place)) as book:
+        if when_it_pays:
+            told = whether_it_pays(project, book, wish)
+            terminal.show(told.as_dict(), lambda: _show_estimate(terminal, told))
+            return
+        meter = Meter(book, project.name, project.spending)
+        try:
+            found = retrain(project, book, wish, meter=meter, progress=terminal)
+        finally:
+            meter.release()
+    then = found.compare_command(place)
+    content = found.as_dict() | {"next": then, "report": str(found.folder / "report.html")}
+    terminal.show(content, lambda: _show(terminal, found, then))
+
+
+def _show(terminal: Terminal, found: Retrained, then: str) -> None:
+    rows = [
+        (
+            one.label,
+            str(one.n),
+            "–" if one.old_recall is None else f"{one.old_recall:.0%}",
+            "–" if one.new_recall is None else f"{one.new_recall:.0%}",
+            one.state,
+        )
+        for one in found.changes
+    ]
+    terminal.table(_COLUMNS, rows, right=_COLUMNS[1:4])
+    judged, unit = found.judged, found.currency
+    for name, each, right, handed in (
+        ("old", judged.old_each, judged.old_accuracy, judged.old_handed),
+        ("new", judged.new_each, judged.new_accuracy, judged.new_handed),
+    ):
+        told = f"{format_money(each, unit)} a request, right {right:.1%}, hands over {handed:.1%}"
+        terminal.line(f"{name}  {told}")
+    told = f"{judged.n:,} labelled requests of {judged.n_customers:,} customers"
+    terminal.line(f"both decided {told}, which neither learnt from")
+    _show_labellers(terminal, found)
+    for finding in found.findings:
+        if finding.failed and finding.code not in ("PF780", "PF781", "PF782", "PF783"):
+            terminal.line(f"{finding.code} {finding.title}: {finding.detail}. {finding.mend}")
+    for note in found.notes:
+        terminal.line(note)
+    terminal.line(found.sentence, style="bold")
+    if found.artifact is not None:
+        terminal.line(f"artifact  {found.artifact}")
+    terminal.line(f"report    {found.folder / 'report.html'}")
+    if then:
+        terminal.line(f"next      {then}")
+
+
+def _show_labellers(terminal: Terminal, found: Retrained) -> None:
+    learnt: dict[str, Any] = found.gathered.lineage()["by_teller"]
+    for one in found.gathered.labellers:
+        told = f"left out: {one.why}" if one.left_out else f"{learnt.get(one.name, 0):,} learnt"
+        terminal.line(f"{one.name}  {one.n_labels:,} labels, {told}")
+
+
+def _show_estimate(terminal: Terminal, told: Estimate) -> None:
+    terminal.line(f"{told.n_labels:,} labels, {told.n_new:,} of them new.")
+    for label, n in told.new_classes.items():
+        terminal.line(f"'{label}' is unknown to the version in use: {n} labels.")
+    short, perfect = (
+        format_money(one, told.currency) for one in (told.short_each, told.perfect_each)
+    )
+    terminal.line(
+        f"A request earned {short} less than was expected of it, and {perfect} less than a right"
+        " answer would have."
+    )
+    terminal.line(told.sentence, style="bold")

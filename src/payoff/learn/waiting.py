@@ -1,0 +1,44 @@
+"""Waiting: requests whose text is kept and that nobody labelled yet, the unsure ones first."""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, select
+
+from payoff.learn.journal import Journal
+from payoff.learn.labelled import Decided, Labelled
+from payoff.learn.tables import decisions, feedback, texts
+
+_DECIDED = tuple(Decided.__dataclass_fields__)
+
+
+def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
+    """Requests that wait for a label: what was handed over first, then the least sure.
+
+    Args:
+        journal: Where they are.
+        most: How many at most.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     waiting_requests(journal)
+        []
+    """
+    told = exists().where(feedback.c.request_id == decisions.c.request_id, feedback.c.label != "")
+    wanted = (
+        select(decisions.c.request_id, texts.c.text, *(decisions.c[name] for name in _DECIDED))
+        .join(texts, texts.c.request_id == decisions.c.request_id)
+        .where(~told)
+        .order_by(decisions.c.action != "handoff", decisions.c.probability, decisions.c.id)
+        .limit(most)
+    )
+    with journal.reading() as connection:
+        rows = connection.execute(wanted).mappings().all()
+    return [
+        Labelled(
+            row["request_id"], (), Decided(**{name: row[name] for name in _DECIDED}), row["text"]
+        )
+        for row in rows
+    ]

@@ -1,0 +1,93 @@
+"""payoff retrain, and feedback to and from Label Studio."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.plan.retraining.market import Market, make_project
+
+from payoff.economics.desk import load
+from payoff.learn.journal import Journal
+from payoff.plan.labels import label_study
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def desk(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with its first version, and a journal of a market with a new class."""
+    monkeypatch.setattr(label_study, "SHARE", 0.0)
+    folder = make_project(tmp_path / "desk")
+    assert cli("run", "desk", "--recipe", "bag-of-words", "--quiet").code == 0
+    with (
+        Journal.open(folder / "desk.journal.db") as journal,
+        load(folder / "desk.payoff") as opened,
+    ):
+        market = Market(opened, journal)
+        ids = market.ask({"billing": 60, "card": 60, "refund": 60, "loan": 120})
+        market.label(ids, "ann", wrong=0.02)
+        market.label(market.ask({"billing": 40, "card": 40, "refund": 40}), "mal", wrong=1.0)
+        market.ask({"card": 5})
+    return folder
+
+
+def test_a_new_version_and_what_to_do_with_it(cli: Run, desk: Path) -> None:
+    when = cli("retrain", "desk", "--when-it-pays", "--json").json
+    assert when["pays"]
+    assert set(when["new_classes"]) == {"loan"}
+    assert "unknown to the version in use" in cli("retrain", "desk", "--when-it-pays").out
+    assert not (desk / "desk.2.payoff").exists()
+    words = ("retrain", "desk", "--recipe", "bag-of-words", "--quiet")
+    done = cli(*words)
+    assert done.code == 0, done.err
+    assert "Put the new version to the test" in done.out
+    assert "left out" in done.out
+    flat = done.out.replace("\n", " ")
+    assert "payoff compare start desk/desk.payoff desk/desk.2.payoff --journal" in flat
+    assert "desk/desk.journal.db --name desk-2" in flat
+    told = cli(*words, "--json").json
+    assert told["outcome"] == "better"
+    assert told["new"]["classes"] == ["loan"]
+    assert told["next"].startswith("payoff compare start ")
+    assert (desk / "desk.2.payoff").exists()
+    assert not (desk / "desk.3.payoff").exists()
+    again = cli("retrain", "desk", "--when-it-pays", "--json").json
+    assert (again["pays"], again["n_new"]) == (False, 0)
+
+
+def test_what_is_wrong_is_told(cli: Run, desk: Path) -> None:
+    assert "PF293" in cli("retrain", "desk", "--journal", "nowhere.db").err
+    assert not Path("nowhere.db").exists()
+    assert "PF201" in cli("retrain", "nowhere").err
+    Journal.open("empty.db").close()
+    empty = cli("retrain", "desk", "--journal", "empty.db")
+    assert (empty.code, "PF770" in empty.err) == (2, True)
+    assert "PF290" in cli("feedback", "--journal", "empty.db").err
+    assert "PF293" in cli("feedback", "--journal", "nowhere.db", "--waiting", "out.json").err
+
+
+def test_review_work_goes_to_label_studio_and_back(cli: Run, desk: Path) -> None:
+    books = desk / "desk.journal.db"
+    told = cli("feedback", "--journal", books, "--waiting", "out.json", "--json").json
+    assert told["n_waiting"] == 5
+    tasks = json.loads(Path("out.json").read_text("utf-8"))
+    for number, task in enumerate(tasks):
+        result = [{"type": "choices", "value": {"choices": ["card"]}}]
+        task["annotations"] = [
+            {"id": number, "completed_by": 3, "lead_time": 2.5, "result": result}
+        ]
+    Path("export.json").write_text(json.dumps(tasks), "utf-8")
+    words = ("feedback", "export.json", "--label-studio", "--journal", books, "--json")
+    assert cli(*words).json == {"n_new": 5, "n_known": 0, "unknown": []}
+    assert cli(*words).json["n_known"] == 5
+    assert (
+        cli("feedback", "--journal", books, "--waiting", "out.json", "--json").json["n_waiting"]
+        == 0
+    )
+    Path("export.json").write_text("{}", "utf-8")
+    assert "PF776" in cli(*words).out + cli(*words).err
+    assert "PF101" in cli("feedback", "no.json", "--label-studio", "--journal", books).err
