@@ -1,0 +1,197 @@
+"""Sizing: how long an experiment takes and what it can cost, known before it begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payoff.core.errors import ServiceError
+from payoff.learn.experiments.confidence_sequence import errors_wide
+from payoff.learn.experiments.experiment import RAMP
+from payoff.learn.experiments.gain import LEAST_CUSTOMERS
+
+POWER = 0.8
+"""How likely the stated gain is seen."""
+
+SURE = 0.95
+"""How likely a harmful arm loses no more than is promised."""
+
+_MOST_DAYS = 3650
+_HARMS = 60
+_Z = NormalDist().inv_cdf(1.0 - (1.0 - SURE) / 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What an experiment takes.
+
+    Args:
+        days: Until a gain of ``gain`` is seen with a probability of `POWER`.
+        requests: Of both arms until then.
+        planned_information: Requests times ``share · (1 − share)`` until then.
+        gain: The gain a request that is to be seen.
+        spread: What one request adds to the noise.
+        harm: A loss a request that is to be stopped.
+        harm_days: Until such a loss is stopped, with a probability of `SURE`.
+        most_lost_at_harm: What is lost until then, with that probability at most.
+        worst_harm: The loss a request that costs most before it is stopped or the time is over:
+            smaller ones are found later, larger ones sooner.
+        most_lost: What is lost at the worst harm, with a probability of `SURE` at most; no other
+            harm loses more.
+    """
+
+    days: int
+    requests: float
+    planned_information: float
+    gain: float
+    spread: float
+    harm: float
+    harm_days: int
+    most_lost_at_harm: float
+    worst_harm: float
+    most_lost: float
+
+    @property
+    def weeks(self) -> float:
+        """The same in weeks."""
+        return self.days / 7.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"weeks": self.weeks, "power": POWER, "sure": SURE}
+
+
+def size_of(
+    *,
+    gain: float,
+    spread: float,
+    requests_per_day: float,
+    requests_per_customer: float = 1.0,
+    harm: float | None = None,
+    ramp: Sequence[float] = RAMP,
+    step_days: float = 1.0,
+    confidence: float = 0.95,
+    label_days: float = 0.0,
+    most_harm: float | None = None,
+) -> Size:
+    """Days, requests and money of an experiment, from how noisy requests are.
+
+    With ``I`` the information reached, the standard error is ``spread / √I`` and the interval
+    reaches ``w(I)`` errors to each side (`errors_wide`), so that a gain ``δ`` is seen at a look
+    with the probability ``Φ(δ √I / spread − w(I))``. The first day on which this is `POWER` is the
+    planned end, whose information is what the intervals are then made sharpest at. It counts one
+    look only, the last one; looking every day sees it sooner and a little more often.
+
+    A harm is stopped on the first day on which that probability is `SURE`, with half of what may go
+    wrong. Until then the treated requests lose it; the other half is that chance has treated more
+    of them than the share says, from customers twice as uneven as chance alone makes them. A harm also makes them noisier: where it turns some requests into the worst there
+    are, ``most_harm`` below the usual, a harm of δ adds at most ``δ (most_harm − δ)`` to the
+    variance of a request. What is lost at most is told for the harm that loses most.
+
+    Args:
+        gain: The gain a request that is to be seen.
+        spread: As `spread_of` has it from earlier requests, or the standard deviation of a request
+            where customers come once.
+        requests_per_day: Of the model.
+        requests_per_customer: Until the end; with few customers nothing is judged.
+        harm: A loss a request that is to be stopped; None takes one of the size of the gain.
+        ramp: Shares of the treatment, step by step.
+        step_days: How long each is kept.
+        confidence: Of the intervals.
+        label_days: How many days after a request its outcome is known, or ``maturity_days``.
+        most_harm: What a usual request brings less the least that one can bring: the loss where
+            every request turns out worst. None takes ten times the gain.
+
+    Raises:
+        ServiceError: PF730 where a figure cannot be used, or the gain would take ten years.
+
+    Example:
+        >>> size = size_of(gain=0.5, spread=6.0, requests_per_day=400)
+        >>> size.days, round(size.planned_information), round(size.most_lost)
+        (17, 1498, 1240)
+    """
+    _check(gain, spread, requests_per_day, requests_per_customer)
+    share = _shares(ramp, step_days)
+    treated = np.cumsum(requests_per_day * share)
+    seen = np.cumsum(requests_per_day * share * (1.0 - share))
+    at_end = errors_wide(1.0, 1.0, confidence)
+    needed = ((at_end + NormalDist().inv_cdf(POWER)) * spread / gain) ** 2
+    if seen[-1] < needed:
+        raise ServiceError(
+            "PF730",
+            "experiment",
+            f"to see a gain of {gain:g} takes more than {_MOST_DAYS} days",
+            mend="State a larger gain, or wait for more traffic.",
+        )
+    late = math.ceil(label_days)
+    end = int(np.searchsorted(seen, needed))
+    planned = float(seen[end])
+    last = end + late  # days pass until the outcome of the last request is known
+    known = np.concatenate([np.zeros(late), seen])[: last + 1]
+    wide = np.array([errors_wide(one, planned, confidence) for one in known])
+    others = np.cumsum(requests_per_day * (1.0 - share))
+    few = np.minimum(treated, others) < LEAST_CUSTOMERS * requests_per_customer
+    wide[np.concatenate([np.ones(late, dtype=np.bool_), few])[: last + 1]] = math.inf
+    largest = 10.0 * gain if most_harm is None else max(most_harm, gain)
+    surely = treated + _Z * np.sqrt(treated * (1.0 + 2.0 * requests_per_customer))
+    stopping = _Stopping(known, wide, surely[: last + 1], spread, largest)
+    harm = gain if harm is None else harm
+    harm_day, lost = stopping.of(harm)
+    harms = np.geomspace(gain / 10.0, largest, _HARMS)
+    worst = max((stopping.of(float(harm))[1], float(harm)) for harm in harms)
+    return Size(
+        days=last + 1,
+        requests=requests_per_day * (last + 1),
+        planned_information=planned,
+        gain=gain,
+        spread=spread,
+        harm=harm,
+        harm_days=harm_day,
+        most_lost_at_harm=lost,
+        worst_harm=worst[1],
+        most_lost=max(worst[0], lost),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopping:
+    known: NDArray[np.float64]
+    wide: NDArray[np.float64]
+    treated: NDArray[np.float64]
+    spread: float
+    most_harm: float
+
+    def of(self, harm: float) -> tuple[int, float]:
+        """Days until a harm is stopped, and what it has lost by then."""
+        noise = math.sqrt(self.spread**2 + max(0.0, harm * (self.most_harm - harm)))
+        apart = harm * np.sqrt(self.known) / noise - self.wide
+        stopped = apart >= _Z
+        day = int(np.argmax(stopped)) if stopped.any() else len(stopped) - 1
+        return day + 1, harm * float(self.treated[day])
+
+
+def _shares(ramp: Sequence[float], step_days: float) -> NDArray[np.float64]:
+    """The share on each day: a look at the end of a day raises it from the next day on."""
+    steps = [share for share in ramp if share < 1.0]
+    step = np.minimum(np.arange(_MOST_DAYS) // max(1, math.ceil(step_days)), len(steps) - 1)
+    return np.array(steps, dtype=np.float64)[step]
+
+
+def _check(gain: float, spread: float, per_day: float, per_customer: float) -> None:
+    stated = {
+        "gain": gain,
+        "spread": spread,
+        "requests_per_day": per_day,
+        "requests_per_customer": per_customer,
+    }
+    for key, figure in stated.items():
+        if not (math.isfinite(figure) and figure > 0):
+            raise ServiceError(
+                "PF730", f"experiment [{key}]", f"it is {figure:g}", expected="a number above 0"
+            )
