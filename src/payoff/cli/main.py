@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "compress",
         "export",
         "serve",
+        "compare",
     ),
     "Look up and check": ("backbones", "prices", "costs", "doctor"),
 }

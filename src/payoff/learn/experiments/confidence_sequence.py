@@ -80,7 +80,7 @@ def errors_wide(information: float, planned: float, confidence: float) -> float:
 
     Example:
         >>> [round(errors_wide(i, 1000, 0.95), 2) for i in (10, 125, 500, 1000, 5000)]
-        [4.93, 3.45, 3.36, 2.38, 3.78]
+        [4.4, 3.45, 3.36, 2.38, 3.81]
     """
     if information <= 0.0:
         return math.inf

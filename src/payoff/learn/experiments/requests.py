@@ -50,6 +50,11 @@ class Requests:
         """Some of them, ``rows`` of ``(n,)``."""
         return Requests(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
 
+    def ordered(self, order: NDArray[np.int64], customer: NDArray[np.int64]) -> Requests:
+        """In another order, with customers numbered anew: both ``(n,)``."""
+        columns = {one.name: getattr(self, one.name)[order] for one in fields(self)}
+        return Requests(**columns | {"customer": customer})
+
     @property
     def covariate(self) -> Array | None:
         """`earlier`, with the mean of the known ones for new customers; None where all are new."""

@@ -90,9 +90,10 @@ def size_of(
 
     A harm is stopped on the first day on which that probability is `SURE`, with half of what may go
     wrong. Until then the treated requests lose it; the other half is that chance has treated more
-    of them than the share says, from customers twice as uneven as chance alone makes them. A harm also makes them noisier: where it turns some requests into the worst there
-    are, ``most_harm`` below the usual, a harm of δ adds at most ``δ (most_harm − δ)`` to the
-    variance of a request. What is lost at most is told for the harm that loses most.
+    of them than the share says, from customers twice as uneven as chance alone makes them. A harm
+    also makes requests noisier: where it turns some into the worst there are, ``most_harm`` below
+    the usual, a harm of δ adds at most ``δ (most_harm − δ)`` to the variance of a request. What is
+    lost at most is told for the harm that loses most.
 
     Args:
         gain: The gain a request that is to be seen.
@@ -114,7 +115,7 @@ def size_of(
     Example:
         >>> size = size_of(gain=0.5, spread=6.0, requests_per_day=400)
         >>> size.days, round(size.planned_information), round(size.most_lost)
-        (17, 1498, 1240)
+        (17, 1498, 2238)
     """
     _check(gain, spread, requests_per_day, requests_per_customer)
     share = _shares(ramp, step_days)
@@ -157,6 +158,37 @@ def size_of(
         worst_harm=worst[1],
         most_lost=max(worst[0], lost),
     )
+
+
+def gain_seen_in(
+    days: int,
+    *,
+    spread: float,
+    requests_per_day: float,
+    ramp: Sequence[float] = RAMP,
+    step_days: float = 1.0,
+    confidence: float = 0.95,
+    label_days: float = 0.0,
+) -> float:
+    """The smallest gain a request that is seen within some days with a probability of `POWER`.
+
+    The inverse of `size_of`, for those whose time is short and who ask what it is good for.
+
+    Raises:
+        ServiceError: PF730 where a figure cannot be used.
+
+    Example:
+        >>> gain = gain_seen_in(28, spread=6.0, requests_per_day=400)
+        >>> round(gain, 3), size_of(gain=gain, spread=6.0, requests_per_day=400).days
+        (0.374, 28)
+    """
+    counted = int(days) - math.ceil(label_days)
+    _check(float(max(0, counted)), spread, requests_per_day, 1.0)
+    share = _shares(ramp, step_days)[:counted]
+    seen = float((requests_per_day * share * (1.0 - share)).sum())
+    at_end = errors_wide(1.0, 1.0, confidence)
+    # A millionth more, so that the sum of the same days is enough in spite of rounding.
+    return (at_end + NormalDist().inv_cdf(POWER)) * spread / math.sqrt(seen) * (1.0 + 1e-6)
 
 
 @dataclass(frozen=True, slots=True)

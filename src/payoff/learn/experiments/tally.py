@@ -87,11 +87,16 @@ def tally_of(
     else:
         found, cell = np.unique(key, return_inverse=True)
     n = len(found)
+
+    def summed(column: Array) -> Array:
+        total: Array = np.bincount(cell, weights=column, minlength=n).astype(np.float64)
+        return total
+
     return Tally(
         customer=found // 2 // n_stages,
         stage=found // 2 % n_stages,
         treated=found % 2 == 1,
-        requests=np.bincount(cell, minlength=n).astype(np.float64),
-        value=np.bincount(cell, weights=value, minlength=n),
-        covariate=None if covariate is None else np.bincount(cell, weights=covariate, minlength=n),
+        requests=summed(np.ones(len(key))),
+        value=summed(value),
+        covariate=None if covariate is None else summed(covariate),
     )
