@@ -114,10 +114,10 @@ def start(
             high=contest.high,
             planned_information=size.planned_information,
             mode=Mode(mode),
-            step_days=sizing["step_days"] or 1.0,
+            step_days=sizing["step_days"] or 0.0,
             horizon_days=max(7.0, float(size.days)),
             minimum_gain=minimum_gain,
-            confidence=sizing["confidence"] or 0.95,
+            confidence=sizing["confidence"] or 0.0,
             maturity_days=sizing["maturity_days"] or 0.0,
             guardrails=Guardrails(
                 slow_ms=slow_ms, most_slow=most_slow, most_error_cost=most_error_cost
@@ -235,11 +235,11 @@ def _size(contest: Contest, past: Past | None, asked: dict[str, float | None]) -
         # Without history: as noisy as amounts between these two can be (Popoviciu 1935).
         spread = past.spread if past else (contest.high - contest.low) / 2.0
     label_days = asked["maturity_days"] or 0.0
-    stated = {
+    stated: dict[str, Any] = {
         "spread": spread,
         "requests_per_day": per_day,
-        "step_days": asked["step_days"] or 1.0,
-        "confidence": asked["confidence"] or 0.95,
+        "step_days": asked["step_days"] or 0.0,
+        "confidence": asked["confidence"] or 0.0,
         "label_days": label_days,
     }
     gain = asked["gain"]

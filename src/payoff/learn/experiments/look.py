@@ -141,7 +141,9 @@ def look_at(
     )
     found, gain = _compared(course, requests, counted)
     findings = _findings(course, requests, counted)
-    treated = int(requests.treated.sum())
+    shares = np.array([stage.share for stage in course.stages])
+    acted = ~requests.treated | (shares[requests.stage] > 0.0)  # what is no shadow of another
+    treated = int((requests.treated & acted).sum())
     seen = Seen(
         gain=gain,
         standard_error=found.standard_error,
@@ -151,9 +153,8 @@ def look_at(
         days_in_stage=course.days_in_stage(now_utc),
         findings=findings,
     )
-    in_shadow = course.in_shadow
     if requests_per_month is None:
-        pace = (len(requests) - treated * in_shadow) / max(days - experiment.maturity_days, 1.0)
+        pace = float(acted.sum()) / max(days - experiment.maturity_days, 1.0)
         requests_per_month = pace * _DAYS_PER_MONTH
     return Look(
         name=experiment.name,
@@ -168,7 +169,7 @@ def look_at(
         information=found.information,
         planned_information=experiment.planned_information,
         variance_cut=found.cut,
-        regret=regret_of(gain, len(requests) - treated, 0 if in_shadow else treated),
+        regret=regret_of(gain, int(acted.sum()) - treated, treated),
         findings=findings,
         recommendation=recommend(experiment, seen),
     )

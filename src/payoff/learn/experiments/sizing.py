@@ -117,7 +117,8 @@ def size_of(
         >>> size.days, round(size.planned_information), round(size.most_lost)
         (17, 1498, 2238)
     """
-    _check(gain, spread, requests_per_day, requests_per_customer)
+    _check(gain, spread, requests_per_day, requests_per_customer, step_days)
+    _check_confidence(confidence)
     share = _shares(ramp, step_days)
     treated = np.cumsum(requests_per_day * share)
     seen = np.cumsum(requests_per_day * share * (1.0 - share))
@@ -183,7 +184,8 @@ def gain_seen_in(
         (0.374, 28)
     """
     counted = int(days) - math.ceil(label_days)
-    _check(float(max(0, counted)), spread, requests_per_day, 1.0)
+    _check(float(max(0, counted)), spread, requests_per_day, 1.0, step_days)
+    _check_confidence(confidence)
     share = _shares(ramp, step_days)[:counted]
     seen = float((requests_per_day * share * (1.0 - share)).sum())
     at_end = errors_wide(1.0, 1.0, confidence)
@@ -215,15 +217,26 @@ def _shares(ramp: Sequence[float], step_days: float) -> NDArray[np.float64]:
     return np.array(steps, dtype=np.float64)[step]
 
 
-def _check(gain: float, spread: float, per_day: float, per_customer: float) -> None:
+def _check(gain: float, spread: float, per_day: float, per_customer: float, step: float) -> None:
     stated = {
         "gain": gain,
         "spread": spread,
         "requests_per_day": per_day,
         "requests_per_customer": per_customer,
+        "step_days": step,
     }
     for key, figure in stated.items():
         if not (math.isfinite(figure) and figure > 0):
             raise ServiceError(
                 "PF730", f"experiment [{key}]", f"it is {figure:g}", expected="a number above 0"
             )
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0.5 <= confidence < 1.0:
+        raise ServiceError(
+            "PF730",
+            "experiment [confidence]",
+            f"it is {confidence:g}",
+            expected="0.5 or more, below 1",
+        )
