@@ -76,7 +76,7 @@ def test_what_is_not_there(books_url: str) -> None:
         with pytest.raises(ServiceError, match="PF732 experiment: there is none in this journal"):
             book.stop(journal)
         begun(journal)
-        with pytest.raises(ServiceError, match="PF732.*Did you mean 'new-head'"):
+        with pytest.raises(ServiceError, match=r"PF732.*Did you mean 'new-head'"):
             book.ramp(journal, "new-haed", 0.5)
 
 

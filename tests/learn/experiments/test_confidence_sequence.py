@@ -18,7 +18,7 @@ def test_brownian_motion_leaves_it_no_oftener_than_allowed(confidence: float) ->
     steps = rng.normal(size=(n_runs, n_looks))
     information = np.arange(1, n_looks + 1)
     apart = np.abs(np.cumsum(steps, axis=1)) / np.sqrt(information)
-    wide = np.array([errors_wide(i, planned, confidence) for i in information])
+    wide = np.array([errors_wide(float(i), planned, confidence) for i in information])
     left = (apart > wide).any(axis=1).mean()
     allowed = 1 - confidence
     assert left <= allowed + 2 * math.sqrt(allowed / n_runs)

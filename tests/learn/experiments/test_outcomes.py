@@ -102,7 +102,7 @@ def test_segments_have_their_own_worth(tmp_path: Path) -> None:
         assert worth(requests_of(journal, replace(EXAMPLE, policy=own))) == [29.75, 2.75]
 
 
-FEEDBACK = [
+FEEDBACK: list[dict[str, Any]] = [
     {"feedback_id": "f-a", "time_utc": "2026-01-02T00:00:00.000000Z", "label": "b"},
     {"feedback_id": "f-b", "time_utc": "2026-01-04T00:00:00.000000Z", "label": "a"},
     {"feedback_id": "f-c", "time_utc": "2026-01-03T00:00:00.000000Z", "correct": 0},

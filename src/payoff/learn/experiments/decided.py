@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, case, literal, select
 
 from payoff.learn.experiments.assignment import TREATMENT, decided_id
 from payoff.learn.experiments.tally import Array
@@ -16,18 +16,22 @@ from payoff.learn.tables import decisions
 
 _ROWS = 50_000
 _DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+_NOBODY = "\x1f"
 _COLUMNS = (
     decisions.c.id,
-    decisions.c.request_id,
     decisions.c.time_utc,
-    decisions.c.customer,
-    decisions.c.arm,
+    case(
+        (decisions.c.customer == "", literal(_NOBODY).concat(decisions.c.request_id)),
+        else_=decisions.c.customer,
+    ),
+    case((decisions.c.arm == TREATMENT, 1), else_=0),
     decisions.c.action,
     decisions.c.segment,
     decisions.c.worth,
     decisions.c.cost,
     decisions.c.latency_ms,
 )
+_EMPTY = ("i8", "f8", "i8", "?", "i8", "i8", "f8", "f8", "f8")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -65,12 +69,13 @@ class Decided:
     latency_ms: Array
 
 
-def decided(connection: Connection, mine: ColumnElement[bool]) -> Decided:
+def decided(connection: Connection, mine: ColumnElement[bool], *, shadows: bool = False) -> Decided:
     """Read decisions.
 
     Args:
         connection: To the journal.
         mine: Which of them.
+        shadows: Whether there may be decisions of a shadow among them.
 
     Example:
         >>> from payoff.learn.journal import Journal
@@ -81,37 +86,32 @@ def decided(connection: Connection, mine: ColumnElement[bool]) -> Decided:
     customers: dict[str, int] = {}
     actions: dict[str, int] = {}
     segments: dict[str, int] = {}
-    requests: dict[str, int] = {}
     blocks = []
     wanted = select(*_COLUMNS).where(mine).order_by(decisions.c.id)
     options = {"stream_results": True, "yield_per": _ROWS}
     for part in connection.execute(wanted, execution_options=options).partitions(_ROWS):
-        row, request, time, customer, arm, action, segment, *amounts = zip(*part, strict=True)
-        about = _about(requests, request, row)
-        units = [c or f"\x1f{decided_id(r)}" for c, r in zip(customer, request, strict=True)]
+        row, time, unit, treated, action, segment, *amounts = zip(*part, strict=True)
+        units = [decided_id(one) for one in unit] if shadows else unit
         blocks.append(
             (
                 np.array(row, dtype=np.int64),
-                np.array(about, dtype=np.int64),
                 days_of(time),
                 _numbered(customers, units),
-                np.array([one == TREATMENT for one in arm], dtype=np.bool_),
+                np.array(treated, dtype=np.bool_),
                 _numbered(actions, action),
                 _numbered(segments, segment),
                 *(np.array(amount, dtype=np.float64) for amount in amounts),
             )
         )
     columns: list[Any] = [np.concatenate(column) for column in zip(*blocks, strict=True)]
-    if not blocks:
-        kinds = "qqdq?qqddd"
-        columns = [np.empty(0, dtype=kind) for kind in kinds]
-    row, about, day, customer, treated, action, segment, worth, cost, latency_ms = columns
+    columns = columns or [np.empty(0, dtype=kind) for kind in _EMPTY]
+    row, day, customer, treated, action, segment, worth, cost, latency_ms = columns
     return Decided(
         row=row,
-        about=about,
+        about=_about(connection, mine, row) if shadows else row,
         day=day,
         customer=customer,
-        customers=["" if name.startswith("\x1f") else name for name in customers],
+        customers=["" if name.startswith(_NOBODY) else name for name in customers],
         treated=treated,
         action=action,
         actions=list(actions),
@@ -141,12 +141,12 @@ def _numbered(known: dict[str, int], names: Sequence[str]) -> NDArray[np.int64]:
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
 
 
-def _about(known: dict[str, int], requests: Sequence[str], rows: Sequence[int]) -> list[int]:
-    """The row of the decision that was acted upon: a shadow comes after its control."""
-    found = []
-    for request, row in zip(requests, rows, strict=True):
-        base = decided_id(request)
-        if base == request:
-            known[request] = row
-        found.append(known.get(base, row))
-    return found
+def _about(
+    connection: Connection, mine: ColumnElement[bool], rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The row of the decision that was acted upon, of each: a shadow's is its control's."""
+    wanted = select(decisions.c.id, decisions.c.request_id).where(mine).order_by(decisions.c.id)
+    requests = {row: request for row, request in connection.execute(wanted)}  # noqa: C416
+    acted = {request: row for row, request in requests.items()}
+    bases = (acted.get(decided_id(requests[row]), row) for row in rows.tolist())
+    return np.fromiter(bases, dtype=np.int64, count=len(rows))

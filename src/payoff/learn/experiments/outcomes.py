@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import numpy as np
 from sqlalchemy import Connection, func, select
 
@@ -17,6 +19,9 @@ from payoff.learn.tables import decisions
 
 SETTLING_S = 60.0
 """After a ramp this long is left out: processes of a service hear of the share one by one."""
+
+EARLIER_DAYS = 90
+"""How far back a customer's earlier profit is looked for."""
 
 _DAY_S = 86_400.0
 
@@ -42,7 +47,8 @@ def requests_of(journal: Journal, course: Course) -> Requests:
     """
     mine = decisions.c.experiment == course.experiment.name
     with journal.reading() as connection:
-        rows = decided(connection, mine)
+        in_shadow = any(stage.share == 0.0 for stage in course.stages)
+        rows = decided(connection, mine, shadows=in_shadow)
         realised = realised_worth(connection, mine, rows, course.policy)
         before = _earlier(connection, course.since_utc)
     begin = day_of(course.since_utc)
@@ -122,10 +128,14 @@ def _earlier(connection: Connection, since_utc: str) -> dict[str, float]:
     Expected and not realised: few outcomes are ever told, and a covariate need not be right, only
     older than the experiment.
     """
+    begin = datetime.fromisoformat(since_utc) - timedelta(days=EARLIER_DAYS)
+    # By an expression, so that the customers' index is not used: it would read every decision.
+    customer = func.coalesce(decisions.c.customer, "")
     wanted = (
-        select(decisions.c.customer, func.avg(decisions.c.worth - decisions.c.cost))
+        select(customer, func.avg(decisions.c.worth - decisions.c.cost))
+        .where(decisions.c.time_utc >= begin.strftime("%Y-%m-%dT%H:%M:%S"))
         .where(decisions.c.time_utc < since_utc)
-        .where(decisions.c.customer != "")
-        .group_by(decisions.c.customer)
+        .where(customer != "")
+        .group_by(customer)
     )
-    return {customer: float(mean) for customer, mean in connection.execute(wanted)}
+    return {name: float(mean) for name, mean in connection.execute(wanted)}

@@ -181,7 +181,7 @@ def gain_seen_in(
     Example:
         >>> gain = gain_seen_in(28, spread=6.0, requests_per_day=400)
         >>> round(gain, 3), size_of(gain=gain, spread=6.0, requests_per_day=400).days
-        (0.374, 28)
+        (0.379, 28)
     """
     counted = int(days) - math.ceil(label_days)
     _check(float(max(0, counted)), spread, requests_per_day, 1.0, step_days)
