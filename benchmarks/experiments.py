@@ -152,6 +152,8 @@ def _once(information: float, planned: float, confidence: float) -> float:
 
 def _mixture(information: float, planned: float, confidence: float) -> float:
     """Robbins' mixture with all of the errors, narrowest at the planned end (r = 8.2)."""
+    if not information:
+        return math.inf
     ratio = 8.2331 * information / planned
     return math.sqrt((1 + 1 / ratio) * math.log((1 + ratio) / (1 - confidence) ** 2))
 
@@ -190,9 +192,10 @@ def million() -> dict[str, Any]:
                 for i in numbers
             ]
             told = [
-                {"feedback_id": f"f{i}", "request_id": f"request-{i:028d}", "label": "ab"[i % 3 % 2],
-                 "time_utc": "2026-01-09T12:00:00.000000Z", "correct": None, "worth": None,
-                 "source": "customer", "person": "", "seconds": None}
+                {"feedback_id": f"f{i}", "request_id": f"request-{i:028d}",
+                 "label": "ab"[i % 3 % 2], "time_utc": "2026-01-09T12:00:00.000000Z",
+                 "correct": None, "worth": None, "source": "customer", "person": "",
+                 "seconds": None}
                 for i in numbers[::4]
             ]  # fmt: skip
             with journal.writing() as connection:
@@ -210,9 +213,9 @@ def million() -> dict[str, Any]:
 
 def keep(part: str, market: str, result: dict[str, Any], **key: Any) -> None:
     shown = asdict(MARKETS[market]) if market in MARKETS else {}
-    record.append(RESULTS, {"part": part, "market": market, **key, "seed": SEED, "drawn_from": shown},
-                  result, f"{COMMAND} {part}")  # fmt: skip
-    told = {k: v for k, v in result.items() if k != "size"}
+    case = {"part": part, "market": market, **key, "seed": SEED}
+    record.append(RESULTS, case, result | {"drawn_from": shown}, f"{COMMAND} {part}")
+    told = {k: v for k, v in result.items() if k not in ("size", "drawn_from")}
     print(part, market, key, told, flush=True)
 
 
@@ -246,7 +249,7 @@ def show() -> None:
     for line in record.latest(RESULTS):
         result = line["result"]
         told = {k: line[k] for k in ("part", "market", "effect", "mode") if k in line}
-        print(told, {k: v for k, v in result.items() if k != "size"})
+        print(told, {k: v for k, v in result.items() if k not in ("size", "drawn_from")})
 
 
 def main() -> None:

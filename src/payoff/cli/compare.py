@@ -242,18 +242,15 @@ def _size(contest: Contest, past: Past | None, asked: dict[str, float | None]) -
         "confidence": asked["confidence"] or 0.0,
         "label_days": label_days,
     }
+    usual = past.profit if past else (contest.high + contest.low) / 2.0
+    stated["most_harm"] = usual - contest.low
     gain = asked["gain"]
     if gain is None:
         gain = gain_seen_in(round(7 * (asked["weeks"] or _FIRST_WEEKS)), **stated)
     elif asked["weeks"] is not None:
         raise ProjectError("PF290", "--weeks", "--gain is given too", expected="one of the two")
-    usual = past.profit if past else (contest.high + contest.low) / 2.0
-    return size_of(
-        gain=gain,
-        requests_per_customer=past.per_customer if past else 1.0,
-        most_harm=max(usual - contest.low, gain),
-        **stated,
-    )
+    per_customer = past.per_customer if past else 1.0
+    return size_of(gain=gain, requests_per_customer=per_customer, **stated)
 
 
 def _show_size(terminal: Terminal, size: Size, currency: str) -> None:

@@ -99,6 +99,16 @@ def test_a_covariate_takes_away_noise_and_nothing_else() -> None:
     assert useless.cut == 0.0
 
 
+def test_what_is_unseen_counts_as_one_more_request_of_each_arm() -> None:
+    n = 400
+    treated = np.arange(n) % 4 == 0
+    same = Tally(np.arange(n), np.zeros(n, int), treated, np.ones(n), np.ones(n))
+    assert gain_of(same).standard_error == pytest.approx(0.0, abs=1e-12)
+    found = gain_of(same, unseen=(8.0, 6.0))
+    assert found.standard_error == pytest.approx(math.hypot(8 / 300, 6 / 100))
+    assert found.spread == pytest.approx(0.0, abs=1e-9)
+
+
 def test_pairs_of_the_shadow_are_compared_as_pairs() -> None:
     rng = np.random.default_rng(0)
     n = 500

@@ -72,6 +72,14 @@ def test_a_harmful_arm_loses_at_most_what_was_promised(harm: float) -> None:
         assert all(one.advice is Advice.HARMFUL for one in found)
 
 
+def test_dear_errors_that_have_not_been_seen_yet_are_reckoned_with() -> None:
+    """A treatment without the one error in 200 that costs 25: at first no arm shows any."""
+    rare = Market(amounts=(0.3, -1.0, -25.0), wrong=(0.05, 0.005), handoff=-1.0)
+    experiment = replace(EXAMPLE.experiment, planned_information=400.0, horizon_days=11.0)
+    found = [rehearse(experiment, rare, effect=0.3, seed=seed) for seed in range(100)]
+    assert np.mean([one.missed for one in found]) <= 0.05
+
+
 def test_a_bandit_keeps_the_promise_and_loses_less() -> None:
     quiet = runs(MARKET, 150, mode=Mode.BANDIT)
     alarms = np.mean([one.advice in (Advice.PROMOTE, Advice.HARMFUL) for one in quiet])

@@ -87,7 +87,7 @@ def _latency(requests: Requests, experiment: Experiment) -> Finding:
     if allowed.slow_ms is None:
         return Finding("PF742", _LATENCY, Status.NOT_APPLICABLE, "no limit is stated")
     slow = (requests.latency_ms > allowed.slow_ms).astype(np.float64)
-    found = _difference(requests, experiment, slow)
+    found = _difference(requests, experiment, slow, (1.0, 1.0))
     told = f"{found.estimate:+.2%} of the requests take longer than {allowed.slow_ms:g} ms"
     return _finding(
         "PF742",
@@ -106,19 +106,21 @@ def _error_cost(requests: Requests, experiment: Experiment) -> Finding:
     acted = known & ~requests.handed_over
     lost = np.where(acted, np.maximum(0.0, -np.where(known, requests.realised, 0.0)), 0.0)
     lost[~known] = np.nan
-    counted = counted_worth(
-        np.zeros(len(requests)), lost, requests.treated, requests.handed_over
-    ).worth
-    found = _difference(requests, experiment, counted)
+    counted = counted_worth(np.zeros(len(requests)), lost, requests.treated, requests.handed_over)
+    most_lost = max(0.0, -experiment.low)
+    control, treatment = (most_lost / share if share else 0.0 for share in counted.known)
+    found = _difference(requests, experiment, counted.worth, (control, treatment))
     shown = [format_money(x, experiment.currency) for x in (found.estimate, found.low, found.high)]
     told = f"errors cost {shown[0]} more a request ({shown[1]} to {shown[2]}"
     limit = format_money(most, experiment.currency)
     return _finding("PF743", _ERRORS, found, most, f"{told}; {limit} are allowed)")
 
 
-def _difference(requests: Requests, experiment: Experiment, value: Array) -> Interval:
+def _difference(
+    requests: Requests, experiment: Experiment, value: Array, unseen: tuple[float, float]
+) -> Interval:
     cells = tally_of(requests.customer, requests.stage, requests.treated, value=value)
-    found = gain_of(cells)
+    found = gain_of(cells, unseen=unseen)
     return interval_of(
         found.gain,
         found.standard_error,

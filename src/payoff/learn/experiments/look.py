@@ -13,6 +13,7 @@ from payoff.economics.prices.price import HOURS_PER_MONTH
 from payoff.learn.experiments.bandit import regret_of
 from payoff.learn.experiments.confidence_sequence import Interval, interval_of
 from payoff.learn.experiments.course import Course
+from payoff.learn.experiments.experiment import Experiment
 from payoff.learn.experiments.gain import LEAST_CUSTOMERS, Gain, gain_of
 from payoff.learn.experiments.guardrails import guardrail_findings
 from payoff.learn.experiments.late_labels import Counted, counted_worth
@@ -184,7 +185,8 @@ def _compared(course: Course, requests: Requests, counted: Counted) -> tuple[Gai
         value=counted.worth,
         covariate=requests.covariate,
     )
-    found = gain_of(cells)
+    unseen = _unseen(experiment, requests, counted)
+    found = gain_of(cells, unseen=unseen)
     if _fewest_known(requests) < LEAST_KNOWN:  # the models' word alone is not believed
         found = replace(found, standard_error=math.inf)
     interval = interval_of(
@@ -197,6 +199,18 @@ def _compared(course: Course, requests: Requests, counted: Counted) -> tuple[Gai
     # Whatever was seen, no request brings more or less than the payoff allows.
     most = experiment.high - experiment.low
     return found, interval.within(-most, most)
+
+
+def _unseen(experiment: Experiment, requests: Requests, counted: Counted) -> tuple[float, float]:
+    """How far from its mean a request of each arm can be, where it stands for unknown ones too."""
+
+    def of_arm(arm: bool) -> float:
+        rows = requests.treated == arm
+        mean = float(counted.worth[rows].mean()) if rows.any() else 0.0
+        known = max(counted.known[arm], 1.0 / max(1, int(rows.sum())))
+        return max(experiment.high - mean, mean - experiment.low, 0.0) / known
+
+    return of_arm(False), of_arm(True)
 
 
 def _findings(course: Course, requests: Requests, counted: Counted) -> tuple[Finding, ...]:

@@ -9,12 +9,12 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from payoff.core.errors import ServiceError
 from payoff.learn.experiments.confidence_sequence import errors_wide
 from payoff.learn.experiments.experiment import RAMP
 from payoff.learn.experiments.gain import LEAST_CUSTOMERS
+from payoff.learn.experiments.tally import Array
 
 POWER = 0.8
 """How likely the stated gain is seen."""
@@ -82,9 +82,10 @@ def size_of(
 ) -> Size:
     """Days, requests and money of an experiment, from how noisy requests are.
 
-    With ``I`` the information reached, the standard error is ``spread / √I`` and the interval
+    With ``I`` the information reached, the standard error is ``spread / √I`` (and a little more for
+    what is unseen, see `payoff.learn.experiments.gain.gain_of`) and the interval
     reaches ``w(I)`` errors to each side (`errors_wide`), so that a gain ``δ`` is seen at a look
-    with the probability ``Φ(δ √I / spread − w(I))``. The first day on which this is `POWER` is the
+    with the probability ``Φ(δ / error − w(I))``. The first day on which this is `POWER` is the
     planned end, whose information is what the intervals are then made sharpest at. It counts one
     look only, the last one; looking every day sees it sooner and a little more often.
 
@@ -119,12 +120,10 @@ def size_of(
     """
     _check(gain, spread, requests_per_day, requests_per_customer, step_days)
     _check_confidence(confidence)
-    share = _shares(ramp, step_days)
-    treated = np.cumsum(requests_per_day * share)
-    seen = np.cumsum(requests_per_day * share * (1.0 - share))
-    at_end = errors_wide(1.0, 1.0, confidence)
-    needed = ((at_end + NormalDist().inv_cdf(POWER)) * spread / gain) ** 2
-    if seen[-1] < needed:
+    schedule = _Schedule.of(ramp, step_days, requests_per_day, _MOST_DAYS)
+    noise = schedule.noise(spread**2, most_harm or 0.0)
+    seen = gain / noise >= errors_wide(1.0, 1.0, confidence) + NormalDist().inv_cdf(POWER)
+    if not seen.any():
         raise ServiceError(
             "PF730",
             "experiment",
@@ -132,21 +131,16 @@ def size_of(
             mend="State a larger gain, or wait for more traffic.",
         )
     late = math.ceil(label_days)
-    end = int(np.searchsorted(seen, needed))
-    planned = float(seen[end])
+    end = int(np.argmax(seen))
+    planned = float(schedule.information[end])
     last = end + late  # days pass until the outcome of the last request is known
-    known = np.concatenate([np.zeros(late), seen])[: last + 1]
-    wide = np.array([errors_wide(one, planned, confidence) for one in known])
-    others = np.cumsum(requests_per_day * (1.0 - share))
-    few = np.minimum(treated, others) < LEAST_CUSTOMERS * requests_per_customer
-    wide[np.concatenate([np.ones(late, dtype=np.bool_), few])[: last + 1]] = math.inf
     largest = 10.0 * gain if most_harm is None else max(most_harm, gain)
-    surely = treated + _Z * np.sqrt(treated * (1.0 + 2.0 * requests_per_customer))
-    stopping = _Stopping(known, wide, surely[: last + 1], spread, largest)
+    stopping = _Stopping(schedule, spread, largest, late, last, requests_per_customer)
+    wide = stopping.errors_wide(planned, confidence)
     harm = gain if harm is None else harm
-    harm_day, lost = stopping.of(harm)
+    harm_day, lost = stopping.of(harm, wide)
     harms = np.geomspace(gain / 10.0, largest, _HARMS)
-    worst = max((stopping.of(float(harm))[1], float(harm)) for harm in harms)
+    worst = max((stopping.of(float(one), wide)[1], float(one)) for one in harms)
     return Size(
         days=last + 1,
         requests=requests_per_day * (last + 1),
@@ -170,6 +164,7 @@ def gain_seen_in(
     step_days: float = 1.0,
     confidence: float = 0.95,
     label_days: float = 0.0,
+    most_harm: float = 0.0,
 ) -> float:
     """The smallest gain a request that is seen within some days with a probability of `POWER`.
 
@@ -186,35 +181,65 @@ def gain_seen_in(
     counted = int(days) - math.ceil(label_days)
     _check(float(max(0, counted)), spread, requests_per_day, 1.0, step_days)
     _check_confidence(confidence)
-    share = _shares(ramp, step_days)[:counted]
-    seen = float((requests_per_day * share * (1.0 - share)).sum())
-    at_end = errors_wide(1.0, 1.0, confidence)
+    schedule = _Schedule.of(ramp, step_days, requests_per_day, counted)
+    at_end = errors_wide(1.0, 1.0, confidence) + NormalDist().inv_cdf(POWER)
     # A millionth more, so that the sum of the same days is enough in spite of rounding.
-    return (at_end + NormalDist().inv_cdf(POWER)) * spread / math.sqrt(seen) * (1.0 + 1e-6)
+    return at_end * float(schedule.noise(spread**2, most_harm)[-1]) * (1.0 + 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """What has been seen at the end of each day."""
+
+    treated: Array
+    others: Array
+    information: Array
+
+    @classmethod
+    def of(cls, ramp: Sequence[float], step_days: float, per_day: float, days: int) -> _Schedule:
+        """A look at the end of a day raises the share from the next day on."""
+        steps = np.array([share for share in ramp if share < 1.0])
+        step = np.minimum(np.arange(days) // max(1, math.ceil(step_days)), len(steps) - 1)
+        share = steps[step]
+        return cls(
+            np.cumsum(per_day * share),
+            np.cumsum(per_day * (1.0 - share)),
+            np.cumsum(per_day * share * (1.0 - share)),
+        )
+
+    def noise(self, variance: float, extreme: float) -> Array:
+        """Standard error of the gain, with what is unseen (`gain_of`)."""
+        unseen = extreme**2 * (1.0 / self.treated**2 + 1.0 / self.others**2)
+        error: Array = np.sqrt(variance / self.information + unseen)
+        return error
 
 
 @dataclass(frozen=True, slots=True)
 class _Stopping:
-    known: NDArray[np.float64]
-    wide: NDArray[np.float64]
-    treated: NDArray[np.float64]
+    schedule: _Schedule
     spread: float
     most_harm: float
+    late: int
+    last: int
+    per_customer: float
 
-    def of(self, harm: float) -> tuple[int, float]:
+    def errors_wide(self, planned: float, confidence: float) -> Array:
+        """Of the interval on each day; infinite with few customers."""
+        known = self.schedule.information[: self.last + 1]
+        wide = np.array([errors_wide(float(one), planned, confidence) for one in known])
+        fewest = np.minimum(self.schedule.treated, self.schedule.others)[: self.last + 1]
+        wide[fewest < LEAST_CUSTOMERS * self.per_customer] = math.inf
+        return wide
+
+    def of(self, harm: float, wide: Array) -> tuple[int, float]:
         """Days until a harm is stopped, and what it has lost by then."""
-        noise = math.sqrt(self.spread**2 + max(0.0, harm * (self.most_harm - harm)))
-        apart = harm * np.sqrt(self.known) / noise - self.wide
-        stopped = apart >= _Z
-        day = int(np.argmax(stopped)) if stopped.any() else len(stopped) - 1
-        return day + 1, harm * float(self.treated[day])
-
-
-def _shares(ramp: Sequence[float], step_days: float) -> NDArray[np.float64]:
-    """The share on each day: a look at the end of a day raises it from the next day on."""
-    steps = [share for share in ramp if share < 1.0]
-    step = np.minimum(np.arange(_MOST_DAYS) // max(1, math.ceil(step_days)), len(steps) - 1)
-    return np.array(steps, dtype=np.float64)[step]
+        variance = self.spread**2 + max(0.0, harm * (self.most_harm - harm))
+        noise = self.schedule.noise(variance, self.most_harm)[: self.last + 1]
+        stopped = harm / noise - wide >= _Z
+        day = int(np.argmax(stopped)) + self.late if stopped.any() else self.last
+        day = min(day, self.last)
+        mean = float(self.schedule.treated[day])
+        return day + 1, harm * (mean + _Z * math.sqrt(mean * (1.0 + 2.0 * self.per_customer)))
 
 
 def _check(gain: float, spread: float, per_day: float, per_customer: float, step: float) -> None:
