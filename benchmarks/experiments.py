@@ -3,6 +3,7 @@
     python benchmarks/experiments.py                  # quiet, gain, harm and rules
     python benchmarks/experiments.py more             # other markets, the bandit
     python benchmarks/experiments.py million          # reading a million decisions
+    python benchmarks/experiments.py page             # the figures of docs/experiments.md
     python benchmarks/experiments.py --show
 
 Every run is an experiment of its own: customers with rates and errors of their own come again and
@@ -41,6 +42,8 @@ from payoff.learn.experiments.tally import tally_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "experiments.jsonl"
+PAGE = HERE.parent / "docs" / "experiments.md"
+BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 COMMAND = "python benchmarks/experiments.py"
 MARKETS = {
     "usual": Market(),
@@ -240,8 +243,51 @@ def run(part: str) -> None:
         for effect in (0.0, -1.0):
             result = runs("usual", 1000, effect=effect, mode=Mode.BANDIT)
             keep(part, "usual", result, effect=effect, mode="bandit")
+    elif part == "page":
+        page()
     else:
         keep(part, "", million())
+
+
+def page() -> None:
+    """Write the part of the documentation with figures."""
+    newest = record.latest(RESULTS)
+    rows = [_row(line) for line in newest if "ended" in line["result"]]
+    columns = ("market", "true gain", "runs", "promoted", "stopped: harmful",
+               "interval missed at any look", "lost at most what was promised")  # fmt: skip
+    table = ["| " + " | ".join(columns) + " |", "|---|---:|---:|---:|---:|---:|---:|"]
+    table += ["| " + " | ".join(row) + " |" for row in rows]
+    told = [one["result"] for one in newest if one["part"] == "rules"]
+    table += [
+        f"\nWith no gain at all and {one['looks']} looks, the true gain was outside the interval at "
+        f"some look in {one['missed_at_any_look']['payoff']:.1%} of {one['runs']} runs; an interval "
+        f"that is valid once (1.96 errors) missed it in {one['missed_at_any_look']['once only']:.1%}."
+        for one in told
+    ]
+    table += [
+        f"\nA million decisions are read from SQLite in {one['result']['read_cpu_s']:.1f} s of "
+        f"processor time and looked at in {one['result']['look_cpu_s']:.1f} s."
+        for one in newest
+        if one["part"] == "million"
+    ]
+    text = PAGE.read_text("utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    PAGE.write_text(before + BEGIN + "\n" + "\n".join(table) + "\n" + END + after, "utf-8")
+
+
+def _row(line: dict[str, Any]) -> tuple[str, ...]:
+    result, n = line["result"], line["result"]["runs"]
+
+    def part(advice: str) -> str:
+        return f"{result['ended'].get(advice, 0) / n:.1%}"
+
+    effect = line.get("effect", 0.0)
+    mode = f", {line['mode']}" if "mode" in line else ""
+    promised = f"{result['lost_at_most_promised']:.1%}" if effect < 0 else "-"
+    missed = f"{result['missed_at_any_look']:.1%}"
+    return (line["market"] + mode, f"{effect:+g}" if effect else "0", f"{n:,}", part("promote"),
+            part("stop: harmful"), missed, promised)  # fmt: skip
 
 
 def show() -> None:
