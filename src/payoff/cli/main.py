@@ -32,9 +32,15 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "compress",
         "export",
         "serve",
-        "watch",
     ),
-    "Learn from the market": ("feedback", "retrain", "journal", "keys"),
+    "Learn from the market": (
+        "feedback",
+        "compare",
+        "watch",
+        "retrain",
+        "journal",
+        "keys",
+    ),
     "Look up and check": ("backbones", "prices", "costs", "doctor"),
 }
 """The verbs as ``--help`` shows them; verb V is ``command`` in ``payoff.cli.V``."""
