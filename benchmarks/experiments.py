@@ -259,9 +259,10 @@ def page() -> None:
     table += ["| " + " | ".join(row) + " |" for row in rows]
     told = [one["result"] for one in newest if one["part"] == "rules"]
     table += [
-        f"\nWith no gain at all and {one['looks']} looks, the true gain was outside the interval at "
-        f"some look in {one['missed_at_any_look']['payoff']:.1%} of {one['runs']} runs; an interval "
-        f"that is valid once (1.96 errors) missed it in {one['missed_at_any_look']['once only']:.1%}."
+        f"\nWith no gain at all and {one['looks']} looks, the true gain was outside the interval "
+        f"at some look in {one['missed_at_any_look']['payoff']:.1%} of {one['runs']} runs; an "
+        "interval that is valid once (1.96 errors) missed it in"
+        f" {one['missed_at_any_look']['once only']:.1%}."
         for one in told
     ]
     table += [

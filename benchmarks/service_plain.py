@@ -20,6 +20,8 @@ from tokenizers import Tokenizer
 
 
 class Asked(BaseModel):
+    """One text."""
+
     text: str
 
 
