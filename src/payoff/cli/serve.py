@@ -82,7 +82,8 @@ def command(
     """Serve each ARTIFACT over HTTP until stopped; requests under way are finished.
 
     The first one decides where a request names no "model"; /v1/models lists all. Models that were
-    tuned with --set merged=0 on one backbone share it in memory.
+    tuned with --set merged=0 on one backbone share it in memory. An artifact with the name of an
+    earlier one is a further version of it: `payoff compare` shares customers out between them.
 
     Where the month's budget is spent it is not begun (PF630). A service that runs goes on
     answering: what the budget does not hold is told (PF631), and no endpoint is asked beyond it.

@@ -24,6 +24,7 @@ from payoff.serve.bodies import (
     parse,
     read_body,
 )
+from payoff.serve.experiments import Experiments
 from payoff.serve.failures import install
 from payoff.serve.figures import CONTENT_TYPE, Figures
 from payoff.serve.gate import Gate
@@ -50,6 +51,7 @@ def create_app(
     max_text_bytes: int = 100_000,
     max_waiting: int = 256,
     more: Sequence[tuple[Desk, Journal | None]] = (),
+    versions: Sequence[Desk] = (),
     books: Sequence[ServingHours] = (),
     texts: Texts = "none",
     per_second: float | None = None,
@@ -69,6 +71,7 @@ def create_app(
         max_text_bytes: UTF-8 bytes of one text.
         max_waiting: Requests that may wait for their turn; more are answered with PF707.
         more: Further models with their journals, asked by their names.
+        versions: Further versions of these models, for the experiments of the first one's journal.
         books: What is told of a month's budget at ``/readyz``, where one is stated.
         texts: What the journals keep of the texts, as `payoff.serve.service.Service` has it.
         per_second: Requests a second that each key may send; None for as many as it likes.
@@ -89,6 +92,12 @@ def create_app(
     models = Models(
         [Batches(service, max_waiting=max_waiting, workers=workers) for service in services]
     )
+    others = [
+        Batches(Service(one, journal, texts=texts), max_waiting=max_waiting, workers=workers)
+        for one in versions
+    ]
+    by_sha256 = {one.service.sha256: one for one in (*others, *models)}
+    experiments = Experiments(journal, models, by_sha256)
     figures = Figures(models)
 
     keys = None if journal is None else Keys(journal)
@@ -104,7 +113,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with nullcontext() if pages is None else pages.warm():
             yield
-        for one in models:
+        for one in (*models, *others):
             await run_in_threadpool(one.close)
 
     title = f"payoff: {', '.join(models.names)}"
@@ -132,12 +141,13 @@ def create_app(
         try:
             asked = parse(await read_body(request, limits.body_bytes), limits)
             batches = models.of(asked.model)
-            answer = await _unless_gone(request, batches.decide(asked, begin), batches.inside > 0)
+            work = experiments.decide(batches, asked, begin)
+            answer = await _unless_gone(request, work, batches.inside > 0)
         except PayoffError as error:
             figures.refused(error.code)
             raise
         seconds = time.perf_counter() - begin
-        figures.decided(answer, batches.name, batches.service.sha256, seconds)
+        figures.decided(answer, batches.name, answer.version, seconds)
         return JSONResponse(answer.as_dict())
 
     @app.get(

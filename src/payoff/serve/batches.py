@@ -13,11 +13,11 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from payoff.core.errors import PayoffError, ServiceError
 from payoff.serve.bodies import DecideRequest
-from payoff.serve.service import Answer, Service
+from payoff.serve.service import NO_PLACE, Answer, Place, Service
 
 _MOST_TO_WRITE = 2  # batches that are computed and not written yet
 _END = None
@@ -32,12 +32,14 @@ class Waiting:
         begin: When it came, by `time.perf_counter`.
         loop: Where its caller waits.
         future: For what.
+        place: In an experiment.
     """
 
     asked: DecideRequest
     begin: float
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Answer]
+    place: Place = NO_PLACE
 
     def late(self) -> ServiceError | None:
         """PF714 where its time is over."""
@@ -96,7 +98,7 @@ class Batches:
         """What decides now."""
         return self._service
 
-    async def decide(self, asked: DecideRequest, begin: float) -> Answer:
+    async def decide(self, asked: DecideRequest, begin: float, place: Place = NO_PLACE) -> Answer:
         """The answer, once it is written down.
 
         A caller that goes away before its turn is taken out of the line.
@@ -104,6 +106,7 @@ class Batches:
         Args:
             asked: The request.
             begin: When it came, by `time.perf_counter`.
+            place: In an experiment.
 
         Raises:
             DataError: PF105 where a text is unusable.
@@ -111,7 +114,7 @@ class Batches:
                 PF703 to PF706 and PF709 where it cannot be written down.
         """
         loop = asyncio.get_running_loop()
-        waiting = Waiting(asked, begin, loop, loop.create_future())
+        waiting = Waiting(asked, begin, loop, loop.create_future(), place)
         with self._changed:
             if self._closed or len(self._line) >= self.max_waiting:
                 raise self._overloaded()
@@ -203,10 +206,12 @@ def _decided(service: Service, batch: Sequence[Waiting]) -> list[Done]:
     late = [one.late() for one in batch]
     timely = [one for one, error in zip(batch, late, strict=True) if error is None]
     done: list[Done] = [(w, e) for w, e in zip(batch, late, strict=True) if e is not None]
-    answers = _together(
-        timely, lambda ones: service.answer_all([(one.asked, one.begin) for one in ones])
-    )
-    return [*done, *zip(timely, answers, strict=True)]
+
+    def answer(ones: Sequence[Waiting]) -> list[Answer]:
+        found = service.answer_all([(one.asked, one.begin) for one in ones])
+        return [replace(a, place=one.place) for a, one in zip(found, ones, strict=True)]
+
+    return [*done, *zip(timely, _together(timely, answer), strict=True)]
 
 
 def _written(service: Service, done: Sequence[Done]) -> list[Done]:

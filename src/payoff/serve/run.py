@@ -57,8 +57,10 @@ def run(
         open_to_all: Listen beyond this machine although there are no keys.
         dashboard: Serve pages for people below ``/dashboard``.
         progress: Told when the service answers.
-        more: Further artifacts, each with its journal. Those that share a journal share its
-            request ids: one that was used for a text is taken, whichever model decided on it.
+        more: Further artifacts, each with its journal. One with the name of an earlier one is a
+            further version of it, for experiments in the first one's journal. Those that share a
+            journal share its request ids: one that was used for a text is taken, whichever model
+            decided on it.
         budget_per_month: The month's budget of the first artifact's project, in place of the one
             that it states; see `payoff.learn.serving_hours`.
 
@@ -67,13 +69,13 @@ def run(
             held.
         MachineError: PF805 where the port is in use, known before the model is loaded.
         ArtifactError: PF501 to PF504 where the artifact cannot be used.
-        ServiceError: PF703 to PF706 where a journal cannot be used; PF712 where two artifacts have
-            one name; PF721 where others could reach it and it has no keys.
+        ServiceError: PF703 to PF706 where a journal cannot be used; PF712 where an artifact is
+            named twice; PF721 where others could reach it and it has no keys.
     """
     with ExitStack() as open_things:
         listener = open_things.enter_context(listen(host, port))
         threads = threads or 1
-        (desk, book), *others = _opened([(path, journal), *more], threads, open_things)
+        ((desk, book), *others), versions = _opened([(path, journal), *more], threads, open_things)
         if not open_to_all:
             _refuse_to_be_open(listener, book)
         say = (progress or Silent()).say
@@ -88,6 +90,7 @@ def run(
                 desk,
                 journal=book,
                 more=others,
+                versions=versions,
                 books=books,
                 texts=texts,
                 per_second=per_second,
@@ -127,21 +130,29 @@ def _refuse_to_be_open(listener: socket.socket, book: Journal | None) -> None:
 
 def _opened(
     wanted: Sequence[tuple[str | Path, str | Path | None]], threads: int, open_things: ExitStack
-) -> list[tuple[Desk, Journal | None]]:
-    """Desks with their journals; a journal that is named twice is opened once."""
+) -> tuple[list[tuple[Desk, Journal | None]], list[Desk]]:
+    """Desks with their journals, and further versions of them: those with a name that is taken.
+
+    A journal that is named twice is opened once.
+    """
     from payoff.economics.desk import load
 
     journals: dict[str, Journal] = {}
-    found = []
+    found: list[tuple[Desk, Journal | None]] = []
+    versions: list[Desk] = []
     for path, journal in wanted:
         desk = open_things.enter_context(load(path, threads=threads))
+        twins = [one for one, _ in found if one.name == desk.name]
+        if twins and all(one.artifact.sha256 != desk.artifact.sha256 for one in twins):
+            versions.append(desk)
+            continue
         if journal is not None and str(journal) not in journals:
             from payoff.learn.journal import Journal
 
             book = Journal.open(journal, tidied_aside=True)
             journals[str(journal)] = open_things.enter_context(book)
         found.append((desk, None if journal is None else journals[str(journal)]))
-    return found
+    return found, versions
 
 
 def _books(

@@ -26,6 +26,24 @@ _NOT_IN_SUMMARY = ("reliability", "reliability_uncalibrated")
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A request's place in an experiment.
+
+    Args:
+        experiment: Its name; empty for none.
+        arm: Whose decision it is.
+        shadow: Whether the decision is only written down.
+    """
+
+    experiment: str = ""
+    arm: str = ""
+    shadow: bool = False
+
+
+NO_PLACE = Place()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a request gets.
 
@@ -34,20 +52,28 @@ class Answer:
         decisions: One a text.
         probabilities: Of every label, ``(n_texts, n_labels)``.
         latency_ms: From its arrival to its decision.
+        place: In an experiment.
+        version: SHA-256 of the artifact that decided.
     """
 
     asked: DecideRequest
     decisions: Sequence[Decision]
     probabilities: NDArray[np.float64]
     latency_ms: float
+    place: Place = NO_PLACE
+    version: str = ""
 
     @property
     def request_ids(self) -> list[str]:
         """What each decision is called in the journal."""
         own = self.asked.request_id
-        if self.asked.text is not None:
-            return [own]
-        return [f"{own}/{number}" for number in range(len(self.decisions))]
+        single = self.asked.text is not None
+        ids = [own] if single else [f"{own}/{number}" for number in range(len(self.decisions))]
+        if not self.place.shadow:
+            return ids
+        from payoff.learn.experiments.assignment import shadow_id
+
+        return [shadow_id(one) for one in ids]
 
     def as_dict(self) -> dict[str, Any]:
         """As `payoff.serve.bodies.DecideResponse` has it."""
@@ -133,7 +159,7 @@ class Service:
             end = start + len(asked.first_texts)
             latency_ms = (time.perf_counter() - begin) * 1e3
             own = decisions[start:end], probabilities[start:end]
-            answers.append(Answer(asked, *own, latency_ms))
+            answers.append(Answer(asked, *own, latency_ms, version=self.sha256))
             start = end
         return answers
 
@@ -148,7 +174,7 @@ class Service:
         entries = [entry for answer in answers for entry in self._entries(answer)]
         texts: dict[str, str] = {}
         if self.texts != "none":
-            for answer in answers:
+            for answer in (one for one in answers if not one.place.shadow):
                 texts |= zip(answer.request_ids, answer.asked.all_texts, strict=True)
         if self.texts == "redacted":
             from payoff.data.personal import redact
@@ -176,6 +202,8 @@ class Service:
                 segment=decision.segment,
                 tier=decision.tier,
                 cost=0.0 if decision.cost is None else float(decision.cost),
+                experiment=answer.place.experiment,
+                arm=answer.place.arm,
                 probabilities=packed_probabilities(row),
             )
             for request_id, text, decision, row in zip(
