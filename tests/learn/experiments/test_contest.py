@@ -45,12 +45,20 @@ def test_two_versions_of_one_task(tmp_path: Path) -> None:
     assert contest_of(tmp_path / "now.payoff").treatment == ""
 
 
+def test_a_version_that_has_learnt_a_label_is_counted_by_its_own_policy(tmp_path: Path) -> None:
+    now, wide = made(tmp_path, "now"), made(tmp_path, "wide", labels=("a", "b", "c"))
+    found = contest_of(now, wide)
+    assert (found.model, found.policy.labels) == ("now", ("a", "b", "c"))
+    with pytest.raises(ServiceError, match=r"PF736.*it lacks c"):
+        contest_of(wide, now)
+
+
 def test_what_cannot_be_compared(tmp_path: Path) -> None:
     now = made(tmp_path, "now")
     with pytest.raises(ServiceError, match=r"PF736.*the control itself"):
         contest_of(now, now)
-    with pytest.raises(ServiceError, match=r"PF736.*other labels"):
-        contest_of(now, made(tmp_path, "wide", labels=("a", "b", "c")))
+    with pytest.raises(ServiceError, match=r"PF736.*it lacks b"):
+        contest_of(now, made(tmp_path, "lost", labels=("a", "c")))
     with pytest.raises(ServiceError, match=r"PF736.*in EUR"):
         contest_of(now, made(tmp_path, "euro", currency="EUR"))
     with pytest.raises(ArtifactError, match="PF501"):

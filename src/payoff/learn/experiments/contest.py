@@ -54,12 +54,16 @@ class Contest:
 def contest_of(control: str | Path, treatment: str | Path | None = None) -> Contest:
     """Open two artifacts, without their models, and see whether they can be compared.
 
+    The treatment may know labels that the control does not: a new version has learnt them. Outcomes
+    of both are then counted by its policy, which knows what they are worth.
+
     Args:
         control: The artifact that decides now.
         treatment: The one that is to prove itself; None where only the first is asked about.
 
     Raises:
-        ServiceError: PF736 where they are the same, or for other labels or another currency.
+        ServiceError: PF736 where they are the same, where the treatment lacks a label of the
+            control's, or for another currency.
         ArtifactError: PF501 to PF504 where one cannot be used.
 
     Example:
@@ -72,10 +76,14 @@ def contest_of(control: str | Path, treatment: str | Path | None = None) -> Cont
     other = ""
     if treatment is not None:
         with Artifact.open(treatment) as new:
-            found = _policy(new)[1]
+            newer, found = _policy(new)
+            lost = sorted(set(labels) - set(new.labels))
             _refuse(sha256 == new.sha256, treatment, "it is the control itself", "another one")
-            _refuse(new.labels != labels, treatment, "it has other labels", ", ".join(labels[:10]))
+            _refuse(
+                bool(lost), treatment, f"it lacks {', '.join(lost[:5])}", ", ".join(labels[:10])
+            )
             _refuse(found != currency, treatment, f"its amounts are in {found}", currency)
+            policy = newer if new.labels != labels else policy
             other = new.sha256
     return Contest(model=model, control=sha256, treatment=other, policy=policy, currency=currency)
 
