@@ -3,6 +3,7 @@
     python benchmarks/service.py load       # 64 clients and one, against a plain handler
     python benchmarks/service.py memory     # 200,000 requests
     python benchmarks/service.py show
+    python benchmarks/service.py page       # writes the part of docs/serving.md
 
 The model is minilm-l6 with a head learnt on BANKING77, rounded to 8 bits; texts are the test texts
 of 16 tokens. The journal is an SQLite file. Clients are a process of their own on the same cores
@@ -218,31 +219,72 @@ def memory(options: argparse.Namespace) -> None:
     record.append(RESULTS, {"part": "memory"}, {"requests_bytes": seen}, f"{COMMAND} memory")
 
 
-def show() -> None:
-    """Medians over rounds, and the shares that are asked for."""
+def medians() -> dict[str, dict[str, float]]:
+    """Of each contender and figure, over rounds."""
     found: dict[str, dict[str, list[float]]] = {}
     for line in record.latest(RESULTS):
         if line["part"] == "load":
             own = found.setdefault(line["contender"], {})
             for name, value in line["result"].items():
                 own.setdefault(name, []).append(value)
-    median = {
+    return {
         who: {name: statistics.median(values) for name, values in own.items()}
         for who, own in found.items()
     }
-    for who, own in median.items():
+
+
+def show() -> None:
+    """Medians over rounds."""
+    for who, own in medians().items():
         print(who, {name: round(value, 2) for name, value in own.items()})
-    alone, many = median["onnxruntime alone"], median[f"payoff serve, {N_CLIENTS} clients"]
-    one, plain = median["payoff serve, 1 clients"], median[f"plain FastAPI, {N_CLIENTS} clients"]
-    print(f"of the model's texts a second: {many['answers_per_s'] / alone['texts_per_s']:.0%}")
-    print(f"p99 over a single request: {many['p99_ms'] / one['p50_ms']:.1f}")
-    print(f"one client over the model: {one['p50_ms'] - alone['single_ms']:.2f} ms")
-    print(f"over the plain handler: {many['answers_per_s'] / plain['answers_per_s']:.2f}")
+    print(page())
+
+
+def page() -> str:
+    """What docs/serving.md says of them: ratios, since no machine is like another."""
+    median = medians()
+    alone = median["onnxruntime alone"]
+    lines = [
+        "| | texts a second, of the model alone | p50 of one client, over the model | p99 of 64"
+        " clients, in times of one client's p50 |",
+        "|---|---:|---:|---:|",
+    ]
+    for who in ("payoff serve", "plain FastAPI"):
+        many, one = median[f"{who}, {N_CLIENTS} clients"], median[f"{who}, 1 clients"]
+        lines.append(
+            f"| {who} | {many['answers_per_s'] / alone['texts_per_s']:.0%}"
+            f" | + {one['p50_ms'] - alone['single_ms']:.1f} ms"
+            f" | {many['p99_ms'] / one['p50_ms']:.0f} |"
+        )
+    told = "\n".join(lines)
+    for line in record.latest(RESULTS):
+        if line["part"] == "memory":
+            seen = line["result"]["requests_bytes"]
+            n, last = seen[-1]
+            told += (
+                f"\n\nMemory after {seen[0][0]:,} requests was {seen[0][1] / 1e6:.0f} MB, after"
+                f" {n:,} requests {last / 1e6:.0f} MB."
+            )
+    return told
+
+
+def write_page() -> None:
+    """Put it between the marks of the page."""
+    path = HERE.parent / "docs" / "serving.md"
+    text = path.read_text("utf-8")
+    before, rest = text.split("<!-- figures:begin -->", 1)
+    after = rest.split("<!-- figures:end -->", 1)[1]
+    about = (
+        "minilm-l6 in 8 bits, texts of 16 tokens, journal on; both cores are shared with the clients."
+        " The plain handler keeps no journal (`python benchmarks/service.py load`, medians)."
+    )
+    marks = f"<!-- figures:begin -->\n{about}\n\n{page()}\n<!-- figures:end -->"
+    path.write_text(before + marks + after, "utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("load", "memory", "show"))
+    parser.add_argument("part", choices=("load", "memory", "show", "page"))
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
@@ -250,6 +292,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.part == "show":
         show()
+    elif options.part == "page":
+        write_page()
     else:
         {"load": load, "memory": memory}[options.part](options)
 
