@@ -275,8 +275,8 @@ def write_page() -> None:
     before, rest = text.split("<!-- figures:begin -->", 1)
     after = rest.split("<!-- figures:end -->", 1)[1]
     about = (
-        "minilm-l6 in 8 bits, texts of 16 tokens, journal on; both cores are shared with the clients."
-        " The plain handler keeps no journal (`python benchmarks/service.py load`, medians)."
+        "minilm-l6 in 8 bits, texts of 16 tokens, journal on; clients share both cores. The"
+        " plain handler keeps no journal (`python benchmarks/service.py load`, medians)."
     )
     marks = f"<!-- figures:begin -->\n{about}\n\n{page()}\n<!-- figures:end -->"
     path.write_text(before + marks + after, "utf-8")
