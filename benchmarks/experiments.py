@@ -262,7 +262,7 @@ def page() -> None:
         missed = one["missed_at_any_look"]
         table += [
             f"\nWith no gain at all and {one['looks']} looks, the bare interval (nothing added for "
-            f"what is unseen) missed at some look in {missed['payoff']:.1%} of {one['runs']:,} runs, "
+            f"what is unseen) missed at a look in {missed['payoff']:.1%} of {one['runs']:,} runs, "
             f"and one that is valid once only (1.96 errors) in {missed['once only']:.1%}."
         ]
     for one in newest:
