@@ -258,6 +258,7 @@ def page() -> None:
     table = ["| " + " | ".join(columns) + " |", "|---|---:|---:|---:|---:|---:|---:|"]
     table += ["| " + " | ".join(row) + " |" for row in rows]
     told = [one["result"] for one in newest if one["part"] == "rules"]
+<<<<<<< HEAD
     table += [
         f"\nWith no gain at all and {one['looks']} looks, the true gain was outside the interval "
         f"at some look in {one['missed_at_any_look']['payoff']:.1%} of {one['runs']} runs; an "
@@ -271,6 +272,22 @@ def page() -> None:
         for one in newest
         if one["part"] == "million"
     ]
+=======
+    for one in told:
+        missed = one["missed_at_any_look"]
+        table += [
+            f"\nWith no gain at all and {one['looks']} looks, the bare interval (nothing added for "
+            f"what is unseen) missed at a look in {missed['payoff']:.1%} of {one['runs']:,} runs, "
+            f"and one that is valid once only (1.96 errors) in {missed['once only']:.1%}."
+        ]
+    for one in newest:
+        if one["part"] == "million":
+            table += [
+                "\nA million decisions, a quarter of them with feedback, are read from SQLite in "
+                f"{one['result']['read_cpu_s']:.1f} s of processor time and looked at in "
+                f"{one['result']['look_cpu_s']:.1f} s."
+            ]
+>>>>>>> wt-experiments
     text = PAGE.read_text("utf-8")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, insert, inspect
 
 from payoff.artifact.runtime.answered_label import Answer
 from payoff.artifact.runtime.token_price import TokenPrice
@@ -31,7 +31,9 @@ from payoff.learn.entry import Entry, now_utc
 from payoff.learn.hold import Hold
 from payoff.learn.journal import Journal
 from payoff.learn.meter import Meter
+from payoff.learn.migrations import migrate
 from payoff.learn.spending import SpendingTerms, spent, total, unpriced
+from payoff.learn.tables import decisions
 
 TERMS = SpendingTerms(currency="USD", per_month=1.0, machine_per_hour=0.36)
 DAY = date(2026, 11, 22)
@@ -193,13 +195,13 @@ def test_a_process_killed_in_between_books_all_or_nothing(books_url: str) -> Non
 def test_a_journal_of_decisions_alone_gains_the_books(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     entry = Entry("r-1", "a", "t", "refund", "refund", 0.9, 3.2, "USD", 4.0)
-    with Journal.open(path) as books:
-        books.append([entry])
-    with sqlite3.connect(path) as database:  # as the first payoff left it
-        database.execute("DROP TABLE costs")
-        database.execute("DROP TABLE holds")
-        database.execute("DELETE FROM migrations WHERE number > 1")
-    database.close()
+    first = create_engine(f"sqlite:///{path}")
+    with first.begin() as connection:  # as the first payoff left it
+        migrate(connection, now_utc(), up_to=1)
+        known = [column["name"] for column in inspect(connection).get_columns("decisions")]
+        row = {name: getattr(entry, name) for name in known if name != "id"}
+        connection.execute(insert(decisions), [row])
+    first.dispose()
     with Journal.open(path) as books:
         assert books.read() == [entry]
         assert books.book([booking("a", line(1, "1"))]) == 1

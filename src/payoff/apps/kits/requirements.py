@@ -14,7 +14,18 @@ from payoff.artifact.artifact import Artifact
 from payoff.core.errors import MachineError
 
 DECIDING = ("numpy", "pydantic")
-SERVING = ("anyio", "click", "fastapi", "rich", "sqlalchemy", "starlette", "uvicorn")
+SERVING = (
+    "anyio",
+    "click",
+    "fastapi",
+    "httptools",
+    "prometheus-client",
+    "rich",
+    "sqlalchemy",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+)
 ONNX = ("onnxruntime", "tokenizers")
 PACKED = ("zstandard",)
 PAID = ("genai-prices", "httpx")
