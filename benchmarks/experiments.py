@@ -258,21 +258,6 @@ def page() -> None:
     table = ["| " + " | ".join(columns) + " |", "|---|---:|---:|---:|---:|---:|---:|"]
     table += ["| " + " | ".join(row) + " |" for row in rows]
     told = [one["result"] for one in newest if one["part"] == "rules"]
-<<<<<<< HEAD
-    table += [
-        f"\nWith no gain at all and {one['looks']} looks, the true gain was outside the interval "
-        f"at some look in {one['missed_at_any_look']['payoff']:.1%} of {one['runs']} runs; an "
-        "interval that is valid once (1.96 errors) missed it in"
-        f" {one['missed_at_any_look']['once only']:.1%}."
-        for one in told
-    ]
-    table += [
-        f"\nA million decisions are read from SQLite in {one['result']['read_cpu_s']:.1f} s of "
-        f"processor time and looked at in {one['result']['look_cpu_s']:.1f} s."
-        for one in newest
-        if one["part"] == "million"
-    ]
-=======
     for one in told:
         missed = one["missed_at_any_look"]
         table += [
@@ -287,7 +272,6 @@ def page() -> None:
                 f"{one['result']['read_cpu_s']:.1f} s of processor time and looked at in "
                 f"{one['result']['look_cpu_s']:.1f} s."
             ]
->>>>>>> wt-experiments
     text = PAGE.read_text("utf-8")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
