@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from payoff.learn.experiments.experiment import Experiment, Mode
 from payoff.learn.journal import Journal
 from payoff.serve import experiments as module
 from payoff.serve.app import create_app
+from payoff.serve.run import _opened
 
 from .conftest import answering
 
@@ -187,3 +189,14 @@ def test_a_service_of_one_version_asks_for_no_experiments(desk: Desk, journal: J
     with answering(create_app(desk, journal=journal)) as client:
         ask_all(client, "a")
     assert {e.experiment for e in journal.read(1000)} == {""}
+
+
+def test_an_artifact_with_a_name_that_is_taken_is_a_further_version(
+    artifact: Path, newer: Desk, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        wanted = [(artifact, tmp_path / "a.db"), (newer.artifact.path, tmp_path / "b.db")]
+        found, versions = _opened(wanted, 1, stack)
+        assert len(found) == 1
+        assert [one.artifact.sha256 for one in versions] == [newer.artifact.sha256]
+    assert not (tmp_path / "b.db").exists()

@@ -17,8 +17,9 @@ from payoff.serve.run import _opened, run
 def test_a_journal_named_twice_is_opened_once(artifact: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         wanted = [(artifact, tmp_path / "a.db"), (artifact, None), (artifact, tmp_path / "a.db")]
-        (_, one), (_, none), (_, again) = _opened(wanted, 1, stack)
+        ((_, one), (_, none), (_, again)), versions = _opened(wanted, 1, stack)
         assert one is again is not None
+        assert not versions
         assert none is None
 
 
