@@ -32,7 +32,7 @@ from data_sets import Rows, bench_of, rows
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "published.jsonl"
-LAST_QUARTER, LAST_TWO = {"depth": 9}, {"depth": 10, "tuned": 1}
+LAST_TWO = {"depth": 10, "tuned": 1}
 N_VALIDATION = 2000
 
 Row = tuple[str, dict[str, Any]]
@@ -61,7 +61,7 @@ WANTED: dict[tuple[str, str, str], list[Row]] = {
     ("banking77", "train", "mpnet-base"): [
         ("frozen-head", {}),
         ("neighbours", {}),
-        ("fine-tune", LAST_QUARTER),
+        ("fine-tune", {}),
     ],
 }
 

@@ -201,23 +201,29 @@ def quality() -> str:
 
 def published() -> str:
     """The splits that others publish on."""
-    found: dict[tuple[str, str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for line in lines("published"):
         if "judged" in line:  # by validation rows, to choose settings
             continue
-        key = (line["set"], line["part"], line["backbone"], line["recipe"])
+        unlabelled = line.get("unlabelled", 0)
+        key = (line["set"], line["part"], line["backbone"], line["recipe"], unlabelled)
         found[key].append(line["result"])
     rows = [
         [
-            f"{name}, {part.removeprefix('fewshot_train_').replace('train', 'all')} a class",
+            f"{name}, {part.removeprefix('fewshot_train_').replace('train', 'all')} a class"
+            + (f", and {unlabelled:,} texts without labels" if unlabelled else ""),
             backbone,
             f"`{recipe}`"
-            + "".join(f" depth={r['depth']}" for r in [results[0]["settings"]] if r.get("depth")),
+            + "".join(
+                f" {name}={results[0]['settings'][name]}"
+                for name in ("teacher", "depth")
+                if results[0]["settings"].get(name)
+            ),
             spread([100 * r["accuracy"] for r in results], 2),
             spread([100 * r["macro_f1"] for r in results], 2),
             str(len(results)),
         ]
-        for (name, part, backbone, recipe), results in sorted(found.items())
+        for (name, part, backbone, recipe, unlabelled), results in sorted(found.items())
     ]
     heads = ["test rows", "backbone", "recipe", "accuracy, %", "macro-F1, %", "seeds"]
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ HERE = Path(__file__).resolve().parent
 
 
 def machine() -> str:
-    """Processor, cores and system."""
+    """Processor, cores and system, and the precision of trainings where it is not the full one."""
     from payoff.evidence.machine import this_machine
 
     here = this_machine()
-    return f"{here.cpu}, {here.cores} cores, {here.system}"
+    told = f"{here.cpu}, {here.cores} cores, {here.system}"
+    if "torch" in sys.modules:
+        from payoff.adapt.engine.precision import training_precision
+
+        told += ", mixed precision" if training_precision() == "mixed" else ""
+    return told
 
 
 def commit() -> str:

@@ -37,7 +37,6 @@ REASONS = {
     "threadpoolctl": "Keeps matrix products to one thread each where blocks run on all cores.",
     "tokenizers": "The tokenizers of the pretrained models, without transformers.",
     "uvicorn": "Runs the HTTP service.",
-    "uvloop": "Waits for thousands of connections in C (decision 27); not on Windows.",
     "zstandard": "Unpacks models that were packed to be small (decision 20).",
     "altair": "Charts of the report as data, drawn to SVG without a browser.",
     "cleanlab": "Finds rows whose label looks wrong (confident learning).",

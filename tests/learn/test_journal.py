@@ -20,6 +20,22 @@ from payoff.learn.tables import TABLES
 ENTRY = Entry("r", "a" * 64, text_hash("退款"), "refund", "refund", 0.97, 3.25, "USD", 1.5)
 
 
+FIRST_COLUMNS = [
+    "id",
+    "request_id",
+    "time_utc",
+    "artifact_sha256",
+    "text_sha256",
+    "action",
+    "label",
+    "probability",
+    "worth",
+    "currency",
+    "latency_ms",
+]
+"""Of decisions, as the first payoff wrote them."""
+
+
 def entry(request_id: str, **changes: object) -> Entry:
     return replace(ENTRY, request_id=request_id, **changes)  # type: ignore[arg-type]
 
@@ -222,6 +238,8 @@ def test_a_journal_of_every_earlier_number_comes_forward(books_url: str, number:
     older = create_engine(url)
     with older.begin() as connection:
         migrate(connection, now_utc(), up_to=number)
+        found = [column["name"] for column in inspect(connection).get_columns("decisions")]
+        assert (found == FIRST_COLUMNS) == (number < 4), "a released step was changed"
         connection.exec_driver_sql(
             "INSERT INTO decisions (request_id, time_utc, artifact_sha256, text_sha256, action,"
             " label, probability, worth, currency, latency_ms) VALUES ('old',"

@@ -129,7 +129,8 @@ def test_outcomes_are_priced_by_the_newest_word(books_url: str) -> None:
         journal.append([entry(50, action="c", segment="vip")])
         told = [
             ("r-0", {"label": "c"}),
-            ("r-0", {"label": "b"}),
+            ("r-0", {"label": "b", "time_utc": "2099-01-01T00:00:00.000000Z"}),
+            ("r-0", {"label": "c"}),
             ("r-1", {"correct": True}),
             ("r-2", {"worth": 1.25}),
             ("r-3", {"label": "b"}),
@@ -142,13 +143,14 @@ def test_outcomes_are_priced_by_the_newest_word(books_url: str) -> None:
         found = outcomes(journal, "2026-11-01")
         days = realised(found, POLICY)
         expected = {1: VALUES[1, 0], 2: VALUES[0, 0], 3: 1.25, 4: VALUES[1, 3]}
+        expected[5] = expected[6] = float(np.mean(np.delete(VALUES[:, 0], 0)))
         expected[21] = 10 * VALUES[0, 2]
         assert days == {f"2026-11-{n:02d}": (1, worth) for n, worth in expected.items()}
         lost = [(one.truth, one.action, one.n, one.lost) for one in confusions(found, POLICY)]
         vip = 10 * (VALUES[0].max() - VALUES[0, 2])
         assert lost == [("a", "c", 1, vip), ("b", "a", 1, VALUES[1].max() - VALUES[1, 0])]
         assert outcomes(journal, "2026-12-01") == []
-        assert told_by_source(journal, "2026-11-01") == [("system", 9)]
+        assert told_by_source(journal, "2026-11-01") == [("system", 10)]
 
 
 def test_costs_of_a_month_and_events(books_url: str) -> None:

@@ -108,6 +108,23 @@ def test_customers_are_shared_out_and_stay_where_they_are(
         assert entry.artifact_sha256 == whose.artifact.sha256
 
 
+def test_the_other_protocol_is_shared_out_alike(desk: Desk, newer: Desk, journal: Journal) -> None:
+    course = begun(desk, newer, journal, Mode.LIVE)
+    versions = set()
+    with answering(create_app(desk, journal=journal, versions=[newer])) as client:
+        for _ in range(30):
+            tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["card"]}
+            told = client.post(f"/v2/models/{desk.name}/infer", json={"inputs": [tensor]}).json()
+            versions.add(told["model_version"])
+            (entry,) = journal.read(1)
+            assert entry.artifact_sha256 == told["model_version"]
+            assert entry.arm == arm_of(course, "", told["parameters"]["request_id"])
+        figures = client.get("/metrics").text
+    assert versions == {desk.artifact.sha256, newer.artifact.sha256}
+    for sha256 in versions:
+        assert f'version="{sha256[:12]}"' in figures
+
+
 def test_a_ramp_a_promotion_and_a_stop_are_followed(
     desk: Desk, newer: Desk, journal: Journal
 ) -> None:

@@ -18,6 +18,7 @@ from payoff.core.errors import EconomicsError, MachineError, ProjectError
 from payoff.core.money import Money
 from payoff.economics.costs import CostLine, Step
 from payoff.economics.desk import load
+from payoff.learn.api_keys import make_key
 from payoff.learn.booking import Booking
 from payoff.learn.journal import Journal
 from payoff.learn.serving_hours import ServingHours, hours_left, serving_hours
@@ -105,6 +106,9 @@ def test_hours_that_will_not_fit_are_told_once_and_nothing_stops(tmp_path: Path)
         with answering(create_app(desk, journal=journal, books=[books])) as client:
             ready = client.get("/readyz").json()
             assert client.post("/v1/decide", json={"text": "good"}).status_code == 200
+        make_key(journal, "shop", ["decide"])
+        with answering(create_app(desk, journal=journal, books=[books])) as client:
+            assert client.get("/readyz").json() == {"status": "ready", "journal": True}
     (budget,) = ready["budget"]
     assert (budget["code"], budget["status"]) == ("PF631", "failed")
 

@@ -13,9 +13,13 @@ from sqlalchemy import ColumnElement, FromClause, case, exists, func, or_, selec
 from payoff.economics.actions import HANDOFF
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback
+from payoff.learn.told_amounts import told_amounts
 
 if TYPE_CHECKING:
     from payoff.economics.policy import Policy
+
+ANOTHER = "\x1f"
+"""Stands for a label that is another than the action's, where it is not told which."""
 
 _MOST_ROWS = 200_000
 _MOST_GROUPS = 20_000
@@ -30,7 +34,8 @@ class Outcome:
         artifact_sha256: Which version decided.
         action: What was done.
         segment: Of the customers, where its own worth decided.
-        truth: What they truly were; empty where only the money is known.
+        truth: What they truly were; `ANOTHER` where only that the action was wrong is known, empty
+            where only the money is.
         n: How many.
         worth: What they earned together, where somebody told the money; None where it follows
             from the policy.
@@ -65,8 +70,9 @@ class Confusion:
 def outcomes(journal: Journal, since: str) -> list[Outcome]:
     """What feedback tells of the decisions since a day.
 
-    The newest word on a request counts that says what it was, that the action was right, or what
-    it earned. The newest 200,000 pieces of feedback are looked at.
+    The word of the latest time counts that says what a request was, whether the action was right,
+    or what it earned, whenever it arrived, as in experiments
+    (`payoff.learn.experiments.realised`). The newest 200,000 pieces of feedback are looked at.
 
     Args:
         journal: Of decisions and feedback.
@@ -81,8 +87,16 @@ def outcomes(journal: Journal, since: str) -> list[Outcome]:
         []
     """
     told, later = feedback.alias(), feedback.alias()
-    newer = (later.c.request_id == told.c.request_id) & (later.c.id > told.c.id)
-    truth = case((told.c.label != "", told.c.label), (told.c.correct == 1, decisions.c.action))
+    of_one_time = (later.c.time_utc == told.c.time_utc) & (later.c.feedback_id > told.c.feedback_id)
+    newer = (later.c.request_id == told.c.request_id) & (
+        (later.c.time_utc > told.c.time_utc) | of_one_time
+    )
+    acted = decisions.c.action != HANDOFF
+    truth = case(
+        (told.c.label != "", told.c.label),
+        ((told.c.correct == 1) & acted, decisions.c.action),
+        (told.c.correct.is_not(None), ANOTHER),
+    )
     priced = case((told.c.worth.is_not(None), 1), else_=0)
     day = func.substr(decisions.c.time_utc, 1, 10)
     key = (
@@ -116,8 +130,8 @@ def realised(found: Iterable[Outcome], policy: Policy) -> dict[str, tuple[int, f
 
     Args:
         found: What was told.
-        policy: Its values price what was told without money; labels that it does not know, and
-            handovers of which only that they were right is known, are left out.
+        policy: Its values price what was told without money (`told_amounts`); what was done in the
+            name of a label that it does not know is left out.
 
     Example:
         >>> import numpy as np
@@ -151,7 +165,7 @@ def confusions(found: Iterable[Outcome], policy: Policy) -> list[Confusion]:
     sums: dict[tuple[str, str], tuple[int, float]] = {}
     for one in found:
         each = _each(one, policy)
-        if each is None or one.action in (HANDOFF, one.truth):
+        if each is None or one.action in (HANDOFF, one.truth) or one.truth not in policy.labels:
             continue
         best = float(_table(one, policy)[policy.labels.index(one.truth)].max())
         n, lost = sums.get((one.truth, one.action), (0, 0.0))
@@ -178,7 +192,7 @@ def told_by_source(journal: Journal, since: str) -> list[tuple[str, int]]:
 
 
 def _says(told: FromClause) -> ColumnElement[bool]:
-    return or_(told.c.label != "", told.c.worth.is_not(None), told.c.correct == 1)
+    return or_(told.c.label != "", told.c.worth.is_not(None), told.c.correct.is_not(None))
 
 
 def _table(one: Outcome, policy: Policy) -> NDArray[np.float64]:
@@ -188,6 +202,10 @@ def _table(one: Outcome, policy: Policy) -> NDArray[np.float64]:
 def _each(one: Outcome, policy: Policy) -> float | None:
     """Worth of one of them by the policy; None where it does not say."""
     actions = (*policy.labels, HANDOFF)
-    if one.truth not in policy.labels or one.action not in actions:
+    if not one.truth or one.action not in actions:
         return None
-    return float(_table(one, policy)[policy.labels.index(one.truth), actions.index(one.action)])
+    tables = ("", *policy.segment_values)
+    segment = tables.index(one.segment) if one.segment in tables else 0
+    known = one.truth in policy.labels
+    truth = policy.labels.index(one.truth) if known else len(policy.labels)
+    return float(told_amounts(policy)[segment, truth, actions.index(one.action)])

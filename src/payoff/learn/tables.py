@@ -90,35 +90,27 @@ texts = Table(
     Column("text", Text, nullable=False),
 )
 
-experiment_events = Table(
-    "experiment_events",
-    TABLES,
-    _number(),
-    Column("experiment", String(100), nullable=False, index=True),
-    _time(),
-    Column("event", String(20), nullable=False),  # started, ramped, promoted, stopped, …
-    Column("facts", Text, nullable=False),  # JSON
+
+def _events(name: str, about: Column[str], *more: Column[str]) -> Table:
+    """What happened to something, a row each."""
+    facts = Column("facts", Text, nullable=False)  # JSON
+    event = Column("event", String(20), nullable=False)
+    return Table(name, TABLES, _number(), about, _time(), event, *more, facts)
+
+
+# Events: started, ramped, promoted, stopped.
+experiment_events = _events(
+    "experiment_events", Column("experiment", String(100), nullable=False, index=True)
 )
 
-alert_events = Table(
-    "alert_events",
-    TABLES,
-    _number(),
-    Column("alert", String(200), nullable=False, index=True),
-    _time(),
-    Column("event", String(20), nullable=False),  # raised, silenced, over
-    Column("facts", Text, nullable=False),  # JSON
-)
+# Events: raised, told, untold, silenced, over.
+alert_events = _events("alert_events", Column("alert", String(200), nullable=False, index=True))
 
-versions = Table(
+# Events: made, released, withdrawn.
+versions = _events(
     "version_events",
-    TABLES,
-    _number(),
     Column("model", String(200), nullable=False, index=True),
-    _time(),
-    Column("event", String(20), nullable=False),  # made, released, withdrawn
     Column("artifact_sha256", String(64), nullable=False),
-    Column("facts", Text, nullable=False),  # JSON
 )
 
 api_keys = Table(

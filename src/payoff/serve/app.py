@@ -14,7 +14,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
 from payoff import __version__
-from payoff.core.errors import PayoffError
 from payoff.serve.batches import Batches
 from payoff.serve.bodies import (
     DecideRequest,
@@ -26,14 +25,14 @@ from payoff.serve.bodies import (
 )
 from payoff.serve.experiments import Experiments
 from payoff.serve.failures import install
+from payoff.serve.feedback import feedback_routes
 from payoff.serve.figures import CONTENT_TYPE, Figures
 from payoff.serve.gate import Gate
 from payoff.serve.guard import Guard, Keys, Rates
 from payoff.serve.models import Models
 from payoff.serve.open_inference import open_inference
 from payoff.serve.review import review_routes
-from payoff.serve.service import Service, Texts
-from payoff.serve.told import told_routes
+from payoff.serve.service import Answer, Service, Texts
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
@@ -72,7 +71,8 @@ def create_app(
         max_waiting: Requests that may wait for their turn; more are answered with PF707.
         more: Further models with their journals, asked by their names.
         versions: Further versions of these models, for the experiments of the first one's journal.
-        books: What is told of a month's budget at ``/readyz``, where one is stated.
+        books: What is told of a month's budget at ``/readyz``, where one is stated and whoever asks
+            may know it: where there are no keys.
         texts: What the journals keep of the texts, as `payoff.serve.service.Service` has it.
         per_second: Requests a second that each key may send; None for as many as it likes.
         workers: Batches of a model that are computed at a time. With desks of one thread, as many
@@ -97,7 +97,8 @@ def create_app(
         for one in versions
     ]
     by_sha256 = {one.service.sha256: one for one in (*others, *models)}
-    experiments = Experiments(journal, models, by_sha256)
+    of_journal = [one for one in models if one.service.journal is journal]
+    experiments = Experiments(journal, of_journal, by_sha256)
     figures = Figures(models)
 
     keys = None if journal is None else Keys(journal)
@@ -122,9 +123,18 @@ def create_app(
     rates = None if per_second is None else Rates(per_second, burst=max(1, round(per_second)))
     app.add_middleware(Guard, keys=keys, rates=rates)
     app.state.models, app.state.figures = models, figures
-    app.include_router(open_inference(models, gate, limits))
+
+    async def answered(
+        request: Request, usual: Batches, asked: DecideRequest, begin: float
+    ) -> Answer:
+        work = experiments.decide(usual, asked, begin)
+        answer = await _unless_gone(request, work, usual.inside > 0)
+        figures.decided(answer, time.perf_counter() - begin)
+        return answer
+
+    app.include_router(open_inference(models, answered, gate, limits))
     if journal is not None:
-        app.include_router(told_routes(journal, gate, limits, figures))
+        app.include_router(feedback_routes(journal, gate, limits, figures))
         app.include_router(review_routes(models, gate, limits, figures))
     if pages is not None:
         app.include_router(pages.routes())
@@ -138,16 +148,9 @@ def create_app(
     )
     async def decide(request: Request) -> JSONResponse:
         begin = time.perf_counter()
-        try:
+        with figures.refusals():
             asked = parse(await read_body(request, limits.body_bytes), limits)
-            batches = models.of(asked.model)
-            work = experiments.decide(batches, asked, begin)
-            answer = await _unless_gone(request, work, batches.inside > 0)
-        except PayoffError as error:
-            figures.refused(error.code)
-            raise
-        seconds = time.perf_counter() - begin
-        figures.decided(answer, batches.name, answer.version, seconds)
+            answer = await answered(request, models.of(asked.model), asked, begin)
         return JSONResponse(answer.as_dict())
 
     @app.get(
@@ -170,7 +173,7 @@ def create_app(
     @app.get("/ping", summary="The same, where SageMaker asks", responses=_responses(503))
     @app.get("/readyz", summary="It can decide and write down", responses=_responses(503))
     async def readyz() -> JSONResponse:
-        return JSONResponse(await gate.run(lambda: _ready(models, books)))
+        return JSONResponse(await gate.run(lambda: _ready(models, books, keys)))
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
     async def metrics() -> Response:
@@ -200,8 +203,12 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T], must_wai
             task.cancel()
 
 
-def _ready(models: Iterable[Batches], books: Iterable[ServingHours]) -> dict[str, Any]:
+def _ready(
+    models: Iterable[Batches], books: Iterable[ServingHours], keys: Keys | None
+) -> dict[str, Any]:
     journals = [one.service.check() for one in models]
+    if keys is not None and keys.read():
+        books = ()  # whoever asks whether it is ready sends no key
     budgets = [told for told in (one.as_dict() for one in books) if told is not None]
     ready = {"status": "ready", "journal": all(journals)}
     return ready | ({"budget": budgets} if budgets else {})

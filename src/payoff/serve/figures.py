@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from payoff.core.errors import PayoffError
 from payoff.economics.actions import HANDOFF
 
 if TYPE_CHECKING:
@@ -71,8 +73,9 @@ class Figures:
         for one in models:
             inside.labels(one.name).set_function(lambda one=one: float(one.inside))  # type: ignore[misc]
 
-    def decided(self, answer: Answer, model: str, version: str, seconds: float) -> None:
+    def decided(self, answer: Answer, seconds: float) -> None:
         """Count a request that was answered."""
+        model, version = answer.service.name, answer.service.sha256
         self._seconds.labels(model).observe(seconds)
         for one in answer.decisions:
             handoff = "yes" if one.action == HANDOFF else "no"
@@ -81,9 +84,14 @@ class Figures:
             count = self._worth if worth >= 0 else self._cost
             count.labels(model, one.worth.currency).inc(abs(worth))
 
-    def refused(self, code: str) -> None:
-        """Count a request that failed."""
-        self._refused.labels(code).inc()
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Count a request that fails in here."""
+        try:
+            yield
+        except PayoffError as error:
+            self._refused.labels(error.code).inc()
+            raise
 
     def told(self, source: str, n: int) -> None:
         """Count feedback."""

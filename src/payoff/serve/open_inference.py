@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -51,6 +51,10 @@ class Wanted(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: str
+
+
+Answered = Callable[[Request, Batches, DecideRequest, float], Awaitable[Answer]]
+"""Gives the answer to what is asked of a model, once it is written down."""
 
 
 class InferRequest(BaseModel):
@@ -117,9 +121,10 @@ class InferRequest(BaseModel):
                 where = f"outputs.{wanted.name[:80]}"
                 yield _wrong(where, "there is no such output", ", ".join(_OUTPUTS), wanted.name)
 
-    def as_tensors(self, answer: Answer, service: Service) -> dict[str, Any]:
+    def as_tensors(self, answer: Answer) -> dict[str, Any]:
         """What was decided, as the tensors that are wanted."""
         decisions, probabilities = answer.decisions, answer.probabilities
+        service = answer.service
         tensors = {
             "label": _texts("label", [decision.label for decision in decisions]),
             "action": _texts("action", [decision.action for decision in decisions]),
@@ -140,16 +145,20 @@ class InferRequest(BaseModel):
         }
 
 
-def open_inference(models: Models[Batches], gate: Gate, limits: Limits) -> APIRouter:
+def open_inference(
+    models: Models[Batches], answered: Answered, gate: Gate, limits: Limits
+) -> APIRouter:
     """The addresses below ``/v2``.
 
     Args:
         models: Asked by their names.
+        answered: Decides on what is asked of a model, as for ``/v1/decide``.
         gate: Through which checks go.
         limits: Of one request.
 
     Example:
-        >>> app.include_router(open_inference(models, gate, Limits()))  # doctest: +SKIP
+        >>> router = open_inference(models, answered, gate, Limits())  # doctest: +SKIP
+        >>> app.include_router(router)  # doctest: +SKIP
     """
     router = APIRouter(prefix="/v2", route_class=_Told, tags=["Open Inference Protocol"])
 
@@ -198,8 +207,7 @@ def open_inference(models: Models[Batches], gate: Gate, limits: Limits) -> APIRo
         inference = read_json(InferRequest, await read_body(request, limits.body_bytes))
         asked = inference.asked()
         limits.check(asked.all_texts)
-        answer = await batches.decide(asked, begin)
-        return JSONResponse(inference.as_tensors(answer, batches.service))
+        return JSONResponse(inference.as_tensors(await answered(request, batches, asked, begin)))
 
     return router
 

@@ -52,16 +52,16 @@ class Answer:
         decisions: One a text.
         probabilities: Of every label, ``(n_texts, n_labels)``.
         latency_ms: From its arrival to its decision.
+        service: The version that decided.
         place: In an experiment.
-        version: SHA-256 of the artifact that decided.
     """
 
     asked: DecideRequest
     decisions: Sequence[Decision]
     probabilities: NDArray[np.float64]
     latency_ms: float
+    service: Service
     place: Place = NO_PLACE
-    version: str = ""
 
     @property
     def request_ids(self) -> list[str]:
@@ -159,7 +159,7 @@ class Service:
             end = start + len(asked.first_texts)
             latency_ms = (time.perf_counter() - begin) * 1e3
             own = decisions[start:end], probabilities[start:end]
-            answers.append(Answer(asked, *own, latency_ms, version=self.sha256))
+            answers.append(Answer(asked, *own, latency_ms, self))
             start = end
         return answers
 

@@ -24,7 +24,6 @@ SERVING = (
     "sqlalchemy",
     "starlette",
     "uvicorn",
-    "uvloop",
 )
 ONNX = ("onnxruntime", "tokenizers")
 PACKED = ("zstandard",)

@@ -11,6 +11,7 @@ from payoff.economics.policy import Policy
 from payoff.learn.experiments.decided import Decided
 from payoff.learn.experiments.tally import Array
 from payoff.learn.tables import decisions, feedback
+from payoff.learn.told_amounts import told_amounts
 
 _NOT_TOLD = -1
 
@@ -51,7 +52,7 @@ def realised_worth(
     actions = np.array([place.get(name, _NOT_TOLD) for name in rows.actions], dtype=np.int64)
     action = actions[rows.action] if n else np.empty(0, dtype=np.int64)
     truth, money = _told(connection, mine, rows, place, action)
-    amounts = _amounts(policy)
+    amounts = told_amounts(policy)
     own = list(policy.segment_values)
     tables = np.array([own.index(s) + 1 if s in own else 0 for s in rows.segments], dtype=np.int64)
     table = tables[rows.segment] if n else np.empty(0, dtype=np.int64)
@@ -59,16 +60,6 @@ def realised_worth(
     found = np.where(np.isfinite(money), money, found)
     net: Array = found - rows.cost
     return net
-
-
-def _amounts(policy: Policy) -> Array:
-    """The payoff's tables with one more row, ``(n_tables, k+1, k+1)``: any label but the action."""
-    tables = policy.tables.stacked
-    k = tables.shape[1]
-    others = np.broadcast_to(np.eye(k, k + 1) == 0, tables.shape)
-    counted = np.maximum(others.sum(axis=1, keepdims=True), 1)
-    mean = np.where(others, tables, 0.0).sum(axis=1, keepdims=True) / counted
-    return np.concatenate([tables, mean], axis=1)
 
 
 def _told(

@@ -79,7 +79,7 @@ class FeedbackResponse(BaseModel):
     unknown: list[str]
 
 
-def told_routes(journal: Journal, gate: Gate, limits: Limits, figures: Figures) -> APIRouter:
+def feedback_routes(journal: Journal, gate: Gate, limits: Limits, figures: Figures) -> APIRouter:
     """``/v1/feedback``.
 
     Args:
