@@ -16,6 +16,7 @@ import pytest
 
 from payoff.adapt.backbones.find import find
 from payoff.adapt.backbones.installation import installed
+from payoff.learn.journal import Journal
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -84,6 +85,10 @@ def test_the_commands_run(project: Path) -> None:
             words += ["--minutes", "0.25"]
         if words[0] == "serve":
             serve(project, words)
+            with Journal.open(project / "support.journal.db") as journal:
+                (decided,) = journal.read()
+            told = f"request_id,label\n{decided.request_id},card_stolen\n"
+            (project / "told.csv").write_text(told, "utf-8")
         else:
             done = subprocess.run(
                 [PAYOFF, *words], cwd=project, capture_output=True, text=True, check=False
@@ -91,7 +96,8 @@ def test_the_commands_run(project: Path) -> None:
             assert done.returncode == 0, (words, done.stderr)
         ran.append(words[0])
     verbs = (
-        "init inspect run plan plan plan segment costs tune evaluate compress export serve doctor"
+        "init inspect run plan plan plan segment costs tune evaluate compress export serve"
+        " feedback watch doctor"
     )
     assert " ".join(ran) == verbs
 
