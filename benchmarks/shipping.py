@@ -124,16 +124,8 @@ MONEY = [
     "--per-month", "40000", "--most-lost", "0.3",
 ]  # fmt: skip
 WALKS = {
-    "banking77": ["--text", "text", "--label", "label", "--backbone", "minilm-l6", *MONEY],
-    "zh_waimai_10k": [
-        "--text",
-        "review",
-        "--label",
-        "label",
-        "--backbone",
-        "e5-small-multi",
-        *MONEY,
-    ],
+    "banking77": ["--backbone", "minilm-l6"],
+    "zh_waimai_10k": ["--backbone", "e5-small-multi"],
 }
 
 
@@ -289,8 +281,9 @@ def walk(options: argparse.Namespace) -> None:
         folder = RUNS / name / "walk"
         folder.mkdir(parents=True, exist_ok=True)
         command = [
-            sys.executable, "-m", "payoff", "compress", str(options.data / name / "train.csv"),
-            "--test", str(options.data / name / "test.csv"), *WALKS[name],
+            str(Path(sys.executable).with_name("payoff")), "compress",
+            str(options.data / name / "train.csv"), "--test", str(options.data / name / "test.csv"),
+            "--text", "text", "--label", "label", *WALKS[name], *MONEY,
             "--minutes", str(options.minutes), "--out", str(folder / "small.payoff"), "--json",
         ]  # fmt: skip
         done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
