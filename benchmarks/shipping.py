@@ -123,10 +123,6 @@ MONEY = [
     "--correct", "3", "--wrong", "-25", "--handoff", "-2", "--currency", "USD",
     "--per-month", "40000", "--most-lost", "0.3",
 ]  # fmt: skip
-WALKS = {
-    "banking77": ["--backbone", "minilm-l6"],
-    "zh_waimai_10k": ["--backbone", "e5-small-multi"],
-}
 
 
 def artifact_of(name: str, what: str, way: str, texts: list[str], labels: tuple[str, ...]) -> Path:
@@ -283,7 +279,7 @@ def walk(options: argparse.Namespace) -> None:
         command = [
             str(Path(sys.executable).with_name("payoff")), "compress",
             str(options.data / name / "train.csv"), "--test", str(options.data / name / "test.csv"),
-            "--text", "text", "--label", "label", *WALKS[name], *MONEY,
+            "--text", "text", "--label", "label", *MONEY, "--backbone", SETS[name].backbone,
             "--minutes", str(options.minutes), "--out", str(folder / "small.payoff"), "--json",
         ]  # fmt: skip
         done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
