@@ -95,6 +95,28 @@ WAYS = {
         "trim[general=2000]+few-levels[table=31]+int8-static+zstd",
         "trim[general=500]+few-levels[table=23]+int8-static+zstd",
     ),
+    "6 layers, 4 bits, made-up texts": (
+        "",
+        "trim+int8",
+        "trim+few-levels+int8+zstd",
+        "trim+few-levels[table=31]+int8-static+zstd",
+        "trim[general=6000]+few-levels[table=47]+int8-static+zstd",
+        "trim[general=4000]+few-levels[table=31]+int8+zstd",
+    ),
+    "3 layers, 3 bits, made-up texts": (
+        "",
+        "trim+int8",
+        "trim[general=2000]+few-levels[levels=7,table=47]+int8-static+zstd",
+        "trim[general=2000]+few-levels[levels=7,table=31]+int8-static+zstd",
+        "trim[general=500]+few-levels[levels=7,table=23]+int8-static+zstd",
+    ),
+    "2 layers, 4 bits, made-up texts": (
+        "",
+        "trim+int8",
+        "trim[general=2000]+few-levels[table=31]+int8-static+zstd",
+        "trim[general=500]+few-levels[table=31]+int8-static+zstd",
+        "trim[general=500]+few-levels[table=23]+int8-static+zstd",
+    ),
     "2 layers, 4 bits": (
         "",
         "trim+int8",
@@ -116,6 +138,8 @@ TIMED = (
     ("3 layers, 8 bits", "trim+int8"),
     ("3 layers, 8 bits", "trim+int8-static"),
     ("2 layers, 4 bits", "trim+int8"),
+    ("3 layers, 3 bits, made-up texts", "trim+int8"),
+    ("2 layers, 4 bits, made-up texts", "trim+int8"),
 )
 
 
