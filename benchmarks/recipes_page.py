@@ -159,21 +159,23 @@ def few_shot_peers() -> str:
 
 def quality() -> str:
     """What each recipe reaches and takes, by data set and labels a class, the best first."""
-    found: dict[tuple[str, int, str], list[dict[str, Any]]] = defaultdict(list)
+    found: dict[tuple[str, int, int], dict[tuple[str, str], list[dict[str, Any]]]]
+    found = defaultdict(lambda: defaultdict(list))
     for line in lines("adaptation"):
         if line["part"] == "quality":
-            found[line["set"], line["labels"], line["recipe"]].append(line["result"])
+            of = line["set"], line.get("judged", 0), line["labels"]
+            found[of][line["recipe"], line["backbone"]].append(line["result"])
     tables = []
-    for name, each in sorted({key[:2] for key in found}):
+    for (name, judged, each), recipes in sorted(found.items()):
         rows = []
-        for (*_, recipe), results in sorted(
-            ((key, results) for key, results in found.items() if key[:2] == (name, each)),
-            key=lambda one: -statistics.fmean(r["accuracy"] for r in one[1]),
+        for (recipe, backbone), results in sorted(
+            recipes.items(), key=lambda one: -statistics.fmean(r["accuracy"] for r in one[1])
         ):
             share = next((r["trained_share"] for r in results if r["trained_share"]), None)
             rows.append(
                 [
                     f"`{recipe}`",
+                    backbone.replace("+", ", taught by ") or "–",
                     spread([100 * r["accuracy"] for r in results]),
                     spread([100 * r["macro_f1"] for r in results]),
                     f"{statistics.median(r['cpu_s'] for r in results):.0f}",
@@ -181,8 +183,10 @@ def quality() -> str:
                     str(len(results)),
                 ]
             )
+        labels = {-1: "no labels", 0: "all labels"}.get(each, f"{each} a class")
         heads = [
-            f"{name}, {each or 'all'} a class, test rows",
+            f"{name}, {labels}, {f'{judged} test rows' if judged else 'test rows'}",
+            "backbone",
             "accuracy, %",
             "macro-F1, %",
             "processor seconds",
