@@ -127,8 +127,8 @@ class Desk:
 
         Raises:
             DataError: PF105 where a text is unusable.
-            MachineError: PF811 to PF817 and PF820 where an endpoint cannot be asked, and no model
-                before it is to answer.
+            MachineError: PF811 to PF817, PF820 and PF821 where an endpoint cannot be asked, and no
+                model before it is to answer.
         """
         if self.cascade is None:
             said = self.artifact.probabilities(texts)
@@ -153,8 +153,11 @@ class Desk:
         return self.artifact.tiers[tier].kind == "endpoint"
 
     def _tell(self, tier: int, code: str, why: str) -> None:
-        """Log once that a model cannot be asked, and once that it can be asked again."""
-        if self._failing.get(tier, "") == code:
+        """Log once that a model cannot be asked, and once that it can be asked again.
+
+        That an endpoint is left alone (PF821) its circuit breaker tells.
+        """
+        if code == "PF821" or self._failing.get(tier, "") == code:
             return
         self._failing[tier] = code
         name = self.artifact.tiers[tier].name

@@ -99,7 +99,7 @@ def create_app(
     by_sha256 = {one.service.sha256: one for one in (*others, *models)}
     of_journal = [one for one in models if one.service.journal is journal]
     experiments = Experiments(journal, of_journal, by_sha256)
-    figures = Figures(models)
+    figures = Figures(list(models), others)
 
     keys = None if journal is None else Keys(journal)
     gate = Gate()

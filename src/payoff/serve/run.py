@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.core.errors import MachineError, ServiceError
 from payoff.core.progress import Progress, Silent
+from payoff.serve.endpoints import keep_answering
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
@@ -79,7 +80,9 @@ def run(
         if not open_to_all:
             _refuse_to_be_open(listener, book)
         say = (progress or Silent()).say
-        books = _books([(desk, book), *others], say, budget_per_month, open_things)
+        for one in (desk, *(other for other, _ in others), *versions):
+            keep_answering(one)
+        books = _books([(desk, book), *others], versions, say, budget_per_month, open_things)
         import uvicorn
 
         from payoff.serve.app import create_app
@@ -157,6 +160,7 @@ def _opened(
 
 def _books(
     served: Sequence[tuple[Desk, Journal | None]],
+    versions: Sequence[Desk],
     tell: Callable[[str], object],
     per_month: float | None,
     open_things: ExitStack,
@@ -164,11 +168,10 @@ def _books(
     """The books of each model that needs some, kept from now on.
 
     One machine serves all models: the first one's project pays its hours, each project the answers
-    of its own endpoints.
+    of its own endpoints, those of further versions too.
     """
     books = []
     for number, (desk, journal) in enumerate(served):
-        desk.keeps_answering = True
         first = number == 0
         from payoff.learn.serving_hours import ServingHours, serving_hours, stated_spending
 
@@ -177,7 +180,12 @@ def _books(
                 tell(f"no journal is kept: the budget of {desk.name} is not held")
             continue
         one = ServingHours(
-            desk, journal, tell=tell, per_month=per_month if first else None, hours=first
+            desk,
+            journal,
+            tell=tell,
+            per_month=per_month if first else None,
+            hours=first,
+            versions=[version for version in versions if version.name == desk.name],
         )
         if first or one.asks_endpoints:
             one.begin()
