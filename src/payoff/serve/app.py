@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
 from payoff import __version__
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from payoff.learn.serving_hours import ServingHours
 
 _T = TypeVar("_T")
+_OF_DECIDING = (401, 403, 404, 408, 409, 413, 422, 429, 503, 504, 507)
 
 
 def create_app(
@@ -139,13 +140,11 @@ def create_app(
     if pages is not None:
         app.include_router(pages.routes())
 
-    @app.post("/invocations", summary="The same, where SageMaker asks", responses=_responses(200))
-    @app.post(
-        "/v1/decide",
-        summary="Decide on one text or several",
-        responses=_responses(200, 401, 403, 404, 408, 409, 413, 422, 429, 503, 504, 507),
-        openapi_extra=_body_schema(),
-    )
+    told: dict[str, Any] = {"responses": _responses(200, *_OF_DECIDING)}
+    told["openapi_extra"] = _body_schema()
+
+    @app.post("/invocations", summary="The same, where SageMaker asks", **told)
+    @app.post("/v1/decide", summary="Decide on one text or several", **told)
     async def decide(request: Request) -> JSONResponse:
         begin = time.perf_counter()
         with figures.refusals():
@@ -156,13 +155,17 @@ def create_app(
     @app.get(
         "/v1/model",
         summary="What decides, and what was measured of it",
-        responses=_responses(404),
+        responses=_responses(401, 403, 404, 422, 429, 503),
     )
     async def model(model: str | None = None) -> JSONResponse:
         service = models.of(model).service
         return JSONResponse({**service.facts(), **service.measured()})
 
-    @app.get("/v1/models", summary="All that can be asked to decide, the usual one first")
+    @app.get(
+        "/v1/models",
+        summary="All that can be asked to decide, the usual one first",
+        responses=_responses(401, 403, 429, 503),
+    )
     async def all_models() -> JSONResponse:
         return JSONResponse({"models": [one.service.facts() for one in models]})
 
@@ -175,7 +178,12 @@ def create_app(
     async def readyz() -> JSONResponse:
         return JSONResponse(await gate.run(lambda: _ready(models, books, keys)))
 
-    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+    @app.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=PlainTextResponse,
+        responses=_responses(401, 403, 429, 503),
+    )
     async def metrics() -> Response:
         return Response(figures.text(), media_type=CONTENT_TYPE)
 
