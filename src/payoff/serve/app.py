@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,11 +33,13 @@ from payoff.serve.models import Models
 from payoff.serve.open_inference import open_inference
 from payoff.serve.review import review_routes
 from payoff.serve.service import Answer, Service, Texts
+from payoff.serve.traces import Traced
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
+    from payoff.serve.traces import Traces
 
 _T = TypeVar("_T")
 _OF_DECIDING = (401, 403, 404, 408, 409, 413, 422, 429, 503, 504, 507)
@@ -57,6 +59,7 @@ def create_app(
     per_second: float | None = None,
     workers: int = 1,
     dashboard: bool = False,
+    traces: Traces | None = None,
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
 
@@ -80,6 +83,7 @@ def create_app(
             as there are cores: under load, several batches of one thread each are faster than one
             of several threads that wait for each other.
         dashboard: Serve pages for people below ``/dashboard``.
+        traces: Told of every request, and ended with the app; None where nobody collects traces.
 
     Raises:
         ServiceError: PF712 where two models have one name; PF760 where a dashboard is wanted and no
@@ -90,13 +94,10 @@ def create_app(
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
     """
     services = [Service(one, book, texts=texts) for one, book in [(desk, journal), *more]]
-    models = Models(
-        [Batches(service, max_waiting=max_waiting, workers=workers) for service in services]
-    )
-    others = [
-        Batches(Service(one, journal, texts=texts), max_waiting=max_waiting, workers=workers)
-        for one in versions
-    ]
+    twins = [Service(one, journal, texts=texts) for one in versions]
+    bounds: dict[str, Any] = {"max_waiting": max_waiting, "workers": workers, "traces": traces}
+    models = Models([Batches(service, **bounds) for service in services])
+    others = [Batches(service, **bounds) for service in twins]
     by_sha256 = {one.service.sha256: one for one in (*others, *models)}
     of_journal = [one for one in models if one.service.journal is journal]
     experiments = Experiments(journal, of_journal, by_sha256)
@@ -115,14 +116,20 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with nullcontext() if pages is None else pages.warm():
             yield
-        for one in (*models, *others):
-            await run_in_threadpool(one.close)
+        for end in (*(one.close for one in (*models, *others)), *ends):
+            await run_in_threadpool(end)
 
     title = f"payoff: {', '.join(models.names)}"
     app = FastAPI(title=title, version=__version__, lifespan=lifespan)
     install(app)
     rates = None if per_second is None else Rates(per_second, burst=max(1, round(per_second)))
     app.add_middleware(Guard, keys=keys, rates=rates)
+    ends: list[Callable[[], None]] = []
+    if traces is not None:
+        app.add_middleware(Traced, traces=traces)
+        ends.append(traces.close)
+        for service in (*services, *twins):
+            service.desk.on_asked = traces.note
     app.state.models, app.state.figures = models, figures
 
     async def answered(

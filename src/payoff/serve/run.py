@@ -72,7 +72,11 @@ def run(
         ArtifactError: PF501 to PF504 where the artifact cannot be used.
         ServiceError: PF703 to PF706 where a journal cannot be used; PF712 where an artifact is
             named twice; PF721 where others could reach it and it has no keys.
+        MachineError: PF803 where the environment (``OTEL_…``) wants traces that cannot be sent.
     """
+    from payoff.serve.traces import Traces
+
+    traces = Traces.of_environment()
     with ExitStack() as open_things:
         listener = open_things.enter_context(listen(host, port))
         threads = threads or 1
@@ -99,6 +103,7 @@ def run(
                 per_second=per_second,
                 workers=max(1, physical_cores() // threads),
                 dashboard=dashboard,
+                traces=traces,
             ),
             log_level="warning",
             access_log=False,
