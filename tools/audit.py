@@ -28,11 +28,11 @@ _PIN = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.!+_-]+)")
 Pin = tuple[str, str]
 
 
-class NotChecked(Exception):
+class NotCheckedError(Exception):
     """The source did not answer as it should."""
 
 
-class NoNetwork(NotChecked):
+class NoNetworkError(NotCheckedError):
     """Nothing answers at all."""
 
 
@@ -40,7 +40,7 @@ def pins(text: str) -> list[Pin]:
     """Names and versions of a constraints file.
 
     Raises:
-        NotChecked: Where a line is no pin.
+        NotCheckedError: Where a line is no pin.
     """
     found = []
     for line in text.splitlines():
@@ -49,7 +49,7 @@ def pins(text: str) -> list[Pin]:
             continue
         pin = _PIN.fullmatch(plain)
         if pin is None:
-            raise NotChecked(f"'{plain}' is no pin")
+            raise NotCheckedError(f"'{plain}' is no pin")
         found.append((pin[1], pin[2].partition("+")[0]))  # a build of its own has no advisories
     return found
 
@@ -58,7 +58,7 @@ def advisories(asked: Sequence[Pin], source: str) -> dict[Pin, list[str]]:
     """The ids of what is known against each pin; those without any are left out.
 
     Raises:
-        NotChecked: Where the source does not answer about each of them.
+        NotCheckedError: Where the source does not answer about each of them.
     """
     found: dict[Pin, list[str]] = {}
     for first in range(0, len(asked), AT_A_TIME):
@@ -74,7 +74,7 @@ def advisories(asked: Sequence[Pin], source: str) -> dict[Pin, list[str]]:
                     further.append((pin, token))
             waiting = further
         else:
-            raise NotChecked(f"more than {MOST_PAGES} pages of answers")
+            raise NotCheckedError(f"more than {MOST_PAGES} pages of answers")
     return found
 
 
@@ -93,29 +93,29 @@ def _answers(waiting: Sequence[tuple[Pin, str]], source: str) -> Iterator[tuple[
     try:
         results: list[Any] = json.loads(content)["results"]
         if len(results) != len(waiting):
-            raise NotChecked(f"{len(results)} answers to {len(waiting)} questions")
+            raise NotCheckedError(f"{len(results)} answers to {len(waiting)} questions")
         read = [
             ([str(one["id"]) for one in result.get("vulns") or ()],
              str(result.get("next_page_token") or ""))
             for result in results
         ]  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotChecked(f"its answer cannot be read ({error!r})") from error
+        raise NotCheckedError(f"its answer cannot be read ({error!r})") from error
     yield from read
 
 
 def _sent(source: str, body: bytes) -> bytes:
     if not source.startswith(("https://", "http://127.0.0.1:")):
-        raise NotChecked(f"{source} is no address of https")
+        raise NotCheckedError(f"{source} is no address of https")
     request = urllib.request.Request(source, body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             content: bytes = answer.read()
             return content
     except urllib.error.HTTPError as error:
-        raise NotChecked(f"it answered {error.code}") from error
+        raise NotCheckedError(f"it answered {error.code}") from error
     except OSError as error:
-        raise NoNetwork(f"no network ({error})") from error
+        raise NoNetworkError(f"no network ({error})") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,9 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asked = pins(told.file.read_text("utf-8"))
         found = advisories(asked, told.source)
-    except NotChecked as error:
+    except NotCheckedError as error:
         print(f"Dependencies are not checked: {told.source}: {error}.")
-        return 0 if told.may_be_offline and isinstance(error, NoNetwork) else 2
+        return 0 if told.may_be_offline and isinstance(error, NoNetworkError) else 2
     bad = 0
     for (name, version), ids in sorted(found.items()):
         for one in sorted(set(ids)):

@@ -86,12 +86,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where something could be changed in JSON."""
-    found = [path]
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    if isinstance(value, dict | list):
-        for key, part in items:
-            found += spots(part, (*path, key))
-    return found
+    if not isinstance(value, dict | list):
+        return [path]
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    return [path] + [spot for key, part in parts for spot in spots(part, (*path, key))]
 
 
 @st.composite

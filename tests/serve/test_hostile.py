@@ -56,6 +56,7 @@ def house(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         _, key = make_key(journal, "all", ["admin"])
         app = create_app(desk, journal=journal, dashboard=True, texts="whole")
         with answering(app, http=PatientProtocol) as client:
+            client.timeout = httpx.Timeout(60.0)
             shown = client.get("/dashboard/login").text
             (token,) = re.findall(r'name="token" value="([0-9a-f]{64})"', shown)
             done = client.post("/dashboard/login", data={"token": token, "key": key})
@@ -138,7 +139,10 @@ NAMES = [
 LINES = [
     b"POST /v1/decide", b"POST /v1/feedback", b"GET /v1/model", b"GET /nothing", b"GET /v1/decide/",
     b"GET /dashboard", b"POST /dashboard/login", b"POST /dashboard/try", b"GET /v2/models/x",
-    b"GET /healthz", b"GET /metrics", b"OPTIONS *", b"GET http://[/", b"GET /%ff?model=%ff&model=%00",
+    b"GET /healthz", b"GET /metrics", b"OPTIONS *", b"GET http://[/",
+    b"GET /%ff?model=%ff&model=%00",
+    b"GET /nothing?\xff", b"GET /v1/model?model=\xff", b"GET /dashboard?lang=\xff\xfe",
+    b"GET /v1/models/?\xff",
 ]  # fmt: skip
 
 

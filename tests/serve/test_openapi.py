@@ -52,6 +52,7 @@ def service(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         key = make_key(journal, "all", ["admin"])[1]
         app = create_app(desk, journal=journal, dashboard=True, texts="whole")
         with answering(app) as client:
+            client.timeout = httpx.Timeout(60.0)
             client.headers["authorization"] = f"Bearer {key}"
             yield client
 
@@ -105,7 +106,8 @@ def test_answers_are_those_of_the_schema(
     )
     @given(case=cases)
     def hold(case: Any) -> None:
-        answer = case.call(base_url=str(service.base_url), headers=dict(service.headers))
+        url, headers = str(service.base_url), dict(service.headers)
+        answer = case.call(base_url=url, headers=headers, timeout=60.0)
         case.validate_response(answer, checks=checks)
 
     hold()

@@ -192,7 +192,7 @@ def test_refusals_and_failures_are_seen_and_tell_no_key(
     assert "secret" not in told
 
 
-# --- whether and where to --------------------------------------------------------------------------
+# --- whether and where to ---
 
 
 @pytest.mark.parametrize(

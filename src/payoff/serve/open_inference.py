@@ -191,7 +191,9 @@ def open_inference(
         await gate.run(lambda: [one.service.check() for one in models])
         return {"ready": True}
 
-    @router.get("/models/{name}/ready", summary="One model can decide and write down", responses=named)
+    @router.get(
+        "/models/{name}/ready", summary="One model can decide and write down", responses=named
+    )
     async def model_ready(name: str) -> dict[str, Any]:
         await gate.run(models.of(name).service.check)
         return {"name": name, "ready": True}
@@ -242,7 +244,7 @@ class _Told(APIRoute):
             except PayoffError as error:
                 reply = Reply.of_error(error)
                 if reply.status >= 500:
-                    _LOG.error("%s %s: %s", request.method, request.url.path, error)
+                    _LOG.error("%s %s: %s", request.method, request.scope["path"], error)
                 return JSONResponse(
                     {"error": str(error)}, reply.status, headers=dict(reply.headers)
                 )

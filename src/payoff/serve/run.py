@@ -90,7 +90,7 @@ def run(
         import uvicorn
 
         from payoff.serve.app import create_app
-        from payoff.serve.connection import PatientProtocol
+        from payoff.serve.connection import bounded, most_connections
 
         config = uvicorn.Config(
             create_app(
@@ -109,7 +109,7 @@ def run(
             access_log=False,
             server_header=False,
             ws="none",
-            http=PatientProtocol,
+            http=bounded(most_connections()),
             timeout_graceful_shutdown=_GRACE_S,
         )
         bound = listener.getsockname()
