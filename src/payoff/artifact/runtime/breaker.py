@@ -1,4 +1,4 @@
-"""A circuit breaker: an endpoint that fails is left alone for a while, so that nobody waits for it."""
+"""A circuit breaker: an endpoint that fails is left alone, so that nobody waits for it."""
 
 from __future__ import annotations
 
