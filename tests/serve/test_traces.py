@@ -219,7 +219,7 @@ def test_what_is_wanted_and_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_an_exporter_of_an_unknown_name_is_told() -> None:
     pytest.importorskip("opentelemetry.sdk.trace", reason=MISSING)
-    with pytest.raises(MachineError, match="PF803 exporter 'pigeon'"):
+    with pytest.raises(MachineError, match="PF803 OTEL_TRACES_EXPORTER: 'pigeon'"):
         Traces.of_environment({"OTEL_TRACES_EXPORTER": "pigeon"})
 
 

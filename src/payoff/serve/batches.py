@@ -19,11 +19,9 @@ from typing import TYPE_CHECKING
 from payoff.core.errors import PayoffError, ServiceError
 from payoff.serve.bodies import DecideRequest
 from payoff.serve.service import NO_PLACE, Answer, Place, Service
-from payoff.serve.traces import Part, Seen
+from payoff.serve.traces import Context, Part, Seen
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
     from payoff.serve.traces import Traces
 
 _MOST_TO_WRITE = 2  # batches that are computed and not written yet
@@ -48,7 +46,7 @@ class Waiting:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Answer]
     place: Place = NO_PLACE
-    span: Context | None = None
+    span: Context = None
 
     def late(self) -> ServiceError | None:
         """PF714 where its time is over."""

@@ -15,22 +15,21 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from payoff.core.errors import MachineError
+from payoff.core.extras import require
 
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.trace import Tracer
+Context = Any
+"""OpenTelemetry's, with a span in it; that library is an extra, so nothing here is of its types."""
 
 _EXPORTER, _DISABLED, _NAME = "OTEL_TRACES_EXPORTER", "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME"
 _ADDRESSES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _GROUP = "opentelemetry_traces_exporter"  # how OpenTelemetry's packages name theirs
 _OTLP = {"otlp": "otlp_proto_http"}
+_WHY = "traces, which the environment (OTEL_…) wants,"
 _MOST_NOTES = 256  # of a thread whose work belongs to no batch, nobody takes them
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
 
@@ -87,7 +86,7 @@ class Part:
         n_texts: That it asked about.
     """
 
-    request: Context | None
+    request: Context
     begun: float
     n_texts: int
 
@@ -103,12 +102,12 @@ class Traces:
         >>> traces = Traces(TracerProvider())  # doctest: +SKIP
     """
 
-    def __init__(self, provider: TracerProvider) -> None:
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
+    def __init__(self, provider: Any) -> None:
         self._provider = provider
-        self._tracer: Tracer = provider.get_tracer("payoff")
-        self._propagator = TraceContextTextMapPropagator()
+        self._tracer = provider.get_tracer("payoff")
+        self._api = require("opentelemetry.trace", "otel", _WHY)
+        carried = require("opentelemetry.trace.propagation.tracecontext", "otel", _WHY)
+        self._propagator = carried.TraceContextTextMapPropagator()
         self._since_ns = time.time_ns() - time.perf_counter_ns()
         self._notes = threading.local()
 
@@ -130,26 +129,28 @@ class Traces:
         name = wanted_exporter(found)
         if name is None:
             return None
-        try:
-            from opentelemetry.sdk.resources import Resource
-            from opentelemetry.sdk.trace import TracerProvider
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        except ModuleNotFoundError as error:
-            raise _missing("opentelemetry.sdk") from error
+        resources = require("opentelemetry.sdk.resources", "otel", _WHY)
+        sdk = require("opentelemetry.sdk.trace", "otel", _WHY)
+        export = require("opentelemetry.sdk.trace.export", "otel", _WHY)
         exporters = entry_points(group=_GROUP, name=_OTLP.get(name, name))
         if not exporters:
-            raise _missing(f"exporter '{name[:80]}'")
+            raise MachineError(
+                "PF803",
+                _EXPORTER,
+                f"'{name[:80]}' is the name of no exporter that is installed",
+                mend="Run: pip install 'payoff[otel]', or install the package of that exporter.",
+            )
         named = _NAME in found or "service.name" in found.get("OTEL_RESOURCE_ATTRIBUTES", "")
-        resource = Resource.create({} if named else {"service.name": "payoff"})
-        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(next(iter(exporters)).load()()))
+        resource = resources.Resource.create({} if named else {"service.name": "payoff"})
+        provider = sdk.TracerProvider(resource=resource, shutdown_on_exit=False)
+        exporter = next(iter(exporters)).load()()
+        provider.add_span_processor(export.BatchSpanProcessor(exporter))
         return cls(provider)
 
-    def here(self) -> Context | None:
+    def here(self) -> Context:
         """The span of the request that this task answers; None where it is not recorded."""
-        from opentelemetry import context, trace
-
-        return context.get_current() if trace.get_current_span().is_recording() else None
+        span = self._api.get_current_span()
+        return self._api.set_span_in_context(span) if span.is_recording() else None
 
     def note(self, name: str, n_texts: int, begun: float, code: str) -> None:
         """Remember, for the batch of this thread, that a model was asked until now."""
@@ -188,19 +189,17 @@ class Traces:
     def _span(
         self,
         name: str,
-        parent: Context | None,
+        parent: Context,
         begun: float,
         ended: float,
         told: Mapping[str, str | int],
     ) -> Context:
         """A span that is over already; gives the context of what is within it."""
-        from opentelemetry import trace
-
         span = self._tracer.start_span(
             name, parent, attributes=dict(told), start_time=self._ns(begun)
         )
         span.end(self._ns(ended))
-        return trace.set_span_in_context(span, parent)
+        return self._api.set_span_in_context(span, parent)
 
     def _ns(self, at: float) -> int:
         return self._since_ns + int(at * 1e9)
@@ -227,8 +226,7 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        from opentelemetry.trace import SpanKind, StatusCode
-
+        traces, api = self._traces, self._traces._api
         sent = Headers(scope=scope)
         carrier = {k: sent[k] for k in ("traceparent", "tracestate") if k in sent}
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
@@ -240,10 +238,10 @@ class Traced:
                 status = message["status"]
             await send(message)
 
-        with self._traces._tracer.start_as_current_span(
+        with traces._tracer.start_as_current_span(
             method,
-            self._traces._propagator.extract(carrier),
-            SpanKind.SERVER,
+            traces._propagator.extract(carrier),
+            api.SpanKind.SERVER,
             {"http.request.method": method},
             record_exception=False,  # its text may hold what a caller sent
             set_status_on_exception=False,
@@ -258,7 +256,7 @@ class Traced:
                 if status:
                     span.set_attribute("http.response.status_code", status)
                 if status >= 500 or not status:
-                    span.set_status(StatusCode.ERROR)
+                    span.set_status(api.StatusCode.ERROR)
 
 
 def wanted_exporter(variables: Mapping[str, str]) -> str | None:
@@ -276,12 +274,3 @@ def wanted_exporter(variables: Mapping[str, str]) -> str | None:
     if not name and any(variables.get(address, "").strip() for address in _ADDRESSES):
         return "otlp"
     return None if name in ("", "none") else name
-
-
-def _missing(what: str) -> MachineError:
-    return MachineError(
-        "PF803",
-        what,
-        "the environment (OTEL_…) wants traces, and it is not installed",
-        mend="Run: pip install 'payoff[otel]', or the package of that exporter.",
-    )
