@@ -98,6 +98,11 @@ class Traces:
     Args:
         provider: Of OpenTelemetry, with where the spans go.
 
+    Attributes:
+        api: OpenTelemetry's module of traces.
+        tracer: Begins spans.
+        propagator: Reads ``traceparent``.
+
     Example:
         >>> from opentelemetry.sdk.trace import TracerProvider  # doctest: +SKIP
         >>> traces = Traces(TracerProvider())  # doctest: +SKIP
@@ -105,10 +110,10 @@ class Traces:
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
-        self._tracer = provider.get_tracer("payoff")
-        self._api = require("opentelemetry.trace", "otel", _WHY)
+        self.tracer = provider.get_tracer("payoff")
+        self.api = require("opentelemetry.trace", "otel", _WHY)
         carried = require("opentelemetry.trace.propagation.tracecontext", "otel", _WHY)
-        self._propagator = carried.TraceContextTextMapPropagator()
+        self.propagator = carried.TraceContextTextMapPropagator()
         self._since_ns = time.time_ns() - time.perf_counter_ns()
         self._notes = threading.local()
 
@@ -150,8 +155,8 @@ class Traces:
 
     def here(self) -> Context:
         """The span of the request that this task answers; None where it is not recorded."""
-        span = self._api.get_current_span()
-        return self._api.set_span_in_context(span) if span.is_recording() else None
+        span = self.api.get_current_span()
+        return self.api.set_span_in_context(span) if span.is_recording() else None
 
     def note(self, name: str, n_texts: int, begun: float, code: str) -> None:
         """Remember, for the batch of this thread, that a model was asked until now."""
@@ -196,11 +201,11 @@ class Traces:
         told: Mapping[str, str | int],
     ) -> Context:
         """A span that is over already; gives the context of what is within it."""
-        span = self._tracer.start_span(
+        span = self.tracer.start_span(
             name, parent, attributes=dict(told), start_time=self._ns(begun)
         )
         span.end(self._ns(ended))
-        return self._api.set_span_in_context(span, parent)
+        return self.api.set_span_in_context(span, parent)
 
     def _ns(self, at: float) -> int:
         return self._since_ns + int(at * 1e9)
@@ -227,7 +232,7 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        traces, api = self._traces, self._traces._api
+        traces, api = self._traces, self._traces.api
         sent = Headers(scope=scope)
         carrier = {k: sent[k] for k in ("traceparent", "tracestate") if k in sent}
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
@@ -239,9 +244,9 @@ class Traced:
                 status = message["status"]
             await send(message)
 
-        with traces._tracer.start_as_current_span(
+        with traces.tracer.start_as_current_span(
             method,
-            traces._propagator.extract(carrier),
+            traces.propagator.extract(carrier),
             api.SpanKind.SERVER,
             {"http.request.method": method},
             record_exception=False,  # its text may hold what a caller sent

@@ -38,7 +38,7 @@ def post(
 ) -> Sent:
     """Send a JSON body, and read all of the answer.
 
-    A body that comes in drops never lets httpx's own limit, which is one for each drop, pass.
+    httpx's own limit is one for each piece that comes: a body in drops would never reach it.
 
     Args:
         client: An ``httpx.Client``.
@@ -49,7 +49,7 @@ def post(
 
     Example:
         >>> import httpx
-        >>> with httpx.Client() as client:
+        >>> with httpx.Client(trust_env=False) as client:
         ...     sent = post(client, "http://127.0.0.1:9", {}, {}, within_s=1.0)
         >>> sent.status, sent.unsent, sent.content[:12]
         (0, True, b'ConnectError')
