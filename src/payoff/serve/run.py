@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -119,8 +120,26 @@ def run(
         say(f"{names} {answers} on http://{shown}:{bound[1]}")
         if dashboard:
             say(f"The dashboard is at http://{shown}:{bound[1]}/dashboard")
-        with _signals_end_here():
+        with _signals_end_here(), _what_is_there_is_kept():
             uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _what_is_there_is_kept() -> Iterator[None]:
+    """Leave what was made until now out of collections of garbage.
+
+    Libraries and models are some hundred thousand objects that all live as long as the service. A
+    full collection would look at each of them, and all requests would wait for it.
+    """
+    if gc.get_freeze_count():  # whoever runs the service has seen to it
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _refuse_to_be_open(listener: socket.socket, book: Journal | None) -> None:
