@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,13 +68,18 @@ def house(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             yield House(client, key, visit, token)
 
 
-def sent(house: House, raw: bytes) -> tuple[int, bytes]:
-    """Status and all of what comes back; 0 where the connection just ends."""
+def sent(house: House, raw: bytes, *, patience_s: float = 0.15) -> tuple[int, bytes]:
+    """Status and all of what comes back; 0 where the connection just ends.
+
+    Where nothing comes for a while, more is waited for than was sent: then it is told that this is
+    all, and what comes after that is read to its end.
+    """
     with socket.create_connection(("127.0.0.1", house.port), timeout=60) as one:
         received = b""
         try:
             one.sendall(raw)
-            one.shutdown(socket.SHUT_WR)
+            if not select.select([one], [], [], patience_s)[0]:
+                one.shutdown(socket.SHUT_WR)
             while chunk := one.recv(65536):
                 received += chunk
         except (ConnectionError, BrokenPipeError):
@@ -161,7 +167,7 @@ def nothing_breaks(house: House, capfd: pytest.CaptureFixture[str]) -> Iterator[
 def test_any_header_with_anything_in_it(house: House, with_key: bool) -> None:
     own = [("Authorization", f"Bearer {house.key}".encode())] if with_key else []
 
-    @fuzz(120)
+    @fuzz(80)
     @given(
         st.sampled_from(LINES),
         st.lists(st.tuples(st.sampled_from(NAMES), ODD), min_size=1, max_size=3),
@@ -194,7 +200,7 @@ def test_every_header_once_with_every_oddity_that_has_a_name(house: House) -> No
 
 
 def test_a_key_that_was_changed_lets_nobody_in(house: House) -> None:
-    @fuzz(120)
+    @fuzz(80)
     @given(changed(house.key), st.sampled_from([b"Bearer ", b"bearer ", b"Basic ", b"", b"Bearer"]))
     def hold(key: bytes, scheme: bytes) -> None:
         status, received = sent(house, request([("Authorization", scheme + key)]))
@@ -206,9 +212,10 @@ def test_a_key_that_was_changed_lets_nobody_in(house: House) -> None:
 
 def test_a_cookie_that_was_changed_lets_nobody_in(house: House) -> None:
     own = b"payoff_visit=" + house.visit.encode()
-    assert sent(house, request([("Cookie", own)], line=b"GET /dashboard", body=b""))[0] == 200
+    good = request([("Cookie", own)], line=b"GET /dashboard", body=b"")
+    assert sent(house, good, patience_s=60)[0] == 200
 
-    @fuzz(100)
+    @fuzz(60)
     @given(changed(house.visit))
     def hold(visit: bytes) -> None:
         raw = request([("Cookie", b"payoff_visit=" + visit)], line=b"GET /dashboard", body=b"")
@@ -226,11 +233,12 @@ def test_a_token_that_was_changed_changes_nothing(house: House) -> None:
 
     def form(token: bytes, **more: str) -> tuple[int, bytes]:
         body = urlencode({"token": token, "text": "my card", **more}).encode()
-        return sent(house, request([cookie, kind], line=b"POST /dashboard/try", body=body))
+        raw = request([cookie, kind], line=b"POST /dashboard/try", body=body)
+        return sent(house, raw, patience_s=60)
 
     assert form(house.token.encode())[0] == 200
 
-    @fuzz(80)
+    @fuzz(50)
     @given(changed(house.token), st.dictionaries(st.text(max_size=8), st.text(max_size=30)))
     def hold(token: bytes, more: dict[str, str]) -> None:
         status, received = form(token, **{k: v for k, v in more.items() if k != "token"})
