@@ -10,7 +10,7 @@ COVERAGE := .pytest_cache/coverage.json
 CODE := $(wildcard src tests tools examples benchmarks)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: check test lint types imports docs docs-pages demo format clean constraints
+.PHONY: check test lint types imports docs docs-pages demo format clean constraints audit
 .DEFAULT_GOAL := test
 
 # torch comes first and alone, so that the one build that was tested is the one resolved.
@@ -21,6 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 check: lint types imports docs test
+	$(BIN)/python tools/audit.py --may-be-offline
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check $(CODE)
@@ -45,6 +46,10 @@ test: $(INSTALLED)
 	$(BIN)/payoff backbones install minilm-l6 wordllama-256 --quiet
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=json:$(COVERAGE)
 	$(BIN)/python tools/coverage_floor.py $(COVERAGE)
+
+# What is known against the pinned versions; without network it fails, and says why.
+audit: $(INSTALLED)
+	$(BIN)/python tools/audit.py
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/questions/fetch.py

@@ -25,6 +25,7 @@ MAY_ASK = {
     "api": ("artifact/runtime/",),
     "postgres": ("learn/database.py",),
     "dashboard": ("serve/dashboard/",),
+    "otel": ("serve/traces.py",),
     "sweep": ("plan/",),
     "mlflow": ("plan/trackers/", "adapt/export/formats/"),
     "tensorboard": ("plan/trackers/",),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -144,6 +145,8 @@ def test_runs_in_a_thread_too(
         time.sleep(0.01)
     url = told[0].rsplit(" ", 1)[1]
     assert httpx.get(f"{url}/readyz").json() == {"status": "ready", "journal": False}
+    assert gc.get_freeze_count() > 10_000  # collections of garbage do not look at libraries
     servers[0].should_exit = True
     thread.join(timeout=20)
     assert not thread.is_alive()
+    assert gc.get_freeze_count() == 0

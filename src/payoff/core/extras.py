@@ -29,7 +29,7 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.split(".")[0]:
+        if not f"{module}.".startswith(f"{error.name}."):  # something within it is missing
             raise
         raise MachineError(
             "PF803",

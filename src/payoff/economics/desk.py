@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.texts import check_request, check_texts
-from payoff.core.errors import ArtifactError, DataError, MachineError
+from payoff.core.errors import ArtifactError, DataError, MachineError, PayoffError
 from payoff.core.money import Money
 from payoff.core.pair import joined_pairs
 from payoff.economics.cascades.cascade_policy import Answered, CascadePolicy
@@ -51,6 +52,8 @@ class Desk:
     Attributes:
         keeps_answering: Whether a model before an endpoint answers where that cannot be asked. A
             service sets it; who measures leaves it, so that no other model is measured unseen.
+        on_asked: Told of every model that was asked, in the thread that asks: its name, about how
+            many texts, when that began (`time.perf_counter`), and the code of the error if any.
 
     Raises:
         ArtifactError: PF504 where the policy is for other labels or the cascade for other models.
@@ -82,6 +85,7 @@ class Desk:
         self.policy = policy
         self.cascade = cascade
         self.keeps_answering = False
+        self.on_asked: Callable[[str, int, float, str], object] | None = None
         self._failing: dict[int, str] = {}
         self.currency = Money.of(0, currency).currency
 
@@ -127,17 +131,17 @@ class Desk:
 
         Raises:
             DataError: PF105 where a text is unusable.
-            MachineError: PF811 to PF817 and PF820 where an endpoint cannot be asked, and no model
-                before it is to answer.
+            MachineError: PF811 to PF817, PF820 and PF821 where an endpoint cannot be asked, and no
+                model before it is to answer.
         """
         if self.cascade is None:
-            said = self.artifact.probabilities(texts)
-            last = np.full(len(said), len(self.artifact.tiers) - 1)
-            return Answered(said, last, np.zeros(len(said)))
+            last = len(self.artifact.tiers) - 1
+            said = self._said(last, texts)
+            return Answered(said, np.full(len(said), last), np.zeros(len(said)))
 
         def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
             try:
-                said = self.artifact.probabilities([texts[row] for row in rows], tier=tier)
+                said = self._said(tier, [texts[row] for row in rows])
             except MachineError as error:
                 if not (self.keeps_answering and tier and self._is_endpoint(tier)):
                     raise
@@ -149,12 +153,28 @@ class Desk:
         check_texts(texts)
         return self.cascade.answer(self.policy, len(texts), ask, segments)
 
+    def _said(self, tier: int, texts: Sequence[str]) -> NDArray[np.float64]:
+        """What one model says; whoever wants to know is told that it was asked."""
+        if self.on_asked is None:
+            return self.artifact.probabilities(texts, tier=tier)
+        begun, code = time.perf_counter(), ""
+        try:
+            return self.artifact.probabilities(texts, tier=tier)
+        except PayoffError as error:
+            code = error.code
+            raise
+        finally:
+            self.on_asked(self.artifact.tiers[tier].name, len(texts), begun, code)
+
     def _is_endpoint(self, tier: int) -> bool:
         return self.artifact.tiers[tier].kind == "endpoint"
 
     def _tell(self, tier: int, code: str, why: str) -> None:
-        """Log once that a model cannot be asked, and once that it can be asked again."""
-        if self._failing.get(tier, "") == code:
+        """Log once that a model cannot be asked, and once that it can be asked again.
+
+        That an endpoint is left alone (PF821) its circuit breaker tells.
+        """
+        if code == "PF821" or self._failing.get(tier, "") == code:
             return
         self._failing[tier] = code
         name = self.artifact.tiers[tier].name

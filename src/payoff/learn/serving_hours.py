@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import tomllib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -52,6 +52,7 @@ class ServingHours:
         tell: Told of bookings that failed, and of a budget that does not hold.
         per_month: The month's budget, in place of the one that the project states.
         hours: Whether the machine's hours are booked: one of a service's models does that.
+        versions: Further versions of the model, which spend of the same budget.
 
     Raises:
         ProjectError: PF202 or PF203 where the project's ``[machine]`` or ``[budget]`` is wrong.
@@ -70,6 +71,7 @@ class ServingHours:
         tell: Callable[[str], object],
         per_month: float | None = None,
         hours: bool = True,
+        versions: Sequence[Desk] = (),
     ) -> None:
         self._meter = Meter(
             journal, desk.name, stated_spending(desk, per_month), step=Step.INFERENCE
@@ -82,7 +84,7 @@ class ServingHours:
         self._told = _FITS
         self._finding = Finding("PF631", _TITLE, Status.NOT_CHECKED, "nothing was looked at yet")
         self._clients: list[tuple[EndpointClient, Allowance]] = []
-        for client in desk.artifact.endpoints():
+        for client in (c for one in (desk, *versions) for c in one.artifact.endpoints()):
             client.allowance = Allowance(client.price)
             self._clients.append((client, client.allowance))
 

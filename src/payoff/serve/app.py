@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
 from payoff import __version__
@@ -33,13 +33,16 @@ from payoff.serve.models import Models
 from payoff.serve.open_inference import open_inference
 from payoff.serve.review import review_routes
 from payoff.serve.service import Answer, Service, Texts
+from payoff.serve.traces import Traced
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
+    from payoff.serve.traces import Traces
 
 _T = TypeVar("_T")
+_OF_DECIDING = (401, 403, 404, 408, 409, 413, 422, 429, 503, 504, 507)
 
 
 def create_app(
@@ -56,6 +59,7 @@ def create_app(
     per_second: float | None = None,
     workers: int = 1,
     dashboard: bool = False,
+    traces: Traces | None = None,
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
 
@@ -79,6 +83,7 @@ def create_app(
             as there are cores: under load, several batches of one thread each are faster than one
             of several threads that wait for each other.
         dashboard: Serve pages for people below ``/dashboard``.
+        traces: Told of every request, and ended with the app; None where nobody collects traces.
 
     Raises:
         ServiceError: PF712 where two models have one name; PF760 where a dashboard is wanted and no
@@ -89,17 +94,14 @@ def create_app(
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
     """
     services = [Service(one, book, texts=texts) for one, book in [(desk, journal), *more]]
-    models = Models(
-        [Batches(service, max_waiting=max_waiting, workers=workers) for service in services]
-    )
-    others = [
-        Batches(Service(one, journal, texts=texts), max_waiting=max_waiting, workers=workers)
-        for one in versions
-    ]
+    twins = [Service(one, journal, texts=texts) for one in versions]
+    bounds: dict[str, Any] = {"max_waiting": max_waiting, "workers": workers, "traces": traces}
+    models = Models([Batches(service, **bounds) for service in services])
+    others = [Batches(service, **bounds) for service in twins]
     by_sha256 = {one.service.sha256: one for one in (*others, *models)}
     of_journal = [one for one in models if one.service.journal is journal]
     experiments = Experiments(journal, of_journal, by_sha256)
-    figures = Figures(models)
+    figures = Figures(list(models), others)
 
     keys = None if journal is None else Keys(journal)
     gate = Gate()
@@ -114,14 +116,20 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with nullcontext() if pages is None else pages.warm():
             yield
-        for one in (*models, *others):
-            await run_in_threadpool(one.close)
+        for end in (*(one.close for one in (*models, *others)), *ends):
+            await run_in_threadpool(end)
 
     title = f"payoff: {', '.join(models.names)}"
     app = FastAPI(title=title, version=__version__, lifespan=lifespan)
     install(app)
     rates = None if per_second is None else Rates(per_second, burst=max(1, round(per_second)))
     app.add_middleware(Guard, keys=keys, rates=rates)
+    ends: list[Callable[[], None]] = []
+    if traces is not None:
+        app.add_middleware(Traced, traces=traces)
+        ends.append(traces.close)
+        for service in (*services, *twins):
+            service.desk.on_asked = traces.note
     app.state.models, app.state.figures = models, figures
 
     async def answered(
@@ -139,13 +147,11 @@ def create_app(
     if pages is not None:
         app.include_router(pages.routes())
 
-    @app.post("/invocations", summary="The same, where SageMaker asks", responses=_responses(200))
-    @app.post(
-        "/v1/decide",
-        summary="Decide on one text or several",
-        responses=_responses(200, 401, 403, 404, 408, 409, 413, 422, 429, 503, 504, 507),
-        openapi_extra=_body_schema(),
-    )
+    told: dict[str, Any] = {"responses": _responses(200, *_OF_DECIDING)}
+    told["openapi_extra"] = _body_schema()
+
+    @app.post("/invocations", summary="The same, where SageMaker asks", **told)
+    @app.post("/v1/decide", summary="Decide on one text or several", **told)
     async def decide(request: Request) -> JSONResponse:
         begin = time.perf_counter()
         with figures.refusals():
@@ -156,13 +162,17 @@ def create_app(
     @app.get(
         "/v1/model",
         summary="What decides, and what was measured of it",
-        responses=_responses(404),
+        responses=_responses(401, 403, 404, 422, 429, 503),
     )
     async def model(model: str | None = None) -> JSONResponse:
         service = models.of(model).service
         return JSONResponse({**service.facts(), **service.measured()})
 
-    @app.get("/v1/models", summary="All that can be asked to decide, the usual one first")
+    @app.get(
+        "/v1/models",
+        summary="All that can be asked to decide, the usual one first",
+        responses=_responses(401, 403, 429, 503),
+    )
     async def all_models() -> JSONResponse:
         return JSONResponse({"models": [one.service.facts() for one in models]})
 
@@ -175,7 +185,12 @@ def create_app(
     async def readyz() -> JSONResponse:
         return JSONResponse(await gate.run(lambda: _ready(models, books, keys)))
 
-    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+    @app.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=PlainTextResponse,
+        responses=_responses(401, 403, 429, 503),
+    )
     async def metrics() -> Response:
         return Response(figures.text(), media_type=CONTENT_TYPE)
 

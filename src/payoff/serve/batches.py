@@ -14,10 +14,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from payoff.core.errors import PayoffError, ServiceError
 from payoff.serve.bodies import DecideRequest
 from payoff.serve.service import NO_PLACE, Answer, Place, Service
+from payoff.serve.traces import Context, Part, Seen
+
+if TYPE_CHECKING:
+    from payoff.serve.traces import Traces
 
 _MOST_TO_WRITE = 2  # batches that are computed and not written yet
 _END = None
@@ -33,6 +38,7 @@ class Waiting:
         loop: Where its caller waits.
         future: For what.
         place: In an experiment.
+        span: Of the request, where it is traced.
     """
 
     asked: DecideRequest
@@ -40,6 +46,7 @@ class Waiting:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Answer]
     place: Place = NO_PLACE
+    span: Context = None
 
     def late(self) -> ServiceError | None:
         """PF714 where its time is over."""
@@ -56,6 +63,7 @@ class Waiting:
 
 
 Done = tuple[Waiting, Answer | Exception]
+Computed = tuple[Service, list[Done], Seen | None]
 
 
 class Batches:
@@ -67,22 +75,30 @@ class Batches:
         max_texts: Texts that are decided together; a request of more is decided by itself. More
             would be a little faster together, and each would wait much longer.
         workers: Batches that are computed at a time.
+        traces: Told what was done for each request; None where nobody collects traces.
 
     Example:
         >>> answer = await Batches(service).decide(asked, begin)  # doctest: +SKIP
     """
 
     def __init__(
-        self, service: Service, *, max_waiting: int = 256, max_texts: int = 16, workers: int = 1
+        self,
+        service: Service,
+        *,
+        max_waiting: int = 256,
+        max_texts: int = 16,
+        workers: int = 1,
+        traces: Traces | None = None,
     ) -> None:
         self.max_waiting = max_waiting
         self.max_texts = max_texts
         self.workers = workers
+        self._traces = traces
         self._service = service
         self._line: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._busy: Counter[Service] = Counter()
-        self._to_write: queue.Queue[tuple[Service, list[Done]] | None] = queue.Queue(_MOST_TO_WRITE)
+        self._to_write: queue.Queue[Computed | None] = queue.Queue(_MOST_TO_WRITE)
         self._threads: list[threading.Thread] = []
         self._closed = False
         self.inside = 0
@@ -114,7 +130,8 @@ class Batches:
                 PF703 to PF706 and PF709 where it cannot be written down.
         """
         loop = asyncio.get_running_loop()
-        waiting = Waiting(asked, begin, loop, loop.create_future(), place)
+        span = None if self._traces is None else self._traces.here()
+        waiting = Waiting(asked, begin, loop, loop.create_future(), place, span)
         with self._changed:
             if self._closed or len(self._line) >= self.max_waiting:
                 raise self._overloaded()
@@ -184,12 +201,14 @@ class Batches:
     def _compute(self) -> None:
         while True:
             service, batch = self._take()
+            taken = time.perf_counter()
             done = _decided(service, [one for one in batch if not one.future.done()])
+            computed = service, done, self._seen(service, taken)
             # Handing over takes longer than it saves where nobody else is inside.
             if self.inside <= len(batch):
-                _deliver(_written(service, done))
+                self._finish(*computed)
             else:
-                self._to_write.put((service, done))
+                self._to_write.put(computed)
             with self._changed:
                 self._busy[service] -= 1
                 self._changed.notify_all()
@@ -198,7 +217,22 @@ class Batches:
 
     def _write(self) -> None:
         while (computed := self._to_write.get()) is not _END:
-            _deliver(_written(*computed))
+            self._finish(*computed)
+
+    def _finish(self, service: Service, done: Sequence[Done], seen: Seen | None) -> None:
+        writing = time.perf_counter()
+        _deliver(_written(service, done))
+        if self._traces is not None and seen is not None:
+            kept = 0.0 if service.journal is None else time.perf_counter()
+            parts = [Part(one.span, one.begin, len(one.asked.first_texts)) for one, _ in done]
+            self._traces.batch(parts, replace(seen, writing=writing, written=kept))
+
+    def _seen(self, service: Service, taken: float) -> Seen | None:
+        """What is known of a batch that this thread has computed just now."""
+        if self._traces is None:
+            return None
+        asked, now = self._traces.take_notes(), time.perf_counter()
+        return Seen(service.name, service.sha256[:12], taken, now, asked)
 
 
 def _decided(service: Service, batch: Sequence[Waiting]) -> list[Done]:

@@ -50,7 +50,7 @@ async def _payoff_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PayoffError)
     answer = failure(error)
     if answer.status_code >= 500:
-        _LOG.error("%s %s: %s", request.method, request.url.path, error)
+        _LOG.error("%s %s: %s", request.method, request.scope["path"], error)
     return answer
 
 
@@ -58,7 +58,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     told = ServiceError(
         "PF708",
-        f"{request.method} {request.url.path}"[:200],
+        f"{request.method} {request.scope['path']}"[:200],
         str(error.detail),
         mend="See /docs for the addresses.",
     )

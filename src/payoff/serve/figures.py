@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from payoff.core.errors import PayoffError
 from payoff.economics.actions import HANDOFF
+from payoff.serve.endpoints import asked_endpoints
 
 if TYPE_CHECKING:
     from payoff.serve.batches import Batches
     from payoff.serve.service import Answer
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_OPEN = {"closed": 0.0, "half-open": 0.5, "open": 1.0}
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -25,13 +30,14 @@ class Figures:
 
     Args:
         models: What is served.
+        versions: Further versions of these, of which the endpoints are told too.
 
     Example:
         >>> b"payoff_feedback_total" in Figures([]).text()
         True
     """
 
-    def __init__(self, models: Iterable[Batches]) -> None:
+    def __init__(self, models: Sequence[Batches], versions: Sequence[Batches] = ()) -> None:
         self.registry = CollectorRegistry()
         self._decisions = Counter(
             "payoff_decisions",
@@ -72,6 +78,7 @@ class Figures:
         )
         for one in models:
             inside.labels(one.name).set_function(lambda one=one: float(one.inside))  # type: ignore[misc]
+        self.registry.register(_Endpoints([*models, *versions]))
 
     def decided(self, answer: Answer, seconds: float) -> None:
         """Count a request that was answered."""
@@ -100,3 +107,25 @@ class Figures:
     def text(self) -> bytes:
         """All of them, as Prometheus reads them."""
         return generate_latest(self.registry)
+
+
+class _Endpoints(Collector):
+    """Whether the circuit breakers of endpoints are open, as of now."""
+
+    def __init__(self, models: Sequence[Batches]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Metric]:
+        """Both figures for every endpoint that has a breaker."""
+        labels = ("model", "version", "tier")
+        told = "Whether an endpoint is left alone: 1 for so, 0.5 while one attempt is let through."
+        state = GaugeMetricFamily("payoff_endpoint_open", told, labels=labels)
+        told = "How often an endpoint was left alone after it had answered."
+        opened = CounterMetricFamily("payoff_endpoint_opened", told, labels=labels)
+        for service in (one.service for one in self._models):
+            for tier, client in asked_endpoints(service.desk):
+                if client.breaker is not None:
+                    values = (service.name, service.sha256[:12], tier)
+                    state.add_metric(values, _OPEN[client.breaker.state])
+                    opened.add_metric(values, client.breaker.n_opened)
+        yield from (state, opened)

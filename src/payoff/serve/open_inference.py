@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from payoff import __version__
 from payoff.core.errors import PayoffError, ServiceError, did_you_mean, raise_all
 from payoff.serve.batches import Batches
-from payoff.serve.bodies import DecideRequest, Limits, read_body, read_json
+from payoff.serve.bodies import DecideRequest, ErrorResponse, Limits, read_body, read_json
 from payoff.serve.gate import Gate
 from payoff.serve.models import Models
 from payoff.serve.reply import Reply
@@ -51,6 +51,12 @@ class Wanted(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: str
+
+
+class InferFailure(BaseModel):
+    """What went wrong and how to mend it, in one text that begins with payoff's code."""
+
+    error: str
 
 
 Answered = Callable[[Request, Batches, DecideRequest, float], Awaitable[Answer]]
@@ -160,7 +166,13 @@ def open_inference(
         >>> router = open_inference(models, answered, gate, Limits())  # doctest: +SKIP
         >>> app.include_router(router)  # doctest: +SKIP
     """
-    router = APIRouter(prefix="/v2", route_class=_Told, tags=["Open Inference Protocol"])
+    router = APIRouter(
+        prefix="/v2",
+        route_class=_Told,
+        tags=["Open Inference Protocol"],
+        responses={status: {"model": ErrorResponse} for status in (401, 403, 429)},
+    )
+    named: dict[int | str, dict[str, Any]] = {s: {"model": InferFailure} for s in (404, 422, 503)}
 
     @router.get("", summary="What speaks")
     async def server() -> dict[str, Any]:
@@ -170,26 +182,34 @@ def open_inference(
     async def live() -> dict[str, Any]:
         return {"live": True}
 
-    @router.get("/health/ready", summary="All models can decide and write down")
+    @router.get(
+        "/health/ready",
+        summary="All models can decide and write down",
+        responses={503: {"model": InferFailure}},
+    )
     async def ready() -> dict[str, Any]:
         await gate.run(lambda: [one.service.check() for one in models])
         return {"ready": True}
 
-    @router.get("/models/{name}/ready", summary="One model can decide and write down")
+    @router.get(
+        "/models/{name}/ready", summary="One model can decide and write down", responses=named
+    )
     async def model_ready(name: str) -> dict[str, Any]:
         await gate.run(models.of(name).service.check)
         return {"name": name, "ready": True}
 
-    @router.get("/models/{name}", summary="What a model takes and gives")
+    @router.get("/models/{name}", summary="What a model takes and gives", responses=named)
     async def model(name: str) -> dict[str, Any]:
         return _metadata(models.of(name).service)
 
     @router.post(
         "/models/{name}/infer",
         summary="Decide on texts",
+        responses=named | {s: {"model": InferFailure} for s in (408, 409, 413, 504, 507)},
         openapi_extra={
             "requestBody": {
-                "content": {"application/json": {"schema": InferRequest.model_json_schema()}}
+                "required": True,
+                "content": {"application/json": {"schema": _schema()}},
             }
         },
     )
@@ -224,7 +244,7 @@ class _Told(APIRoute):
             except PayoffError as error:
                 reply = Reply.of_error(error)
                 if reply.status >= 500:
-                    _LOG.error("%s %s: %s", request.method, request.url.path, error)
+                    _LOG.error("%s %s: %s", request.method, request.scope["path"], error)
                 return JSONResponse(
                     {"error": str(error)}, reply.status, headers=dict(reply.headers)
                 )
@@ -246,6 +266,15 @@ def _metadata(service: Service) -> dict[str, Any]:
         ],
         "parameters": {"labels": list(service.labels)},
     }
+
+
+def _schema() -> dict[str, Any]:
+    """The schema of a request, with its parts inside."""
+    schema = InferRequest.model_json_schema()
+    parts = schema.pop("$defs")
+    schema["properties"]["inputs"]["items"] = parts["Tensor"]
+    schema["properties"]["outputs"]["anyOf"][0]["items"] = parts["Wanted"]
+    return schema
 
 
 def _texts(name: str, values: Sequence[str]) -> dict[str, Any]:

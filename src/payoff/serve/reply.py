@@ -14,7 +14,7 @@ from payoff.core.codes import http_status
 from payoff.core.errors import PayoffError, ServiceError
 
 _LOG = logging.getLogger("payoff.serve")
-_RETRY_AFTER_S = {"PF703": "2", "PF704": "30", "PF707": "1", "PF710": "2"}
+_RETRY_AFTER_S = {"PF703": "2", "PF704": "30", "PF707": "1", "PF710": "2", "PF821": "5"}
 _JSON = MappingProxyType({"content-type": "application/json"})
 
 

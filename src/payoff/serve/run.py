@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.core.errors import MachineError, ServiceError
 from payoff.core.progress import Progress, Silent
+from payoff.serve.endpoints import keep_answering
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
@@ -71,7 +73,11 @@ def run(
         ArtifactError: PF501 to PF504 where the artifact cannot be used.
         ServiceError: PF703 to PF706 where a journal cannot be used; PF712 where an artifact is
             named twice; PF721 where others could reach it and it has no keys.
+        MachineError: PF803 where the environment (``OTEL_…``) wants traces that cannot be sent.
     """
+    from payoff.serve.traces import Traces
+
+    traces = Traces.of_environment()
     with ExitStack() as open_things:
         listener = open_things.enter_context(listen(host, port))
         threads = threads or 1
@@ -79,11 +85,13 @@ def run(
         if not open_to_all:
             _refuse_to_be_open(listener, book)
         say = (progress or Silent()).say
-        books = _books([(desk, book), *others], say, budget_per_month, open_things)
+        for one in (desk, *(other for other, _ in others), *versions):
+            keep_answering(one)
+        books = _books([(desk, book), *others], versions, say, budget_per_month, open_things)
         import uvicorn
 
         from payoff.serve.app import create_app
-        from payoff.serve.connection import PatientProtocol
+        from payoff.serve.connection import bounded, most_connections
 
         config = uvicorn.Config(
             create_app(
@@ -96,12 +104,13 @@ def run(
                 per_second=per_second,
                 workers=max(1, physical_cores() // threads),
                 dashboard=dashboard,
+                traces=traces,
             ),
             log_level="warning",
             access_log=False,
             server_header=False,
             ws="none",
-            http=PatientProtocol,
+            http=bounded(most_connections()),
             timeout_graceful_shutdown=_GRACE_S,
         )
         bound = listener.getsockname()
@@ -111,8 +120,26 @@ def run(
         say(f"{names} {answers} on http://{shown}:{bound[1]}")
         if dashboard:
             say(f"The dashboard is at http://{shown}:{bound[1]}/dashboard")
-        with _signals_end_here():
+        with _signals_end_here(), _what_is_there_is_kept():
             uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _what_is_there_is_kept() -> Iterator[None]:
+    """Leave what was made until now out of collections of garbage.
+
+    Libraries and models are some hundred thousand objects that all live as long as the service. A
+    full collection would look at each of them, and all requests would wait for it.
+    """
+    if gc.get_freeze_count():  # whoever runs the service has seen to it
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _refuse_to_be_open(listener: socket.socket, book: Journal | None) -> None:
@@ -157,6 +184,7 @@ def _opened(
 
 def _books(
     served: Sequence[tuple[Desk, Journal | None]],
+    versions: Sequence[Desk],
     tell: Callable[[str], object],
     per_month: float | None,
     open_things: ExitStack,
@@ -164,11 +192,10 @@ def _books(
     """The books of each model that needs some, kept from now on.
 
     One machine serves all models: the first one's project pays its hours, each project the answers
-    of its own endpoints.
+    of its own endpoints, those of further versions too.
     """
     books = []
     for number, (desk, journal) in enumerate(served):
-        desk.keeps_answering = True
         first = number == 0
         from payoff.learn.serving_hours import ServingHours, serving_hours, stated_spending
 
@@ -177,7 +204,12 @@ def _books(
                 tell(f"no journal is kept: the budget of {desk.name} is not held")
             continue
         one = ServingHours(
-            desk, journal, tell=tell, per_month=per_month if first else None, hours=first
+            desk,
+            journal,
+            tell=tell,
+            per_month=per_month if first else None,
+            hours=first,
+            versions=[version for version in versions if version.name == desk.name],
         )
         if first or one.asks_endpoints:
             one.begin()

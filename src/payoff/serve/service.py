@@ -11,6 +11,7 @@ from payoff import __version__
 from payoff.core.errors import PayoffError, ServiceError
 from payoff.economics.actions import HANDOFF
 from payoff.serve.bodies import DecideRequest
+from payoff.serve.endpoints import asked_endpoints
 
 if TYPE_CHECKING:
     import numpy as np
@@ -247,6 +248,11 @@ class Service:
     def facts(self) -> dict[str, Any]:
         """What the model is."""
         desk, artifact = self._desk, self._desk.artifact
+        states = {
+            tier: {"breaker": client.breaker.state}
+            for tier, client in asked_endpoints(desk)
+            if client.breaker is not None
+        }
         return {
             "name": desk.name,
             "labels": list(desk.labels),
@@ -254,7 +260,10 @@ class Service:
             "currency": desk.currency,
             "sha256": artifact.sha256,
             "size_bytes": artifact.size_bytes,
-            "tiers": [{"name": tier.name, "kind": tier.kind} for tier in artifact.tiers],
+            "tiers": [
+                {"name": tier.name, "kind": tier.kind, **states.get(tier.name, {})}
+                for tier in artifact.tiers
+            ],
             "created_by": dict(artifact.manifest.created_by),
             "payoff": __version__,
         }

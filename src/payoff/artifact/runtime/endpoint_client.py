@@ -14,8 +14,10 @@ from typing import Any
 
 from payoff.artifact.runtime.allowance import Allowance
 from payoff.artifact.runtime.answered_label import Answer
+from payoff.artifact.runtime.breaker import Breaker
 from payoff.artifact.runtime.chat_reply import complaint, read_reply, retry_after_s
 from payoff.artifact.runtime.endpoint_budget import EndpointBudget, Settle, unpriced
+from payoff.artifact.runtime.endpoint_http import Sent, post
 from payoff.artifact.runtime.endpoint_key import key_headers
 from payoff.artifact.runtime.label_schema import is_object
 from payoff.artifact.runtime.paid_answers import PaidAnswers, question_key
@@ -26,14 +28,13 @@ from payoff.core.errors import MachineError
 from payoff.core.extras import require
 
 TRIES = 6
-"""How often a question is sent before it is given up."""
+"""How often a question is sent before it is given up, where nobody says otherwise."""
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _BUSY = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
+_KEY_OR_ADDRESS = {401, 403, 404, 405, 407, 410}  # of these too, all requests fail
 _MAY_BE_CHARGED = {408, 409, 425, 499}  # among those that blame the request
-# Nothing was sent: no connection, or none to be had.
-_UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class EndpointClient:
         price: Of a token; needed where a budget caps money.
         rate: How fast it may be asked.
         allowance: What a service may still spend, beside the budgets; counts what is charged.
+        tries: How often a question is sent before it is given up.
+        longest_wait_s: Before another try, also where the endpoint asks for more.
+        breaker: Says when the endpoint is left alone; None asks it however often it fails.
 
     Attributes:
         n_requests: Attempts that were sent.
@@ -92,6 +96,9 @@ class EndpointClient:
     price: TokenPrice | None = field(default=None, kw_only=True)
     rate: RateLimit = field(default_factory=RateLimit, kw_only=True)
     allowance: Allowance | None = field(default=None, kw_only=True)
+    tries: int = field(default=TRIES, kw_only=True)
+    longest_wait_s: float = field(default=_LONGEST_WAIT_S, kw_only=True)
+    breaker: Breaker | None = field(default=None, kw_only=True)
     n_requests: int = field(default=0, init=False)
     n_beyond: int = field(default=0, init=False)
     _ways: dict[bool, RequestOptions] = field(default_factory=dict, init=False)
@@ -151,8 +158,8 @@ class EndpointClient:
             MachineError: PF811 and PF812 for the key; PF813 where the endpoint cannot be reached
                 or stays busy; PF814 for an answer that is none; PF815 at the cap, PF820 at what a
                 service may spend; PF816 where it
-                refuses the request; PF817 where money is capped and no price is known. What was
-                answered by then is kept.
+                refuses the request; PF817 where money is capped and no price is known; PF821 while
+                it is left alone. What was answered by then is kept.
             EconomicsError: PF620 where the month's budget of a verb does not hold it; see
                 `payoff.learn.answer_books`.
         """
@@ -169,7 +176,8 @@ class EndpointClient:
             self.check()
             self.check_price()
             _ = self._http  # made once, before threads ask for it
-            with self._job(missing, max_answer_tokens, labels):
+            passage = nullcontext() if self.breaker is None else self.breaker.passage()
+            with passage, self._job(missing, max_answer_tokens, labels):
                 found |= self._asked(missing, max_answer_tokens, tuple(labels), tell)
         return [found[key] for key in keys]
 
@@ -193,9 +201,14 @@ class EndpointClient:
         tell: Callable[[int], object] | None,
     ) -> dict[str, Answer]:
         stop = threading.Event()
-        if len(missing) == 1:  # a service's single request needs no threads
-            return {key: self._paid_for(key, q, most, labels, stop) for key, q in missing.items()}
         found: dict[str, Answer] = {}
+        tries_it = self.breaker is not None and self.breaker.state != "closed"
+        if len(missing) == 1 or tries_it:  # needs no threads; and one alone is the trial
+            key, question = next(iter(missing.items()))
+            found[key] = self._paid_for(key, question, most, labels, stop)
+            missing = {key: question for key, question in missing.items() if key not in found}
+        if not missing:
+            return found
         with ThreadPoolExecutor(self.max_parallel) as pool:
             try:
                 under_way: dict[Future[Answer], str] = {
@@ -233,7 +246,9 @@ class EndpointClient:
         """One question, until it is answered or hopeless."""
         tries, told = 0, ""
         way = self._ways.get(bool(labels), RequestOptions(strict=bool(labels)))
-        while tries < TRIES and not stop.is_set():
+        while tries < self.tries and not stop.is_set():
+            if self.breaker is not None:
+                self.breaker.check()
             asked = self._attempt(messages, most, labels, way, stop)
             if asked.answer is not None:
                 return self._judged(asked.answer, way, bool(labels))
@@ -245,9 +260,11 @@ class EndpointClient:
                 self._refuse(asked.status, asked.told)
             told = f"{asked.status}: {asked.told}" if asked.status else asked.told
             tries += 1
-            if tries < TRIES:
+            if self.breaker is not None:
+                self.breaker.check()  # that one may have opened it: then nobody waits for the next
+            if tries < self.tries:
                 pause = self.first_wait_s * 2 ** (tries - 1)
-                stop.wait(min(pause if asked.wait_s is None else asked.wait_s, _LONGEST_WAIT_S))
+                stop.wait(min(pause if asked.wait_s is None else asked.wait_s, self.longest_wait_s))
         raise MachineError(
             "PF813",
             self.base_url,
@@ -277,10 +294,10 @@ class EndpointClient:
         stop: threading.Event,
     ) -> _Asked:
         """Send a question once; what it costs is reserved before."""
-        httpx = require("httpx", "api", "asking an endpoint")
         body = {"model": self.model, "messages": [dict(m) for m in messages]}
         body |= way.body(most, labels)
         headers = key_headers(self.base_url, self.key_variable)
+        url = f"{self.base_url}/chat/completions"
         read, written = way.most_read(messages, labels), way.most_written(most)
         with self._reserved(read + self._excess[0], written + self._excess[1]) as settle:
             turn = self.rate.turn(read + written, stop)
@@ -289,29 +306,40 @@ class EndpointClient:
                 return _Asked(told="another request had failed")
             with self._lock:
                 self.n_requests += 1
-            try:
-                response = self._http.post(
-                    f"{self.base_url}/chat/completions", json=body, headers=headers
-                )
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                name = type(error).__name__
-                if name in _UNSENT:
-                    settle(0, 0)
-                return _Asked(told=f"{name}: {str(error)[:150]}")
-            status = int(response.status_code)
-            if status == 200:
-                answer = read_reply(response.content, self.base_url, most_tokens=read + written)
-                if answer.metered:
-                    used = answer.input_tokens, answer.output_tokens
-                    settle(*used)
-                    self.rate.settle(turn, sum(used))
-                    self._compare(used, (read, written))
-                return _Asked(answer)
-            if 400 <= status < 500 and status not in _MAY_BE_CHARGED:
+            sent = post(self._http, url, body, headers, within_s=2 * self.timeout_s)
+            with self._heard(sent):
+                if sent.status == 200:
+                    answer = read_reply(sent.content, self.base_url, most_tokens=read + written)
+                    if answer.metered:
+                        used = answer.input_tokens, answer.output_tokens
+                        settle(*used)
+                        self.rate.settle(turn, sum(used))
+                        self._compare(used, (read, written))
+                    return _Asked(answer)
+            if sent.unsent:
+                settle(0, 0)
+            if not sent.status:
+                return _Asked(told=sent.content.decode())
+            if 400 <= sent.status < 500 and sent.status not in _MAY_BE_CHARGED:
                 settle(0, 0)  # it did not begin to answer
                 self.rate.settle(turn, 0)
-            wait = retry_after_s(response.headers.get("retry-after"))
-            return _Asked(status=status, told=complaint(response.content), wait_s=wait)
+            wait_s = retry_after_s(sent.retry_after)
+            return _Asked(status=sent.status, told=complaint(sent.content), wait_s=wait_s)
+
+    @contextmanager
+    def _heard(self, sent: Sent) -> Iterator[None]:
+        """Tell the breaker of an attempt: whether it was answered, and could be read."""
+        told = f"it answered {sent.status}" if sent.status else sent.content.decode()
+        failed = True
+        try:
+            yield
+            failed = not sent.status or sent.status in _BUSY | _KEY_OR_ADDRESS
+        except MachineError as error:
+            told = str(error)
+            raise
+        finally:
+            if self.breaker is not None:
+                self.breaker.tell(not failed, told, wait_s=retry_after_s(sent.retry_after))
 
     @contextmanager
     def _reserved(self, read: int, written: int) -> Iterator[Settle]:

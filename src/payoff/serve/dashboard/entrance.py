@@ -99,7 +99,7 @@ class Entrance:
         # Browsers send "null" from these pages, which tell nobody where they came from.
         origin = request.headers.get("origin", "null")
         host = request.headers.get("host", "")
-        elsewhere = origin != "null" and urlsplit(origin).netloc != host
+        elsewhere = origin != "null" and _place(origin) != host
         site = request.headers.get("sec-fetch-site", "same-origin")
         if elsewhere or site not in ("same-origin", "none"):
             raise ServiceError("PF762", "form", "another site's page sent it")
@@ -145,9 +145,17 @@ def put_cookie(response: Any, request: Request, name: str, value: str, **more: A
         path=PATH,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
         **more,
     )
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin; None where it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _opens(key: ApiKey) -> bool:

@@ -71,7 +71,7 @@ def page(
 
     def here(**changes: str) -> str:
         """This page's address, with other choices."""
-        return f"{request.url.path}?{urlencode({**request.query_params, **changes})}"
+        return f"{request.scope['path']}?{urlencode({**request.query_params, **changes})}"
 
     def to(path: str, **query: str) -> str:
         """The address of another page, about the same model."""
