@@ -5,8 +5,8 @@ own cores, with seeds of their own: sample data, no real customers. The contact 
 of the case behind each message, so that no text comes twice and none is among the project's rows.
 The money is that of the example's payoff.toml.
 
-At launch the bank offers no direct debits: the project's rows have none. Then it does, and customers
-ask about them; a new price list brings twice as many complaints about fees.
+At launch the bank offers no direct debits: the project's rows have none. Then it does, and
+customers ask about them; a new price list brings twice as many complaints about fees.
 """
 
 from __future__ import annotations
@@ -185,7 +185,8 @@ class SupportDesk:
     @contextmanager
     def clock(self) -> Iterator[None]:
         """The time of experiments is that of the desk."""
-        with mock.patch.object(book, "now_utc", lambda: at(self.day)):
+        with mock.patch.object(book, "now_utc") as now:
+            now.side_effect = lambda: at(self.day)
             yield
 
     def pass_day(

@@ -7,20 +7,17 @@ forecasts the new version, and the book of experiments ramps and promotes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from payoff.economics.desk import Desk, load
-from payoff.learn.experiments import book
 from payoff.learn.experiments.assignment import TREATMENT
-from payoff.learn.experiments.contest import contest_of, past_of
+from payoff.learn.experiments.begin import begin
 from payoff.learn.experiments.course import Course
-from payoff.learn.experiments.experiment import Experiment
-from payoff.learn.experiments.sizing import gain_seen_in, size_of
+from payoff.learn.experiments.tick import tick
 from payoff.learn.journal import Journal
 from payoff.learn.versions import release
 from payoff.learn.watching.watch import watch
@@ -118,12 +115,8 @@ class Loop:
     def as_dict(self) -> dict[str, Any]:
         """Figures for a line of results."""
         _, low, high = self.retrained.judged.forecast_each
-        told = {
-            key: value
-            for key, value in asdict_flat(self).items()
-            if isinstance(value, (int, float))
-        }
-        return told | {
+        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {key: one for key, one in told.items() if isinstance(one, int | float)} | {
             "outcome": self.retrained.outcome.value,
             "over": self.course.over,
             "shares": [one.share for one in self.course.stages],
@@ -134,11 +127,6 @@ class Loop:
             "n_learnt": len(self.retrained.gathered.learnt),
             "off_by": self.off_by,
         }
-
-
-def asdict_flat(loop: Loop) -> Mapping[str, Any]:
-    """The fields by their names, as they are."""
-    return {name: getattr(loop, name) for name in Loop.__dataclass_fields__}
 
 
 def whole_loop(folder: Path, project: Project, seed: int, sizes: Sizes) -> Loop:
@@ -174,7 +162,9 @@ def _passed(desk: SupportDesk, model: WatchedModel, first: Path, sizes: Sizes) -
         if course.over == "promoted":
             desk.desk = newer
         after = [
-            one for _ in range(sizes.after_days) for one in desk.pass_day(sizes.a_day, changed_mix())
+            one
+            for _ in range(sizes.after_days)
+            for one in desk.pass_day(sizes.a_day, changed_mix())
         ]
         profits = desk.profits(after)
     return Loop(
@@ -234,36 +224,14 @@ class _Drift:
         return ids
 
 
-def _experiment(
-    desk: SupportDesk, first: Path, second: Path, newer: Desk, sizes: Sizes
-) -> Course:
-    """As `payoff compare start` begins it, with a look a day that does what it says."""
-    contest = contest_of(first, second)
-    past = past_of(desk.journal, contest)
-    assert past is not None
-    stated = {
-        "spread": past.spread,
-        "requests_per_day": past.per_day,
-        "most_harm": past.profit - contest.low,
-    }
-    size = size_of(
-        gain=gain_seen_in(28, **stated), requests_per_customer=past.per_customer, **stated
-    )
-    experiment = Experiment(
-        name=second.name.removesuffix(".payoff").replace(".", "-"),
-        model=contest.model,
-        control=contest.control,
-        treatment=contest.treatment,
-        currency=contest.currency,
-        low=contest.low,
-        high=contest.high,
-        planned_information=size.planned_information,
-        horizon_days=max(7.0, float(size.days)),
-    )
-    course = book.start(desk.journal, experiment, contest.policy)
+def _experiment(desk: SupportDesk, first: Path, second: Path, newer: Desk, sizes: Sizes) -> Course:
+    """As `payoff retrain --start` begins it, with a `payoff compare tick` a day."""
+    name = second.name.removesuffix(".payoff").replace(".", "-")
+    monthly = desk.project.terms.traffic.per_month
+    course, _ = begin(desk.journal, first, second, name=name, requests_per_month=monthly)
     while course.running:
         ids = desk.pass_day(sizes.a_day, changed_mix(), {TREATMENT: newer})
         desk.close_tickets(ids, sizes.closed)
-        look = book.look_now(desk.journal, course)
-        course = book.act_on(desk.journal, course, look, promoting=True)
+        (done,) = tick(desk.journal)
+        course = done.after
     return course

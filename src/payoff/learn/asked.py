@@ -11,7 +11,7 @@ from payoff.learn.experiments.assignment import SHADOW
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions
 
-_EDGES = tuple(round(0.05 * step, 2) for step in range(1, 20)) + (0.98, 0.99, 0.995)
+_EDGES = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.98, 0.99, 0.995)
 
 
 class Kind(NamedTuple):

@@ -299,11 +299,20 @@ def _placed(found: Retrained, plan: Plan, project: Project, journal: Journal) ->
     return replace(found, artifact=plan.save(path), version=version)
 
 
+def is_pending(project: Project) -> bool:
+    """Whether a retraining was begun and has not ended."""
+    return _pending_file(project).is_file()
+
+
+def _pending_file(project: Project) -> Path:
+    return project.folder / "runs" / f"retraining-{project.name}.json"
+
+
 class _Pending:
     """What a retraining began with, so that one that was killed goes on with the same rows."""
 
     def __init__(self, project: Project, sha256: str, wish: Wish) -> None:
-        self._file = project.folder / "runs" / f"retraining-{project.name}.json"
+        self._file = _pending_file(project)
         self._asked: Mapping[str, Any] = {"old": sha256, "wish": wish.as_dict()}
 
     def until(self) -> int | None:
