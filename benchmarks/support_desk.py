@@ -6,7 +6,8 @@ of the case behind each message, so that no text comes twice and none is among t
 The money is that of the example's payoff.toml.
 
 At launch the bank offers no direct debits: the project's rows have none. Then it does, and
-customers ask about them; a new price list brings twice as many complaints about fees.
+customers ask about them; a new price list brings twice as many complaints about fees, and the wave
+of phishing is over: a quarter as many say that their account is taken over or their card stolen.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from payoff.plan.search import search
 
 SUPPORT = Path(__file__).resolve().parent.parent / "examples" / "support"
 NEW = "direct_debit"
-MORE = "fee_complaint"
+TIMES = {"fee_complaint": 2.0, "account_takeover": 0.25, "card_stolen": 0.25}
 LAUNCH = datetime(2026, 10, 1, tzinfo=UTC)
 RECIPES = ("bag-of-words",)
 MINUTES = 30.0  # more than it takes, so that a busy machine trains the same
@@ -153,9 +154,8 @@ def usual_mix() -> dict[str, float]:
 
 
 def changed_mix() -> dict[str, float]:
-    """A fifth is about direct debits, and twice as many complain about fees."""
-    usual = usual_mix()
-    usual[MORE] *= 2.0
+    """A fifth is about direct debits, more complain about fees, fewer are robbed."""
+    usual = {label: share * TIMES.get(label, 1.0) for label, share in usual_mix().items()}
     whole = sum(usual.values())
     return {label: 0.8 * share / whole for label, share in usual.items()} | {NEW: 0.2}
 

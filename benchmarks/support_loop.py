@@ -58,10 +58,10 @@ class Sizes:
     a_day: int = 1315
     quiet_days: int = 3
     gathering_days: int = 6
-    closed: float = 0.6
-    bought_a_day: int = 100
-    judge_share: float = 0.7
-    after_days: int = 14
+    closed: float = 0.9
+    bought_a_day: int = 30
+    judge_share: float = 0.8
+    after_days: int = 20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,9 @@ from payoff.plan.retraining.retrain import Wish
 from payoff.plan.retraining.whether_it_pays import whether_it_pays
 
 ROW = LabelledRow(
-    "r-1", "a text", "card", "ann", "person", "2026-01-02", "c-1", "", False, "a" * 64, 1.0, "card"
-)
+    "r-1", "a text", "card", "ann", "person", "2026-01-02", "c-1", "", False, "a" * 64, 1.0, "card",
+    0.9,
+)  # fmt: skip
 
 
 def gathered(project: Project, journal: Journal, market: Market, **how: object) -> Gathered:
