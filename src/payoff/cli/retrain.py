@@ -188,6 +188,8 @@ def _show(terminal: Terminal, found: Retrained, then: str, course: Course | None
         terminal.line(f"{name}  {told}")
     told = f"{judged.n:,} labelled requests of {judged.n_customers:,} customers"
     terminal.line(f"both decided {told}, which neither learnt from")
+    mean, low, high = (format_money(one, unit) for one in judged.forecast_each)
+    terminal.line(f"forecast  {mean} a request with the new version (5 to 95 %: {low} to {high})")
     _show_labellers(terminal, found)
     for finding in found.findings:
         if finding.failed and finding.code not in ("PF780", "PF781", "PF782", "PF783"):
