@@ -21,7 +21,7 @@ def test_every_decision_is_counted_in_the_kind_that_it_is_of(books_url: str) -> 
     rows = [(p, action) for p in PROBABILITIES for action in ("refund", "handoff", "handoff")]
     with Journal.open(books_url) as journal:
         assert kinds_asked(journal) == {}
-        journal.append(
+        entries = [
             replace(
                 ENTRY,
                 request_id=f"r-{number}",
@@ -30,7 +30,8 @@ def test_every_decision_is_counted_in_the_kind_that_it_is_of(books_url: str) -> 
                 time_utc=f"2026-01-{1 + number:02d}T00:00:00.000000Z",
             )
             for number, (p, action) in enumerate(rows)
-        )
+        ]
+        journal.append(entries)
         journal.append([replace(ENTRY, request_id=shadow_id("r-0"))])
         found = kinds_asked(journal)
         by_hand: dict[Kind, int] = {}
