@@ -136,7 +136,7 @@ def expected_mix(
         >>> labels = ["a"] * 80 + ["b"] * 20
         >>> mix, finding = expected_mix(None, labels, kinds, {kinds[0]: 500}, rows={"a": 9, "b": 9})
         >>> {label: round(share, 2) for label, share in mix.items()}, finding.detail
-        ({'a': 0.79, 'b': 0.21}, "from 100 labelled requests; most has changed 'a': 50% to 79%")
+        ({'a': 0.79, 'b': 0.21}, "from 100 labelled requests; most has grown 'a': 50% to 79%")
     """
     if stated is not None and set(rows) <= set(stated):
         told = "the project states the mix"
@@ -148,7 +148,7 @@ def expected_mix(
     if covered.failed:
         return None, Finding("PF790", _MIX, Status.NOT_CHECKED, covered.detail)
     mix, n_rows = mix_now(labels, weights, rows), sum(rows.values())
-    most = max(mix, key=lambda label: abs(mix[label] - rows[label] / n_rows))
-    told = f"from {len(labels)} labelled requests; most has changed '{most}': "
+    most = max(mix, key=lambda label: mix[label] - rows[label] / n_rows)
+    told = f"from {len(labels)} labelled requests; most has grown '{most}': "
     told += f"{rows[most] / n_rows:.0%} to {mix[most]:.0%}"
     return mix, Finding("PF790", _MIX, Status.PASSED, told)
