@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from tests.plan.retraining.market import Market, make_project
 
 from payoff.economics.desk import load
+from payoff.learn.experiments import book
+from payoff.learn.experiments.recommendation import Advice, Recommendation
 from payoff.learn.journal import Journal
+from payoff.learn.versions import released
 from payoff.plan.labels import label_study
 
 Run = Callable[..., Any]
@@ -36,10 +40,10 @@ def desk(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_new_version_and_what_to_do_with_it(cli: Run, desk: Path) -> None:
-    when = cli("retrain", "desk", "--when-it-pays", "--json").json
+    when = cli("retrain", "desk", "--dry-run", "--json").json
     assert when["pays"]
     assert set(when["new_classes"]) == {"loan"}
-    assert "unknown to the version in use" in cli("retrain", "desk", "--when-it-pays").out
+    assert "unknown to the version in use" in cli("retrain", "desk", "--dry-run").out
     assert not (desk / "desk.2.payoff").exists()
     words = ("retrain", "desk", "--recipe", "bag-of-words", "--quiet")
     done = cli(*words)
@@ -55,8 +59,52 @@ def test_a_new_version_and_what_to_do_with_it(cli: Run, desk: Path) -> None:
     assert told["next"].startswith("payoff compare start ")
     assert (desk / "desk.2.payoff").exists()
     assert not (desk / "desk.3.payoff").exists()
-    again = cli("retrain", "desk", "--when-it-pays", "--json").json
+    assert told["experiment"] is None
+    again = cli("retrain", "desk", "--dry-run", "--json").json
     assert (again["pays"], again["n_new"]) == (False, 0)
+
+
+def test_schedules_bring_a_new_version_out_and_release_it(
+    cli: Run, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cron calls, in whatever order and however often, comes to one released version."""
+    tick = ("compare", "tick", "--journal", desk / "desk.journal.db")
+    assert cli(*tick, "--json").json == {"experiments": []}
+    assert "No experiment is running." in cli(*tick).out
+    retrain = ("retrain", "desk", "--recipe", "bag-of-words", "--when-it-pays", "--every", "30d")
+    made = cli(*retrain, "--json").json
+    assert (made["due"], made["outcome"], made["experiment"]) == (True, "better", None)
+    assert made["why"].startswith("Retrain: ")
+
+    # Without --start, or where a machine went down in between, the version waits for its test.
+    soon = cli(*retrain, "--start", "--json").json
+    assert not soon["due"]
+    assert soon["why"].startswith("Not due: the last retraining ended on ")
+    assert soon["experiment"]["share"] == 0.01
+    assert soon["experiment"]["experiment"]["name"] == "desk-2"
+    assert soon["experiment"]["experiment"]["treatment"] == made["new"]["sha256"]
+    again = cli(*retrain, "--start", "--json").json
+    assert (again["due"], again["experiment"]) == (False, None)
+    assert again["why"] == "Not due: the experiment 'desk-2' is running."
+    out = cli(*retrain)
+    assert (out.code, "is running" in out.out) == (0, True)
+
+    look_now = book.look_now
+    good = Recommendation(Advice.PROMOTE, "it gains 1.00 USD to 2.00 USD a request")
+    monkeypatch.setattr(book, "look_now", lambda *how: replace(look_now(*how), recommendation=good))
+    assert [one["done"] for one in cli(*tick, "--no-promote", "--json").json["experiments"]] == [
+        "waited"
+    ]
+    assert "It was promoted on" in cli(*tick).out
+    assert cli(*tick, "--json").json == {"experiments": []}
+    with Journal.open(desk / "desk.journal.db") as journal:
+        now = released(journal, "desk")
+        assert now is not None
+        assert now.artifact_sha256 == made["new"]["sha256"]
+        assert now.facts["artifact"] == "desk.2.payoff"
+    later = cli("retrain", "desk", "--when-it-pays", "--json").json
+    assert (later["due"], later["estimate"]["n_new"]) == (False, 0)
+    assert "PF746" in cli("retrain", "desk", "--every", "soon").err
 
 
 def test_what_is_wrong_is_told(cli: Run, desk: Path) -> None:

@@ -10,7 +10,6 @@ from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.labelled import (
     Vote,
-    decided_shares,
     labelled_requests,
     newest_feedback,
 )
@@ -76,7 +75,6 @@ def test_an_empty_journal(books_url: str) -> None:
     with Journal.open(books_url) as journal:
         assert list(labelled_requests(journal)) == []
         assert newest_feedback(journal) == 0
-        assert decided_shares(journal) == {"acted": 0, "handed": 0}
         assert waiting_requests(journal) == []
 
 
@@ -98,4 +96,3 @@ def test_the_unsure_wait_first(books_url: str) -> None:
         take(journal, [told("told", "card", "ann", 1), Feedback("sure", correct=True)])
         assert [one.request_id for one in waiting_requests(journal)] == ["handed", "unsure", "sure"]
         assert len(waiting_requests(journal, most=1)) == 1
-        assert decided_shares(journal) == {"acted": 2, "handed": 3}

@@ -181,6 +181,31 @@ def status(
 
 @command.command()
 @_existing
+@click.option("--no-promote", is_flag=True, help="Ramp and stop, and leave promoting to people.")
+@with_terminal
+def tick(terminal: Terminal, *, journal: str, no_promote: bool) -> None:
+    """Do what is due of all experiments that run: ramp, stop, promote. For a schedule.
+
+    Called as often as anybody likes, also by several machines at once, it does everything once.
+    Where nothing runs, or nothing is due, it says so and ends well.
+    """
+    from payoff.learn.experiments.tick import tick as ticked
+    from payoff.learn.journal import Journal
+
+    with Journal.open(_there(journal)) as opened:
+        found = ticked(opened, promoting=not no_promote)
+
+    def people() -> None:
+        for one in found:
+            _show(terminal, one.after, one.look)
+        if not found:
+            terminal.line("No experiment is running.")
+
+    terminal.show({"experiments": [one.as_dict() for one in found]}, people)
+
+
+@command.command()
+@_existing
 @_name
 @click.option("--promote", is_flag=True, help="The treatment decides on all requests from now on.")
 @click.option("--why", default="by hand", show_default=True, help="Kept in the journal.")

@@ -14,6 +14,11 @@ from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
 
 if TYPE_CHECKING:
+    from payoff.learn.experiments.course import Course
+    from payoff.learn.journal import Journal
+    from payoff.plan.project import Project
+    from payoff.plan.retraining.due import Due
+    from payoff.plan.retraining.retrain import Wish
     from payoff.plan.retraining.retrained import Retrained
     from payoff.plan.retraining.whether_it_pays import Estimate
 
@@ -39,7 +44,10 @@ _SHARE = click.FloatRange(min=0.05, max=0.95)
     help="Share of what is learnt that one person may have labelled.",
 )
 @click.option("--anyway", is_flag=True, help="Write the new version whatever comes out.")
-@click.option("--when-it-pays", is_flag=True, help="Only tell whether it pays now; train nothing.")
+@click.option("--when-it-pays", is_flag=True, help="Only where it pays now; for a schedule.")
+@click.option("--every", metavar="TIME", help="Only so long after the last time, such as 30d.")
+@click.option("--start", is_flag=True, help="Put a better version out as an experiment at once.")
+@click.option("--dry-run", is_flag=True, help="Only tell whether it pays now; train nothing.")
 @with_terminal
 def command(
     terminal: Terminal,
@@ -54,6 +62,9 @@ def command(
     most_share: float,
     anyway: bool,
     when_it_pays: bool,
+    every: str | None,
+    start: bool,
+    dry_run: bool,
 ) -> None:
     """Learn from feedback, and write a new version beside the old one where it earns more.
 
@@ -61,13 +72,16 @@ def command(
     join its rows; a share of them is kept apart, and decides in money whether the new version is
     better. Labels of people who label wrongly or without reading are left out and told. The version
     in use is never touched. A retraining that was stopped goes on when the same command is given
-    again.
+    again. With --when-it-pays or --every it ends well and says why where nothing is due.
     """
+    from payoff.data.folder_lock import folder_lock
+    from payoff.learn.entry import now_utc
     from payoff.learn.journal import Journal
     from payoff.learn.labellers import LabellerLimits
-    from payoff.learn.meter import Meter
+    from payoff.learn.watching.duration import duration_s
+    from payoff.plan.retraining.due import whether_due
     from payoff.plan.retraining.gathered import GatheringRules
-    from payoff.plan.retraining.retrain import Wish, retrain
+    from payoff.plan.retraining.retrain import Wish
     from payoff.plan.retraining.whether_it_pays import whether_it_pays
 
     project = Source(path).project()
@@ -75,22 +89,85 @@ def command(
     rules = replace(GatheringRules(limits=limits, trusted=trust), judge_share=judges)
     wish = Wish(artifact=artifact, minutes=minutes, rules=rules, anyway=anyway, only=recipes)
     place = journal or str(journal_of(project.folder, project.name))
+    every_s = None if every is None else duration_s(every)
+    one_at_a_time = folder_lock(project.folder / "runs" / f"retraining-{project.name}", terminal)
     with Journal.open(existing_journal(place)) as book:
-        if when_it_pays:
+        if dry_run:
             told = whether_it_pays(project, book, wish)
             terminal.show(told.as_dict(), lambda: _show_estimate(terminal, told))
             return
-        meter = Meter(book, project.name, project.spending)
-        try:
-            found = retrain(project, book, wish, meter=meter, progress=terminal)
-        finally:
-            meter.release()
-    then = found.compare_command(place)
+        with one_at_a_time:
+            asked: dict[str, Any] = {"every_s": every_s, "when_it_pays": when_it_pays}
+            scheduled = when_it_pays or every is not None
+            due = whether_due(project, book, wish, now=now_utc(), **asked) if scheduled else None
+            if due is not None and not due.due:
+                _not_due(terminal, project, book, due, wish if start else None)
+                return
+            found = _retrained(terminal, project, book, wish)
+            course = _begun(project, book, wish) if start else None
+    then = found.compare_command(place) if course is None else ""
     content = found.as_dict() | {"next": then, "report": str(found.folder / "report.html")}
-    terminal.show(content, lambda: _show(terminal, found, then))
+    if due is not None:
+        content |= {"due": True, "why": due.why}
+    content["experiment"] = None if course is None else course.as_dict()
+    terminal.show(content, lambda: _show(terminal, found, then, course))
 
 
-def _show(terminal: Terminal, found: Retrained, then: str) -> None:
+def _retrained(terminal: Terminal, project: Project, book: Journal, wish: Wish) -> Retrained:
+    from payoff.learn.meter import Meter
+    from payoff.plan.retraining.retrain import retrain
+
+    meter = Meter(book, project.name, project.spending)
+    try:
+        return retrain(project, book, wish, meter=meter, progress=terminal)
+    finally:
+        meter.release()
+
+
+def _not_due(
+    terminal: Terminal, project: Project, book: Journal, due: Due, starting: Wish | None
+) -> None:
+    """Say so; a better version that was made before and put to no test is begun on all the same."""
+    course = None if starting is None else _begun(project, book, starting)
+    begun = None if course is None else course.as_dict()
+
+    def people() -> None:
+        terminal.line(due.why)
+        _show_course(terminal, course)
+
+    terminal.show(due.as_dict() | {"experiment": begun}, people)
+
+
+def _begun(project: Project, book: Journal, wish: Wish) -> Course | None:
+    """The experiment of the newest version, where it is better and was put to no test yet."""
+    from payoff.learn.experiments.begin import begin
+    from payoff.learn.experiments.book import running_on
+    from payoff.plan.retraining.due import unproved
+    from payoff.plan.retraining.version_in_use import VersionInUse
+
+    made = unproved(project, book)
+    if made is None or running_on(book, project.name) is not None:
+        return None
+    in_use = VersionInUse.of(project, book, wish.artifact)
+    in_use.desk.close()
+    newer = project.folder / str(made.facts["artifact"])
+    course, _ = begin(
+        book,
+        in_use.path,
+        newer,
+        name=newer.name.removesuffix(".payoff").replace(".", "-"),
+        requests_per_month=project.terms.traffic.per_month,
+    )
+    return course
+
+
+def _show_course(terminal: Terminal, course: Course | None) -> None:
+    if course is not None:
+        name, share = course.experiment.name, course.share
+        terminal.line(f"'{name}' has begun with {share:.0%} of the customers.")
+
+
+def _show(terminal: Terminal, found: Retrained, then: str, course: Course | None) -> None:
     rows = [
         (
             one.label,
@@ -111,6 +188,8 @@ def _show(terminal: Terminal, found: Retrained, then: str) -> None:
         terminal.line(f"{name}  {told}")
     told = f"{judged.n:,} labelled requests of {judged.n_customers:,} customers"
     terminal.line(f"both decided {told}, which neither learnt from")
+    mean, low, high = (format_money(one, unit) for one in judged.forecast_each)
+    terminal.line(f"forecast  {mean} a request with the new version (5 to 95 %: {low} to {high})")
     _show_labellers(terminal, found)
     for finding in found.findings:
         if finding.failed and finding.code not in ("PF780", "PF781", "PF782", "PF783"):
@@ -123,6 +202,7 @@ def _show(terminal: Terminal, found: Retrained, then: str) -> None:
     terminal.line(f"report    {found.folder / 'report.html'}")
     if then:
         terminal.line(f"next      {then}")
+    _show_course(terminal, course)
 
 
 def _show_labellers(terminal: Terminal, found: Retrained) -> None:

@@ -163,27 +163,6 @@ def labelled_requests(journal: Journal, *, until: int | None = None) -> Iterator
         after = ids[-1]
 
 
-def decided_shares(journal: Journal) -> dict[str, int]:
-    """How many decisions acted, and how many handed over.
-
-    What is labelled is rarely a fair sample of what was asked: this says how to weigh it.
-
-    Raises:
-        ServiceError: PF703 to PF706 where the database fails.
-
-    Example:
-        >>> with Journal.open("sqlite://") as journal:
-        ...     decided_shares(journal)
-        {'acted': 0, 'handed': 0}
-    """
-    handed = decisions.c.action == "handoff"
-    with journal.reading() as connection:
-        total = int(connection.execute(select(func.count(decisions.c.id))).scalar_one())
-        over = select(func.count(decisions.c.id)).where(handed)
-        n_handed = int(connection.execute(over).scalar_one())
-    return {"acted": total - n_handed, "handed": n_handed}
-
-
 def _block(connection: Connection, ids: Sequence[str], told: Any) -> list[Labelled]:
     """The requests of some ids with all that is known of them."""
     rows = connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from payoff.core.extras import require
 from payoff.core.findings import Finding
 from payoff.core.progress import Progress
 from payoff.data.inspection import inspect
+from payoff.data.later import came_later
 from payoff.data.splits import Split, split
 from payoff.economics.worlds import Worlds
 from payoff.plan.clock import Clock
@@ -80,6 +82,9 @@ class Prepared:
         learning = learning_inputs(
             dataset, job.test, job.seed, backbones, unlabelled=job.unlabelled, descriptions=told
         )
+        later = came_later(cut.train)
+        if len(later):
+            learning["later"] = sha256(later.tobytes()).hexdigest()
         choosing = {"terms": terms.as_dict(), "minutes": job.minutes, **choosing}
         run = Run.open(job.runs, job.name, learning=learning, choosing=choosing)
         run = replace(run, meter=job.meter)
@@ -89,7 +94,7 @@ class Prepared:
             reckoning.price_api()  # what is wrong with it is told now, not after the work
         clock = _clock(job.minutes, backbones, run, job.progress)
         bench = bench_of(parts, backbones, run, seed=job.seed, progress=job.progress)
-        bench = replace(bench, unlabelled=tuple(job.unlabelled), descriptions=told)
+        bench = replace(bench, unlabelled=tuple(job.unlabelled), descriptions=told, later=later)
         workshop = _workshop(recipes, parts, reckoning, run, bench)
         if job.meter is not None:
             job.meter.book("reading and checking the rows")

@@ -8,6 +8,7 @@ import pytest
 from tests.learn.watching.requests_of import LABELS, requests_of
 
 from payoff.core.errors import ServiceError
+from payoff.economics.value_tables import ValueTables
 from payoff.learn.watching.reference import Reference
 
 
@@ -44,6 +45,20 @@ def test_through_json_and_back() -> None:
     assert "where" not in told.replace("where it", "")
     again = Reference.from_dict(json.loads(told), key="salt")
     assert again.to_dict() == reference.to_dict()
+
+
+def test_one_dear_label_does_not_make_losses_too_small_to_speak_of() -> None:
+    """A label that hardly ever comes and costs 120: what half a percent of the range would be."""
+    window = requests_of(500, 0)
+    values = window.tables.stacked[0].copy()
+    values[3, :3] = -120.0
+    p = window.probabilities.copy()
+    p[:, 3] = 1e-6
+    p /= p.sum(axis=1, keepdims=True)
+    dear = replace(window, tables=ValueTables(values), probabilities=p, truth=None)
+    found = Reference.of(dear, LABELS)
+    assert found.least_gap == pytest.approx(max(0.05 * found.outcome_sd, 0.05 * abs(found.worth)))
+    assert found.least_gap < 0.005 * 123.2
 
 
 def test_too_few_requests_are_refused() -> None:

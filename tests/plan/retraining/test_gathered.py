@@ -11,6 +11,7 @@ from tests.plan.retraining.market import Market
 from payoff.core.files import write_json
 from payoff.core.findings import Status
 from payoff.data.dataset import Dataset
+from payoff.data.later import came_later
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.labellers import LabellerLimits
@@ -21,8 +22,9 @@ from payoff.plan.retraining.retrain import Wish
 from payoff.plan.retraining.whether_it_pays import whether_it_pays
 
 ROW = LabelledRow(
-    "r-1", "a text", "card", "ann", "person", "2026-01-02", "c-1", "", False, "a" * 64, 1.0, "card"
-)
+    "r-1", "a text", "card", "ann", "person", "2026-01-02", "c-1", "", False, "a" * 64, 1.0, "card",
+    0.9,
+)  # fmt: skip
 
 
 def gathered(project: Project, journal: Journal, market: Market, **how: object) -> Gathered:
@@ -95,6 +97,7 @@ def test_feedback_takes_the_columns_of_the_project() -> None:
     assert joined.column("group") == ["1", "2", "c-1"]
     assert joined.column("time")[-1] == "2026-01-02"
     assert joined.column("segment")[-1] == ""
+    assert came_later(joined).tolist() == [2]
 
 
 def test_times_that_are_no_dates_are_given_up_and_told() -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from payoff.core.findings import Status
-from payoff.plan.retraining.judged import Judged, bootstrap, row_weights
+from payoff.core.findings import Finding, Status
+from payoff.plan.retraining.judged import Judged, bootstrap
 
 
 def test_the_interval_holds_where_customers_resemble_themselves() -> None:
@@ -45,24 +45,6 @@ def test_what_few_judges_do_not_show_may_be_there() -> None:
     assert (many > 0).mean() > 0.999
 
 
-def test_what_was_labelled_counts_as_it_comes() -> None:
-    handed = [True] * 80 + [False] * 20
-    weights, finding = row_weights(handed, {"acted": 900, "handed": 100})
-    assert weights[:80].sum() == pytest.approx(10)
-    assert weights[80:].sum() == pytest.approx(90)
-    assert finding.status is Status.PASSED
-
-
-def test_a_kind_that_nobody_labelled_is_told() -> None:
-    weights, finding = row_weights([True] * 5, {"acted": 900, "handed": 100})
-    assert finding.code == "PF778"
-    assert "90% of the decisions acted" in finding.detail
-    assert weights.sum() > 0
-    weights, finding = row_weights([True] * 5, {"acted": 10, "handed": 0})
-    assert weights.tolist() == [1.0] * 5
-    assert finding.failed
-
-
 @pytest.mark.parametrize(
     ("gain", "cost", "status"),
     [(1.0, 1.0, Status.PASSED), (1.0, 1e6, Status.FAILED), (-1.0, 0.0, Status.FAILED)],
@@ -71,8 +53,12 @@ def test_a_gain_must_be_probable_and_above_its_cost(
     gain: float, cost: float, status: Status
 ) -> None:
     draws = np.random.default_rng(0).normal(gain, 0.3, 2000)
-    _, weighed = row_weights([False], {"acted": 1})
-    judged = Judged(1.0, 1.0 + gain, draws, 50, 50, 0.8, 0.9, 0.1, 0.1, (), (), weighed)
+    weighed = Finding("PF778", "", Status.PASSED)
+    worths = np.random.default_rng(1).normal(1.0 + gain, 0.3, 2000)
+    judged = Judged(1.0, 1.0 + gain, draws, 50, 50, 0.8, 0.9, 0.1, 0.1, (), (), weighed, worths)
+    mean, low, high = judged.forecast_each
+    assert low < mean < high
+    assert high - low == pytest.approx(2 * 1.645 * 0.3, rel=0.1)
     finding = judged.verdict(1000, months=6, cost=cost, currency="USD")
     assert (finding.code, finding.status) == ("PF773", status)
     assert "USD" in finding.detail

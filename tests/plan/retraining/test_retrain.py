@@ -73,7 +73,14 @@ def test_a_new_intent_is_learnt_and_the_old_ones_are_kept(
     assert [(one.event, one.artifact_sha256) for one in noted] == [(MADE, found.new_sha256)]
     assert noted[0].facts["artifact"] == "desk.2.payoff"
     assert noted[0].facts["lineage"]["fingerprint"] == found.gathered.fingerprint
+    forecast = noted[0].facts["forecast_each"]
+    assert forecast["low"] < found.judged.new_each < forecast["high"]
     assert journal.bookings()
+    inputs = [
+        json.loads(file.read_text("utf-8"))
+        for file in (folder / "runs").glob("trained-*/inputs.json")
+    ]
+    assert sum("later" in one for one in inputs) == 1  # feedback came after the project's rows
     assert not (folder / "runs" / "retraining-desk.json").exists()
     command = found.compare_command("desk.journal.db")
     assert command.startswith("payoff compare start ")

@@ -241,3 +241,27 @@ def still_to_tell(
         for channel in channels
         if channel not in state.told
     ]
+
+
+def alert_key(model: str, artifact_sha256: str) -> str:
+    """Names the alert of one version of a model, so that a new version starts anew.
+
+    Example:
+        >>> alert_key("support", "1f3a9c02" + 56 * "0")
+        'loss support 1f3a9c02'
+    """
+    return f"loss {model} {artifact_sha256[:8]}"
+
+
+def standing_alert(journal: Journal, model: str, artifact_sha256: str) -> Alert | None:
+    """The alert that stands for one version of a model; None where there is none, or it is over.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails; PF752 where an event is broken.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     standing_alert(journal, "support", "a" * 64)
+    """
+    state = AlertBook(journal).states().get(alert_key(model, artifact_sha256))
+    return None if state is None or state.is_over else state.alert

@@ -46,7 +46,9 @@ class Reference:
         unsure_below: Probability of the most likely label below which a tenth of them were.
         most: The most that a request can be worth.
         most_gap: The most that a request can earn above what was expected of it.
-        least_gap: The smallest difference worth speaking of, money a request.
+        least_gap: The smallest difference worth speaking of, money a request: a share of its worth,
+            or half a percent of the range of outcomes, or a twentieth of their standard deviation
+            where that is less.
         features: What can drift.
         words: Words seen; None where no text is kept.
 
@@ -127,6 +129,10 @@ class Reference:
         scale = abs(worth if forecast is None else forecast)
         words = None if window.texts is None else KnownWords.of(window.texts, key=key)
         made = (Feature.of(name, window, labels=labels, words=words) for name in FEATURES)
+        outcome_sd = float(np.sqrt(window.expected.var() + window.variance.mean()))
+        # One label that costs a hundred times the others widens the range, and what a usual
+        # request says is as clear as before.
+        noise = min(0.005 * spread, 0.05 * outcome_sd)
         weights = window.probabilities.sum(axis=0)
         by_label = window.probabilities.T @ window.expected / np.maximum(weights, 1e-12)
         return cls(
@@ -136,7 +142,7 @@ class Reference:
             worth_se=float(np.hypot(sampled, bias_se)),
             expected=expected,
             expected_sd=float(net.std()),
-            outcome_sd=float(np.sqrt(window.expected.var() + window.variance.mean())),
+            outcome_sd=outcome_sd,
             bias=bias,
             bias_se=bias_se,
             n_labels=n_labels,
@@ -148,7 +154,7 @@ class Reference:
             unsure_below=float(np.quantile(window.probabilities.max(axis=1), _UNSURE)),
             most=float(window.tables.stacked.max()),
             most_gap=float(np.ptp(window.tables.stacked, axis=1).max()),
-            least_gap=max(least_share * scale, 0.005 * spread),
+            least_gap=max(least_share * scale, noise),
             features=tuple(feature for feature in made if feature is not None),
             words=words,
         )

@@ -12,7 +12,7 @@ from payoff.learn.entry import now_utc
 from payoff.learn.journal import Journal
 from payoff.learn.watching.alarm import DAYS, Alarm, label_alarm, worth_alarm
 from payoff.learn.watching.alert import Alert
-from payoff.learn.watching.alert_book import AlertBook, AlertState
+from payoff.learn.watching.alert_book import AlertBook, AlertState, alert_key
 from payoff.learn.watching.checks import LEAST_LABELS, checks
 from payoff.learn.watching.drift import Drift, explained
 from payoff.learn.watching.expected_loss import ExpectedLoss, expected_loss, mix_now
@@ -139,7 +139,7 @@ class _Look:
     @property
     def key(self) -> str:
         """Of the model's alert: one a version, so that a new version starts anew."""
-        return f"loss {self.model.name} {self.model.sha256[:8]}"
+        return alert_key(self.model.name, self.model.sha256)
 
     @property
     def reference(self) -> Reference:

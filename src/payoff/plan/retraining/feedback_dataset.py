@@ -10,11 +10,12 @@ import polars as pl
 
 from payoff.core.pair import SIGN
 from payoff.data.dataset import Dataset
+from payoff.data.later import one_after_the_other
 from payoff.plan.retraining.gathered import LabelledRow
 
 
 def with_feedback(dataset: Dataset, rows: Sequence[LabelledRow]) -> tuple[Dataset, str]:
-    """The project's rows, then those of feedback.
+    """The project's rows, then those of feedback, which are marked as having come later.
 
     Args:
         dataset: The project's rows.
@@ -49,7 +50,7 @@ def with_feedback(dataset: Dataset, rows: Sequence[LabelledRow]) -> tuple[Datase
         out_of_scope=dataset.out_of_scope,
         source="feedback",
     )
-    return dataset.concat(told), note
+    return one_after_the_other(dataset, told), note
 
 
 def _are_dates(dataset: Dataset) -> bool:

@@ -14,8 +14,9 @@ from payoff.core.findings import Finding, Status
 from payoff.data.dataset import Dataset
 from payoff.data.duplicates import normalise
 from payoff.data.roles import folded_label
+from payoff.learn.asked import Kind, kinds_asked
 from payoff.learn.journal import Journal
-from payoff.learn.labelled import Labelled, decided_shares, labelled_requests, newest_feedback
+from payoff.learn.labelled import Labelled, labelled_requests, newest_feedback
 from payoff.learn.labellers import Labeller, LabellerLimits, Labellers, share_limits
 
 _HASHED = 2.0**64
@@ -38,6 +39,7 @@ class LabelledRow:
         artifact_sha256: Of what decided it.
         expected: Worth that the action was expected to have.
         action: What was done.
+        probability: Of the likeliest label.
     """
 
     request_id: str
@@ -52,6 +54,12 @@ class LabelledRow:
     artifact_sha256: str
     expected: float
     action: str
+    probability: float
+
+    @property
+    def kind(self) -> Kind:
+        """How it was decided, and how surely."""
+        return Kind.of(self.handed, self.probability)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +92,8 @@ class Gathered:
         judges: Rows to compare versions by, which neither learns from.
         labellers: Everybody who labelled, with the verdict.
         findings: What was left out, and why.
-        decided: How many decisions acted and how many handed over, in all.
+        asked: How many requests of each kind came since then.
+        since: From when on requests are those of now; empty for all.
         until: The row of feedback up to which was read.
         n_labelled: Labelled requests in all.
     """
@@ -93,7 +102,8 @@ class Gathered:
     judges: tuple[LabelledRow, ...]
     labellers: tuple[Labeller, ...]
     findings: tuple[Finding, ...]
-    decided: Mapping[str, int]
+    asked: Mapping[Kind, int]
+    since: str
     until: int
     n_labelled: int
 
@@ -107,6 +117,7 @@ class Gathered:
         seen: Sequence[str] = (),
         rules: GatheringRules | None = None,
         until: int | None = None,
+        since: str = "",
     ) -> Gathered:
         """Read a journal twice: once to judge the labellers, once to take their labels.
 
@@ -117,6 +128,8 @@ class Gathered:
             known: Labels that the version in use knows.
             rules: How feedback is cut and bounded.
             until: The row of feedback up to which is read; all where None.
+            since: Requests from this time on are those of now, which judges speak for; all where
+                empty. Of all is learnt.
 
         Raises:
             ServiceError: PF770 where there is nothing to learn from; PF703 to PF706 where the
@@ -149,10 +162,22 @@ class Gathered:
             judges=tuple(judges),
             labellers=tuple(judged),
             findings=(*told, *verdicts),
-            decided=decided_shares(journal),
+            # Up to the last labelled one, so that the same labels always give the same weights.
+            asked=kinds_asked(journal, since=since, until=rows[-1].time_utc),
+            since=since,
             until=until,
             n_labelled=n_labelled,
         )
+
+    @property
+    def judges_now(self) -> tuple[LabelledRow, ...]:
+        """Those that speak for the requests of now."""
+        return tuple(row for row in self.judges if row.time_utc >= self.since)
+
+    @property
+    def learnt_now(self) -> tuple[LabelledRow, ...]:
+        """What is learnt of the requests of now."""
+        return tuple(row for row in self.learnt if row.time_utc >= self.since)
 
     def check_judges(self, rules: GatheringRules) -> None:
         """Refuse to train where chance would decide.
@@ -165,13 +190,15 @@ class Gathered:
             raise ServiceError(
                 "PF770", "feedback", f"of {self.n_labelled} labelled requests none can be learnt"
             )
-        lacking = rules.least_judges - len(self.judges)
+        now = self.judges_now
+        lacking = rules.least_judges - len(now)
         if lacking > 0:
             more = math.ceil(lacking / rules.judge_share)
+            when = f" since {self.since[:10]}" if self.since else ""
             raise ServiceError(
                 "PF771",
                 "feedback",
-                f"{len(self.judges)} of {len(self.judges) + len(self.learnt)} labels are kept apart"
+                f"{len(now)} of {len(now) + len(self.learnt_now)} labels{when} are kept apart"
                 " to judge by",
                 expected=f"at least {rules.least_judges}",
                 mend=f"Label about {more} more requests whose text is kept.",
@@ -195,6 +222,7 @@ class Gathered:
             "n_labelled": self.n_labelled,
             "n_learnt": len(self.learnt),
             "n_judges": len(self.judges),
+            "now_since": self.since,
             "first_utc": min(times, default=""),
             "last_utc": max(times, default=""),
             "by_teller": dict(Counter(row.teller for row in self.learnt).most_common()),
@@ -239,6 +267,7 @@ def _row(one: Labelled, out: Collection[str], writing: Mapping[str, str]) -> Lab
         done.artifact_sha256,
         done.worth,
         done.action,
+        done.probability,
     )
 
 

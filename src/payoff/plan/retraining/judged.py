@@ -17,7 +17,9 @@ from payoff.economics.desk import Desk
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import segment_names
+from payoff.learn.asked import Kind
 from payoff.plan.retraining.gathered import LabelledRow
+from payoff.plan.retraining.population import row_weights
 
 _DRAWS = 2000
 _BLOCK = 100
@@ -42,6 +44,8 @@ class Judged:
         old_labels: The old version's most probable label of each, ``(n,)``.
         new_labels: The new one's.
         finding: PF778: whether judges tell of all requests.
+        forecasts: Draws of the mean worth of a request with the new version: what it is forecast to
+            bring once it decides on all of them.
     """
 
     old_each: float
@@ -56,6 +60,7 @@ class Judged:
     old_labels: tuple[str, ...]
     new_labels: tuple[str, ...]
     finding: Finding
+    forecasts: NDArray[np.float64]
 
     @classmethod
     def of(
@@ -65,7 +70,7 @@ class Judged:
         judges: Sequence[LabelledRow],
         *,
         payoff: Payoff,
-        decided: Mapping[str, int],
+        asked: Mapping[Kind, int],
         seed: int = 0,
     ) -> Judged:
         """Let both decide the judges, each by its own policy, and count by the project's payoff.
@@ -75,7 +80,7 @@ class Judged:
             new: The new one.
             judges: Labelled requests that neither learnt from.
             payoff: What decisions are worth.
-            decided: How many of all decisions acted and handed over: judges are weighed by it.
+            asked: How many requests of each kind came: judges are weighed by it.
             seed: Of the draws.
         """
         truth = [row.label for row in judges]
@@ -90,7 +95,7 @@ class Judged:
             actions = np.array([place[one.action] for one in decisions])
             asking = np.array([0.0 if one.cost is None else float(one.cost) for one in decisions])
             worths.append(policy.realised(classes, actions, segments) - asking)
-        weights, finding = row_weights([row.handed for row in judges], decided)
+        weights, finding = row_weights([row.kind for row in judges], asked)
         customers = [row.customer or row.request_id for row in judges]
         told = [tuple(one.label for one in decisions) for decisions in done]
         mean = [
@@ -116,12 +121,19 @@ class Judged:
             old_labels=told[0],
             new_labels=told[1],
             finding=finding,
+            forecasts=bootstrap(worths[1], weights, customers, seed=seed),
         )
 
     @property
     def gain_each(self) -> float:
         """Mean gain of a request."""
         return self.new_each - self.old_each
+
+    @property
+    def forecast_each(self) -> tuple[float, float, float]:
+        """What a request is forecast to be worth with the new version, and its 5 and 95 %."""
+        low, high = np.quantile(self.forecasts, (0.05, 0.95))
+        return self.new_each, float(low), float(high)
 
     @property
     def probability(self) -> float:
@@ -157,11 +169,13 @@ class Judged:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         low, high = np.quantile(self.gains, (0.05, 0.95))
+        forecast = dict(zip(("mean", "low", "high"), self.forecast_each, strict=True))
         return {
             "n": self.n,
             "n_customers": self.n_customers,
             "old_each": self.old_each,
             "new_each": self.new_each,
+            "forecast_each": forecast,
             "gain_each": {"mean": self.gain_each, "low": float(low), "high": float(high)},
             "probability": self.probability,
             "old_accuracy": self.old_accuracy,
@@ -187,42 +201,6 @@ def decide_rows(desk: Desk, rows: Sequence[LabelledRow]) -> list[Decision]:
     parts = [row.text.partition(SIGN) for row in rows]
     second = [part[2] for part in parts]
     return desk.decide_many([part[0] for part in parts], pairs=second, segments=segments)
-
-
-def row_weights(
-    handed: Sequence[bool], decided: Mapping[str, int]
-) -> tuple[NDArray[np.float64], Finding]:
-    """Weights that let acted and handed-over requests count as often as they come.
-
-    Args:
-        handed: Whether each row was handed over, ``(n,)``.
-        decided: How many of all decisions were, under ``"acted"`` and ``"handed"``.
-
-    Example:
-        >>> weights, finding = row_weights([True, True, False], {"acted": 90, "handed": 10})
-        >>> weights.round(2).tolist(), finding.status.value
-        ([0.15, 0.15, 2.7], 'passed')
-    """
-    title = "What was labelled tells of all that was asked"
-    over = np.array(handed, dtype=bool)
-    weights = np.ones(len(over))
-    total = sum(decided.values())
-    silent = []
-    for kind, rows in (("acted", ~over), ("handed", over)):
-        share = decided.get(kind, 0) / total if total else 0.0
-        if rows.any():
-            weights[rows] = share * len(over) / rows.sum()
-        elif share > 0:
-            silent.append(f"{share:.0%} of the decisions {_KINDS[kind]}, and none was labelled")
-    if not weights.any():
-        weights = np.ones(len(over))
-    if not silent:
-        return weights, Finding("PF778", title, Status.PASSED)
-    mend = "Label a few of those too."
-    return weights, Finding("PF778", title, Status.FAILED, "; ".join(silent), mend)
-
-
-_KINDS = {"acted": "acted", "handed": "handed over"}
 
 
 def bootstrap(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from payoff.core.files import write_json
-from payoff.core.findings import Status
+from payoff.core.findings import Finding, Status
 from payoff.core.money import Money
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
@@ -24,7 +25,8 @@ from payoff.plan.project import Project
 from payoff.plan.retraining.class_changes import ClassChange, class_changes, non_regression
 from payoff.plan.retraining.feedback_dataset import with_feedback
 from payoff.plan.retraining.gathered import Gathered, GatheringRules
-from payoff.plan.retraining.judged import Judged
+from payoff.plan.retraining.judged import Judged, decide_rows
+from payoff.plan.retraining.population import expected_mix
 from payoff.plan.retraining.retrained import Outcome, Retrained
 from payoff.plan.retraining.version_in_use import VersionInUse, next_version, recalls
 from payoff.plan.search import search_for
@@ -109,15 +111,20 @@ def retrain(
             seen=() if test is None else test.texts,
             rules=wish.rules,
             until=pending.until(),
+            since=pending.since(in_use.losing_since(journal)),
         )
         gathered.check_judges(wish.rules)
-        pending.note(gathered.until)
+        pending.note(gathered)
         _tell(gathered, progress)
         joined, note = with_feedback(dataset, gathered.learnt)
         _book_labels(project, gathered, meter)
-        plan = search_for(_job(project, joined, test, wish, meter, progress), only=wish.only)
+        mix, told = _mix_of_now(project, gathered, joined)
+        job = _job(project, joined, test, wish, meter, progress)
+        job = replace(job, terms=replace(job.terms, expected_mix=mix))
+        plan = search_for(job, only=wish.only)
         with closing(plan.desk):
             found = _compared(project, in_use, plan, gathered, test, wish)
+    found = replace(found, findings=(*found.findings, told))
     notes = (note, "" if project.spending.machine_per_hour is not None else _UNPRICED)
     found = replace(found, notes=tuple(one for one in notes if one))
     found = _written(found, plan, project, journal, wish)
@@ -160,6 +167,20 @@ def _job(
     )
 
 
+def _mix_of_now(
+    project: Project, gathered: Gathered, joined: Dataset
+) -> tuple[Mapping[str, float] | None, Finding]:
+    """The mix that the new version is chosen and forecast for; judges take no part in it."""
+    now = gathered.learnt_now
+    return expected_mix(
+        project.terms.expected_mix,
+        [row.label for row in now],
+        [row.kind for row in now],
+        gathered.asked,
+        rows=Counter(joined.targets),
+    )
+
+
 def _book_labels(project: Project, gathered: Gathered, meter: Meter | None) -> None:
     """Labels that people gave cost what the project says that a label costs; once each."""
     price = project.terms.label_price
@@ -180,8 +201,8 @@ def _compared(
 ) -> Retrained:
     """The new version against the old one."""
     terms, old, new = project.terms, in_use.desk, plan.desk
-    how: dict[str, Any] = {"decided": gathered.decided, "seed": wish.rules.seed}
-    judged = Judged.of(old, new, gathered.judges, payoff=terms.payoff, **how)
+    how: dict[str, Any] = {"asked": gathered.asked, "seed": wish.rules.seed}
+    judged = Judged.of(old, new, gathered.judges_now, payoff=terms.payoff, **how)
     changes = _changes(project, in_use, plan, gathered, judged, test)
     seconds = float(plan.summary["reproduce"]["seconds"])
     cost, requests = cost_of(project, seconds), terms.traffic.per_month
@@ -224,8 +245,12 @@ def _changes(
     test: Dataset | None,
 ) -> list[ClassChange]:
     """Class by class on the judges, and on the project's own test rows, if it has any apart."""
-    truth = [row.label for row in gathered.judges]
-    old, new = list(judged.old_labels), list(judged.new_labels)
+    before = [row for row in gathered.judges if row.time_utc < gathered.since]
+    truth = [row.label for row in (*gathered.judges_now, *before)]
+    old, new = (
+        [*told, *(one.label for one in decide_rows(desk, before))]
+        for told, desk in ((judged.old_labels, in_use.desk), (judged.new_labels, plan.desk))
+    )
     if test is not None:
         truth += test.targets
         old += _labels_of(in_use.desk, test)
@@ -274,25 +299,43 @@ def _placed(found: Retrained, plan: Plan, project: Project, journal: Journal) ->
     return replace(found, artifact=plan.save(path), version=version)
 
 
+def is_pending(project: Project) -> bool:
+    """Whether a retraining was begun and has not ended."""
+    return _pending_file(project).is_file()
+
+
+def _pending_file(project: Project) -> Path:
+    return project.folder / "runs" / f"retraining-{project.name}.json"
+
+
 class _Pending:
     """What a retraining began with, so that one that was killed goes on with the same rows."""
 
     def __init__(self, project: Project, sha256: str, wish: Wish) -> None:
-        self._file = project.folder / "runs" / f"retraining-{project.name}.json"
+        self._file = _pending_file(project)
         self._asked: Mapping[str, Any] = {"old": sha256, "wish": wish.as_dict()}
 
     def until(self) -> int | None:
         """The row of feedback that the killed one read up to; None where there is none."""
+        until = self._told().get("until")
+        return until if isinstance(until, int) else None
+
+    def since(self, otherwise: str) -> str:
+        """From when on the killed one took requests for those of now; what is given else."""
+        return str(self._told().get("since", otherwise))
+
+    def note(self, gathered: Gathered) -> None:
+        """Keep up to where feedback was read, and from when on requests are those of now."""
+        read = {"until": gathered.until, "since": gathered.since}
+        write_json(self._file, {**self._asked, **read})
+
+    def _told(self) -> dict[str, Any]:
         try:
             told = json.loads(self._file.read_text("utf-8"))
         except (OSError, ValueError):
-            return None
+            return {}
         same = isinstance(told, dict) and all(told.get(k) == v for k, v in self._asked.items())
-        return int(told["until"]) if same and isinstance(told.get("until"), int) else None
-
-    def note(self, until: int) -> None:
-        """Keep up to where feedback was read."""
-        write_json(self._file, {**self._asked, "until": until})
+        return told if same else {}
 
     def over(self) -> None:
         """Nothing is to go on."""

@@ -139,12 +139,14 @@ class Retrained:
         """
         assert self.artifact is not None
         mean, low, high = self.judged.gain_month(self.requests)
+        forecast = dict(zip(("mean", "low", "high"), self.judged.forecast_each, strict=True))
         return {
             "version": self.version,
             "artifact": _within(self.artifact, folder),
             "before": {"artifact": _within(self.old, folder), "sha256": self.old_sha256},
             "outcome": self.outcome.value,
             "gain_month": {"mean": mean, "low": low, "high": high, "currency": self.currency},
+            "forecast_each": forecast | {"currency": self.currency},
             "cost": self.cost,
             "run": _within(self.folder, folder),
             "lineage": self.gathered.lineage(),

@@ -12,6 +12,7 @@ from payoff.core.errors import ProjectError, ServiceError
 from payoff.economics.desk import Desk, load
 from payoff.learn.journal import Journal
 from payoff.learn.versions import released
+from payoff.learn.watching.alert_book import standing_alert
 from payoff.plan.kept import Kept
 from payoff.plan.project import Project
 from payoff.plan.retraining.class_changes import Recalls
@@ -70,6 +71,15 @@ class VersionInUse:
                 expected=f"some of {', '.join(labels[:10])}",
                 mend="Name the artifact in use with --artifact.",
             )
+
+    def losing_since(self, journal: Journal) -> str:
+        """The day from which on a standing alert says that it loses money; empty without one.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails; PF752 where an alert is broken.
+        """
+        alert = standing_alert(journal, self.desk.artifact.name, self.desk.artifact.sha256)
+        return "" if alert is None else alert.since
 
     def run(self, runs: Path, name: str) -> Path | None:
         """The folder of the run that made it; None where it is not kept."""

@@ -16,11 +16,12 @@ from payoff.core.findings import Finding
 from payoff.core.money import format_money
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import segment_names
+from payoff.learn.asked import Kind
 from payoff.learn.journal import Journal
 from payoff.learn.versions import history
 from payoff.plan.project import Project
 from payoff.plan.retraining.gathered import Gathered, LabelledRow
-from payoff.plan.retraining.judged import row_weights
+from payoff.plan.retraining.population import row_weights
 from payoff.plan.retraining.retrain import Wish, cost_of
 from payoff.plan.retraining.version_in_use import VersionInUse
 
@@ -129,16 +130,18 @@ def whether_it_pays(project: Project, journal: Journal, wish: Wish | None = None
             known=labels,
             seen=() if test is None else test.texts,
             rules=wish.rules,
+            since=in_use.losing_since(journal),
         )
     rows = (*gathered.learnt, *gathered.judges)
+    now = (*gathered.learnt_now, *gathered.judges_now)
     terms = project.terms
-    short, perfect = _losses(project, rows, labels, gathered.decided)
+    short, perfect = _losses(project, now, labels, gathered.asked)
     requests = terms.traffic.per_month
     n_new = min(len(rows), _n_new(project, journal, gathered))
     curve = _curve_gain(project, min(n_new, len(gathered.learnt)))
     minutes = project.minutes if wish.minutes is None else wish.minutes
     by_label = Counter(row.label for row in rows)
-    lacking = max(0, wish.rules.least_judges - len(gathered.judges))
+    lacking = max(0, wish.rules.least_judges - len(gathered.judges_now))
     return Estimate(
         n_labels=len(rows),
         n_new=n_new,
@@ -160,9 +163,11 @@ def _losses(
     project: Project,
     rows: Sequence[LabelledRow],
     known: Collection[str],
-    decided: Mapping[str, int],
+    asked: Mapping[Kind, int],
 ) -> tuple[float, float]:
     """What a request earned less than expected of it, and less than a right answer would."""
+    if not rows:
+        return 0.0, 0.0
     labels = tuple(sorted({*known, *(row.label for row in rows), *_acted(rows)}))
     policy = Policy.from_payoff(project.terms.payoff, labels)
     place = {label: number for number, label in enumerate((*labels, "handoff"))}
@@ -171,7 +176,7 @@ def _losses(
     actions = np.array([place[row.action] for row in rows])
     earned = policy.realised(truth, actions, segments)
     right = policy.realised(truth, truth, segments)
-    weights, _ = row_weights([row.handed for row in rows], decided)
+    weights, _ = row_weights([row.kind for row in rows], asked)
     expected = np.array([row.expected for row in rows])
     return (
         float(np.average(expected - earned, weights=weights)),

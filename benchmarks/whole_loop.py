@@ -1,0 +1,83 @@
+"""The whole loop on examples/support over many seeds: is profit what the forecast said?
+
+    python benchmarks/whole_loop.py                 # 20 seeds
+    python benchmarks/whole_loop.py --seeds 5 --a-day 4000
+    python benchmarks/whole_loop.py --show
+
+`support_desk.py` says who asks what, `support_loop.py` what is done with it. The first version is
+made once; each seed is another course of events: other messages, other closed tickets, another
+retraining. Told of each: profit after the promotion less the forecast, as a share of the forecast,
+with how much of that chance alone makes (the forecast's own interval, and the standard error of the
+requests after it). Told of all: the mean, which is bias where it is larger than its standard error,
+the spread, and in how many loops the difference was 2 % or less. Results are lines in
+results/whole_loop.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import record
+from payoff.plan.project import Project
+from support_desk import launched
+from support_loop import Sizes, whole_loop
+
+RESULTS = Path(__file__).resolve().parent / "results" / "whole_loop.jsonl"
+COMMAND = "python benchmarks/whole_loop.py"
+WITHIN = 0.02
+
+
+def measure(seeds: int, sizes: Sizes) -> None:
+    """One line a seed; those that this commit has already are left out."""
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name) / "launched"
+        for seed in range(seeds):
+            key = {"part": "loop", "seed": seed, "a_day": sizes.a_day}
+            if record.is_done(RESULTS, key):
+                continue
+            if not made.exists():
+                launched(made)
+            folder = Path(shutil.copytree(made, Path(name) / f"seed-{seed}"))
+            found = whole_loop(folder, Project.read(folder), seed, sizes).as_dict()
+            command = f"{COMMAND} --seeds {seeds} --a-day {sizes.a_day}"
+            record.append(RESULTS, key, found, command)
+            print(f"seed {seed}: off by {found['off_by']:+.2%}", flush=True)
+            shutil.rmtree(folder)
+
+
+def show() -> None:
+    """All loops of the newest results, by size."""
+    by_size: dict[int, list[dict[str, float]]] = {}
+    for line in record.latest(RESULTS):
+        by_size.setdefault(line["a_day"], []).append(line["result"])
+    for a_day, loops in by_size.items():
+        off = np.array([one["off_by"] for one in loops])
+        error = off.std(ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.nan
+        within = int((np.abs(off) <= WITHIN).sum())
+        inside = sum(one["forecast_low"] <= one["after"] <= one["forecast_high"] for one in loops)
+        print(
+            f"{a_day:,} requests a day, {len(loops)} loops: off by {off.mean():+.2%} in the mean "
+            f"(± {error:.2%}), spread {off.std():.2%}; within {WITHIN:.0%} in {within}, within the "
+            f"forecast's 90 % interval in {inside}"
+        )
+
+
+def main() -> None:
+    """Parse the words, and do what they say."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--a-day", type=int, default=Sizes().a_day, help="requests a day")
+    parser.add_argument("--show", action="store_true")
+    asked = parser.parse_args()
+    if not asked.show:
+        measure(asked.seeds, Sizes(a_day=asked.a_day))
+    show()
+
+
+if __name__ == "__main__":
+    main()
