@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payoff.core.findings import Status
-from payoff.learn.asked import Kind
+from payoff.learn.kinds import Kind
 from payoff.plan.retraining.population import expected_mix, mix_now, row_weights
 
 ACTED, HANDED = Kind.of(False, 0.9), Kind.of(True, 0.4)

@@ -14,7 +14,7 @@ from payoff.core.findings import Finding, Status
 from payoff.data.dataset import Dataset
 from payoff.data.duplicates import normalise
 from payoff.data.roles import folded_label
-from payoff.learn.asked import Kind, kinds_asked
+from payoff.learn.kinds import Kind, kinds_asked
 from payoff.learn.journal import Journal
 from payoff.learn.labelled import Labelled, labelled_requests, newest_feedback
 from payoff.learn.labellers import Labeller, LabellerLimits, Labellers, share_limits

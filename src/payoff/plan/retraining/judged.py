@@ -17,7 +17,7 @@ from payoff.economics.desk import Desk
 from payoff.economics.payoff import Payoff
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import segment_names
-from payoff.learn.asked import Kind
+from payoff.learn.kinds import Kind
 from payoff.plan.retraining.gathered import LabelledRow
 from payoff.plan.retraining.population import row_weights
 

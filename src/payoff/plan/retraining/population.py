@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.findings import Finding, Status
-from payoff.learn.asked import Kind
+from payoff.learn.kinds import Kind
 
 _LEAST_IN_GROUP = 10
 _LEAST_ROWS = 100

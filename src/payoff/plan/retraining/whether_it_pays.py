@@ -16,7 +16,7 @@ from payoff.core.findings import Finding
 from payoff.core.money import format_money
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import segment_names
-from payoff.learn.asked import Kind
+from payoff.learn.kinds import Kind
 from payoff.learn.journal import Journal
 from payoff.learn.versions import history
 from payoff.plan.project import Project

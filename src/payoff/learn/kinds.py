@@ -1,4 +1,4 @@
-"""Asked: how many requests of each kind came, so that those that were labelled can be weighed."""
+"""Kinds of requests, and how many came of each, so that those that were labelled can be weighed."""
 
 from __future__ import annotations
 

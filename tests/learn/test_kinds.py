@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payoff.learn.asked import Kind, kinds_asked
+from payoff.learn.kinds import Kind, kinds_asked
 from payoff.learn.entry import Entry
 from payoff.learn.experiments.assignment import shadow_id
 from payoff.learn.journal import Journal
