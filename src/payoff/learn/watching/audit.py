@@ -9,7 +9,7 @@ from payoff.learn.watching.window import Floats, Integers, Window
 _FLOOR = 1.0
 
 
-def inclusions(window: Window, n_labels: int) -> Floats:
+def inclusions(window: Window, n_labels: float) -> Floats:
     """With which probability each request's label should be asked for, ``(n,)``.
 
     In proportion to how uncertain its worth is, as its own probabilities say (Neyman 1934, "On the
