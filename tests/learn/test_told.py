@@ -176,7 +176,8 @@ def test_times_of_an_older_journal_are_settled(books_url: str) -> None:
             row = {"f": f"f-{number}", "t": time, "l": f"label {number}"}
             connection.execute(
                 text(
-                    "INSERT INTO feedback (feedback_id, request_id, time_utc, label, source, person)"
+                    "INSERT INTO feedback"
+                    " (feedback_id, request_id, time_utc, label, source, person)"
                     " VALUES (:f, 'r-1', :t, :l, 'person', 'ann')"
                 ),
                 row,

@@ -25,6 +25,7 @@ def labelled(window: Window, how: str, n: int, seed: int) -> Window:
     if how == "audit":
         inclusion = inclusions(window, n)
         rows = audit_sample(inclusion, seed=seed)
+        inclusion[np.setdiff1d(np.arange(len(window)), rows)] = 0.0
     elif how == "queue":
         top = window.probabilities.max(axis=1)
         rows = np.argsort(top + 0.15 * rng.gumbel(size=len(window)))[:n]

@@ -1,10 +1,10 @@
-"""Audit: which labels to ask for, so that few of them tell the loss."""
+"""Audit: which labels to ask for, so that few of them tell the loss, and what they tell."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from payoff.learn.watching.window import Floats, Integers, Window
+from payoff.learn.watching.window import Flags, Floats, Integers, Window
 
 _FLOOR = 1.0
 
@@ -68,3 +68,93 @@ def audit_sample(inclusion: Floats, *, seed: int) -> Integers:
     ends = np.cumsum(inclusion[order]) + rng.random()
     taken = np.diff(np.floor(np.concatenate([[ends[0] - inclusion[order[0]]], ends]))) > 0
     return np.sort(order[taken]).astype(np.int64)
+
+
+def audited_mean(
+    gaps: Floats, chances: Floats, groups: Integers, counted: Flags
+) -> tuple[float, float]:
+    """Mean of the gaps of all requests, from those that are known, and its squared error.
+
+    Each request that was asked for by chance stands for as many as its chance says (Horvitz and
+    Thompson 1952, JASA 47(260)). Where only some of those that were asked for are known yet, they
+    stand for the others too (Hajek's ratio, in Godambe and Sprott 1971), which holds as far as who
+    was answered is chance. A gap that is known of a request which was not asked for counts for
+    itself alone, however it became known.
+
+    So that it takes few labels, what is weighed is only how far each gap lies from the one that
+    the others lead to expect: the mean, and of requests of the same group their shrunken mean
+    (generalised regression, Sarndal, Swensson and Wretman 1992, "Model Assisted Survey Sampling",
+    6.4). Nothing is expected of a request by its own gap, so that the expectation need not be
+    right for the mean to be (Zrnic and Candes 2024, "Cross-prediction-powered inference", PNAS
+    121(15)). Where a label changes its meaning the requests that are taken for it share the gap.
+
+    Args:
+        gaps: What came out less what was expected, ``(n,)``; NaN where it is not known.
+        chances: With which each was asked for, ``(n,)``; 0 where it was not.
+        groups: Which requests are alike: what the model takes each for, ``(n,)``, from 0.
+        counted: Which may have a gap at all, ``(n,)``; that of all others is 0.
+
+    Returns:
+        The mean over all ``n``, and its squared error (Hajek 1964, Annals of Mathematical
+        Statistics 35(4)).
+
+    Example:
+        >>> gaps = np.array([-4.0, np.nan, -2.0, np.nan, np.nan])
+        >>> chances, groups = np.array([0.5, 0.0, 0.5, 0.0, 0.0]), np.zeros(5, dtype=np.int64)
+        >>> counted = np.array([True, True, True, True, False])
+        >>> round(audited_mean(gaps, chances, groups, counted)[0], 3)  # -3 for four of five
+        -2.4
+    """
+    known = ~np.isnan(gaps) & counted
+    alone = known & (chances <= 0)
+    rest = counted & ~alone
+    answered = known & (chances > 0)
+    n, m = len(gaps), int(answered.sum())
+    total = float(gaps[alone].sum())
+    if not m:
+        return total / n, 0.0
+    weights = 1 / chances[answered]
+    weights = weights * ((1 / chances[rest & (chances > 0)]).sum() / weights.sum())
+    mean = float(np.average(gaps[answered], weights=weights))
+    off = gaps[answered] - mean
+    own, all_of = _shared(off, groups[answered], int(groups.max()) + 1)
+    expected = all_of[groups]
+    expected[answered] = own
+    left = off - own
+    total += float(rest.sum()) * mean + float(expected[rest].sum()) + float(weights @ left)
+    return total / n, _squared_error(left * weights, 1 / np.maximum(weights, 1.0)) / n**2
+
+
+def _shared(off: Floats, groups: Integers, n_groups: int) -> tuple[Floats, Floats]:
+    """What each leads to expect of its group: of its own others, ``(m,)``, and of all, by group.
+
+    Means are shrunken by how much groups differ beyond chance, by the moments of a one-way layout
+    (Henderson 1953, Biometrics 9(2)).
+    """
+    count = np.bincount(groups, minlength=n_groups).astype(np.float64)
+    sums = np.bincount(groups, off, n_groups)
+    m, filled = len(off), count > 0
+    n_filled = int(filled.sum())
+    if n_filled < 2 or m <= n_filled:
+        return np.zeros(m), np.zeros(n_groups)
+    between_sum = float((sums[filled] ** 2 / count[filled]).sum())
+    within = (float((off**2).sum()) - between_sum) / (m - n_filled)
+    between = (between_sum - float(off.sum()) ** 2 / m) / (n_filled - 1)
+    size = (m - float((count**2).sum()) / m) / (n_filled - 1)
+    varies = (between - within) / size
+    if varies <= 1e-12:
+        return np.zeros(m), np.zeros(n_groups)
+    shrink = max(within, 0.0) / varies
+    others = count[groups] - 1
+    own = np.where(others > 0, (sums[groups] - off) / np.maximum(others + shrink, 1e-12), 0.0)
+    return own, np.where(filled, sums / np.maximum(count + shrink, 1e-12), 0.0)
+
+
+def _squared_error(raised: Floats, chances: Floats) -> float:
+    """Of a sum of raised gaps, from the chances of those that are in it."""
+    open_ones = 1 - chances
+    if open_ones.sum() <= 0:
+        return 0.0
+    centre = float(open_ones @ raised / open_ones.sum())
+    m = len(raised)
+    return m / max(m - 1, 1) * float(open_ones @ (raised - centre) ** 2)
