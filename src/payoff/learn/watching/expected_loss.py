@@ -102,8 +102,8 @@ def expected_loss(
 
     A few labels are noisy, so the correction is believed by degrees: it is either as small as the
     readings without labels leave room for, or as large as outcomes vary, with odds of three to
-    seven beforehand (a spike and a slab, Mitchell and Beauchamp 1988, JASA 83(404)). The interval covers
-    what the labels alone would say, too.
+    seven beforehand (a spike and a slab, Mitchell and Beauchamp 1988, JASA 83(404)). The interval
+    covers what the labels alone would say, too.
 
     Args:
         window: Requests of now.
