@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, exists, func, insert, select
 
 from payoff.core.errors import ServiceError
 from payoff.economics.actions import HANDOFF
 from payoff.economics.value_tables import segment_names
 from payoff.learn.entry import now_utc, read_probabilities
 from payoff.learn.journal import Journal
-from payoff.learn.tables import asked, audit_rounds, decisions
+from payoff.learn.tables import asked, audit_rounds, decisions, feedback
 from payoff.learn.watching.audit import audit_sample, inclusions
 from payoff.learn.watching.window import Window
 
@@ -100,8 +100,11 @@ def draw_audit(
     return len(drawn)
 
 
-def asked_chances(connection: Connection, request_ids: Sequence[str]) -> dict[str, float]:
-    """The chance of each request that was drawn, of some; those that were not are left out.
+def answered_chances(connection: Connection, request_ids: Sequence[str]) -> dict[str, float]:
+    """The chance of each request, of some, that was drawn and that a person has labelled.
+
+    Of a request that was drawn others may speak too, but they do so for what came of it: only who
+    was asked answers by chance.
 
     Args:
         connection: To the journal.
@@ -109,13 +112,15 @@ def asked_chances(connection: Connection, request_ids: Sequence[str]) -> dict[st
 
     Example:
         >>> with Journal.open("sqlite://") as journal, journal.reading() as connection:
-        ...     asked_chances(connection, ["r-1"])
+        ...     answered_chances(connection, ["r-1"])
         {}
     """
+    told = (feedback.c.request_id == asked.c.request_id) & (feedback.c.label != "")
+    by_person = exists().where(told, feedback.c.source == "person")
     found: dict[str, float] = {}
     for start in range(0, len(request_ids), _BLOCK):
         block = asked.c.request_id.in_(request_ids[start : start + _BLOCK])
-        wanted = select(asked.c.request_id, asked.c.chance).where(block)
+        wanted = select(asked.c.request_id, asked.c.chance).where(block, by_person)
         found |= {str(name): float(chance) for name, chance in connection.execute(wanted)}
     return found
 

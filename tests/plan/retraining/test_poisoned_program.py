@@ -61,17 +61,14 @@ def taken_for_refund(found: Gathered) -> float:
     held = [written("card", np.random.default_rng(9), 90_000 + n) for n in range(50)]
     shares = []
     for text in held:
-        logs = [
-            math.log(sizes[k])
-            + sum(
-                math.log((counts[k][word] + 1) / (counts[k].total() + 100))
-                for word in words([text])
-            )
-            for k in KNOWN
-        ]
+        logs = [math.log(sizes[k]) + log_likelihood(text, counts[k]) for k in KNOWN]
         raised = [math.exp(one - max(logs)) for one in logs]
         shares.append(raised[KNOWN.index("refund")] / sum(raised))
     return sum(shares) / len(shares)
+
+
+def log_likelihood(text: str, counts: Counter[str]) -> float:
+    return sum(math.log((counts[word] + 1) / (counts.total() + 100)) for word in words([text]))
 
 
 def words(texts: Iterable[str]) -> list[str]:

@@ -75,11 +75,11 @@ def audited_mean(
 ) -> tuple[float, float]:
     """Mean of the gaps of all requests, from those that are known, and its squared error.
 
-    Each request that was asked for by chance stands for as many as its chance says (Horvitz and
-    Thompson 1952, JASA 47(260)). Where only some of those that were asked for are known yet, they
-    stand for the others too (Hajek's ratio, in Godambe and Sprott 1971), which holds as far as who
-    was answered is chance. A gap that is known of a request which was not asked for counts for
-    itself alone, however it became known.
+    Each request that was asked for by chance, and answered, stands for as many as its chance says
+    (Horvitz and Thompson 1952, JASA 47(260)), and all of them together for all requests (Hajek's
+    ratio, in Godambe and Sprott 1971), so that it does no harm where some are not answered yet, as
+    far as which ones is chance. Gaps that became known in another way tell nothing here: customers
+    speak of what went wrong.
 
     So that it takes few labels, what is weighed is only how far each gap lies from the one that
     the others lead to expect: the mean, and of requests of the same group their shrunken mean
@@ -90,7 +90,7 @@ def audited_mean(
 
     Args:
         gaps: What came out less what was expected, ``(n,)``; NaN where it is not known.
-        chances: With which each was asked for, ``(n,)``; 0 where it was not.
+        chances: With which each was asked for, ``(n,)``; 0 where it was not, or not answered.
         groups: Which requests are alike: what the model takes each for, ``(n,)``, from 0.
         counted: Which may have a gap at all, ``(n,)``; that of all others is 0.
 
@@ -105,23 +105,19 @@ def audited_mean(
         >>> round(audited_mean(gaps, chances, groups, counted)[0], 3)  # -3 for four of five
         -2.4
     """
-    known = ~np.isnan(gaps) & counted
-    alone = known & (chances <= 0)
-    rest = counted & ~alone
-    answered = known & (chances > 0)
-    n, m = len(gaps), int(answered.sum())
-    total = float(gaps[alone].sum())
-    if not m:
-        return total / n, 0.0
+    answered = ~np.isnan(gaps) & counted & (chances > 0)
+    n, n_counted = len(gaps), float(counted.sum())
+    if not answered.any():
+        return 0.0, 0.0
     weights = 1 / chances[answered]
-    weights = weights * ((1 / chances[rest & (chances > 0)]).sum() / weights.sum())
+    weights = weights * (n_counted / weights.sum())
     mean = float(np.average(gaps[answered], weights=weights))
     off = gaps[answered] - mean
     own, all_of = _shared(off, groups[answered], int(groups.max()) + 1)
     expected = all_of[groups]
     expected[answered] = own
     left = off - own
-    total += float(rest.sum()) * mean + float(expected[rest].sum()) + float(weights @ left)
+    total = n_counted * mean + float(expected[counted].sum()) + float(weights @ left)
     return total / n, _squared_error(left * weights, 1 / np.maximum(weights, 1.0)) / n**2
 
 

@@ -94,7 +94,7 @@ def expected_loss(
     Labels correct it: the mean over all requests of what was told without labels, plus the mean
     over the labelled ones of what came out less what was told (Angelopoulos et al. 2023,
     "Prediction-powered inference", Science 382). Where some were asked for by chance, these chances
-    weigh them (`payoff.learn.watching.audit.audited_mean`), and other labels count for themselves;
+    weigh them (`payoff.learn.watching.audit.audited_mean`), and other labels tell nothing of all;
     else requests are put into strata of like sureness, each of which
     counts by its share of all requests (Holt and Smith 1979, "Post stratification", JRSS A
     142(1)), so that a review queue of unsure requests does not stand for all. That holds as far

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 
 from payoff.economics.actions import HANDOFF
 from payoff.economics.value_tables import segment_names
-from payoff.learn.asked import asked_chances
+from payoff.learn.asked import answered_chances
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback, texts
 from payoff.learn.told import Word, counts, told_worth, words_of
@@ -270,7 +270,7 @@ def _with_labels(
     names = [str(row["request_id"]) for row in rows]
     with journal.reading() as connection:
         said = words_of(connection, names)
-        chances = asked_chances(connection, names)
+        chances = answered_chances(connection, names)
     words = [said.get(name, Word()) for name in names]
     actions, segments = ([str(row[key]) for row in rows] for key in ("action", "segment"))
     inclusion = np.array([chances.get(name, 0.0) for name in names]) if chances else None

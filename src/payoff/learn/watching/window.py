@@ -31,7 +31,7 @@ class Window:
         known_worth: What a request earned where somebody knows the money, ``(n,)``; NaN where
             not. It counts before the true label. None for none at all.
         inclusion: By which chance each request's label was asked for, ``(n,)``, where some were
-            drawn (`payoff.learn.watching.audit`); 0 for those that were not, None for none at all.
+            drawn (`payoff.learn.watching.audit`) and answered; 0 for all others, None for none.
         costs: What asking models cost, ``(n,)``; None for nothing.
         segments: Segment of each request, ``(n,)``; None where none is known.
         texts: The texts, ``n`` of them, empty where one is not kept; None where none is.
