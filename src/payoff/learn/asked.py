@@ -87,8 +87,9 @@ def draw_audit(
             "n_asked": len(drawn),
             "audit_share": audit_share,
         }
-        made = connection.execute(insert(audit_rounds).values(**round_row).returning(audit_rounds))
-        about = {"time_utc": time_utc, "round_id": made.one().id}
+        made = connection.execute(insert(audit_rounds).values(**round_row))
+        (round_id,) = made.inserted_primary_key or (0,)
+        about = {"time_utc": time_utc, "round_id": round_id}
         if len(drawn):
             connection.execute(
                 insert(asked),

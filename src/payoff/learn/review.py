@@ -127,7 +127,8 @@ def waiting(journal: Journal, policy: Policy, *, audit_share: float = AUDIT_SHAR
     names = {row["request_id"] for row in lots}
     by_worth = _priced([row for row in rows if row["request_id"] not in names], policy)
     ranked = sorted((replace(one, rank=one.worth) for one in by_worth), key=lambda one: one.order)
-    return _mixed(ranked, _priced(lots, policy), audit_share, salt=journal.salt)
+    drawn_ones = _priced(lots, policy) if audit_share else []
+    return _mixed(ranked, drawn_ones, audit_share, salt=journal.salt)
 
 
 def _mixed(

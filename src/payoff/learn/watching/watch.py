@@ -234,7 +234,7 @@ class _Look:
     def topics(self) -> tuple[NewTopic, ...] | None:
         """None where no text is kept, or there are no earlier requests to compare with."""
         first = oldest(self.journal, self.model, FIRST_REQUESTS)
-        until_id = self.kept.until_id
+        until_id: int | None = self.kept.until_id
         if self.kept.of_launch:
             until_id = int(first.ids[-1]) if len(first.window) == FIRST_REQUESTS else None
         if until_id is None:
