@@ -230,6 +230,7 @@ def with_labels(window: Window, how: str, n_labels: int, seed: int) -> Window:
     if how == "audit" and n_labels:
         inclusion = inclusions(window, n_labels)
         known[audit_sample(inclusion, seed=seed)] = True
+        inclusion = np.where(known, inclusion, 0.0)
     elif how == "queue":
         known[queue(window, n_labels, rng)] = True
     elif n_labels:

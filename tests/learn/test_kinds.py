@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payoff.learn.kinds import Kind, kinds_asked
 from payoff.learn.entry import Entry
 from payoff.learn.experiments.assignment import shadow_id
 from payoff.learn.journal import Journal
+from payoff.learn.kinds import Kind, kinds_asked
 
 ENTRY = Entry("r", "a" * 64, "t", "refund", "refund", 0.9, 3.2, "USD", 4.0)
 PROBABILITIES = (0.0, 0.049, 0.05, 0.3, 0.35, 0.8999, 0.9, 0.98, 0.995, 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from payoff.learn import labelled
 from payoff.learn.entry import Entry
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
@@ -78,11 +77,10 @@ def test_an_empty_journal(books_url: str) -> None:
         assert waiting_requests(journal) == []
 
 
-def test_times_of_any_form_can_be_compared() -> None:
-    times = ["yesterday", "2026-01-01", "2026-01-01T01:00:00+02:00", "2026-01-02T00:00:00Z"]
-    moments = [labelled._moment(time) for time in times]
-    assert sorted(moments) == [moments[0], moments[2], moments[1], moments[3]]
+def test_who_answers_for_a_label() -> None:
     assert Vote("x", "customer").teller == "(customer)"
+    assert Vote("x", "person", "ann").teller == "ann"
+    assert Vote("x", "person", "ann", sent_by="crm").teller == "(crm)"
 
 
 def test_the_unsure_wait_first(books_url: str) -> None:

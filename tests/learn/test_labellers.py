@@ -9,7 +9,8 @@ import pytest
 
 from payoff.core.findings import Status
 from payoff.learn.labelled import Decided, Labelled, Vote
-from payoff.learn.labellers import Labeller, LabellerLimits, Labellers, share_limits
+from payoff.learn.labellers import Labeller, LabellerLimits, Labellers
+from payoff.learn.share_limits import share_limits
 
 LABELS = ("billing", "card", "other", "refund", "transfer")
 MIX = (0.35, 0.25, 0.2, 0.15, 0.05)
@@ -145,3 +146,81 @@ def test_one_person_weighs_at_most_so_much() -> None:
     assert limits["bob"] > 200
     assert share_limits({}, 0.5) == {}
     assert LabellerLimits().most_share == 0.5
+
+
+def programs(
+    kinds: Mapping[str, float], *, seed: int, n_each: int = 400, drift: float = 0.0
+) -> Labellers:
+    """Programs that send labels, each of which turns a share of 'card' into 'refund'.
+
+    Args:
+        kinds: That share, by the key of the program.
+        seed: Of the draws.
+        n_each: Labels of each.
+        drift: Share of 'card' that truly means 'refund' now.
+    """
+    rng = np.random.default_rng(seed)
+    counted = Labellers(LABELS)
+    for name, share in kinds.items():
+        for number in range(n_each):
+            truth = LABELS[rng.choice(len(LABELS), p=MIX)]
+            guess = truth if rng.random() < 0.97 else LABELS[rng.integers(len(LABELS))]
+            if truth == "card" and rng.random() < drift:
+                truth = "refund"
+            label = "refund" if truth == "card" and rng.random() < share else truth
+            votes = (Vote(label, "person", f"person {number}", sent_by=name),)
+            decided = Decided("a" * 64, guess, guess, 0.97, 1.0)
+            counted.count([Labelled(f"{name}-{number}", votes, decided, "text")])
+    return counted
+
+
+def test_a_program_that_turns_a_part_of_one_label_is_found_and_an_honest_one_is_not() -> None:
+    found = false = 0
+    for seed in range(40):
+        judged = {one.name: one for one in programs({"bot": 0.3, "crm": 0.0}, seed=seed).judged()}
+        assert list(judged) == ["(bot)", "(crm)"]  # whatever persons a program names
+        found += judged["(bot)"].left_out
+        false += judged["(crm)"].left_out or judged["(crm)"].findings[4].failed
+        assert not judged["(bot)"].findings[0].failed  # nearly all of its labels are right
+        assert not judged["(crm)"].checked
+    assert found >= 36
+    assert false <= 1
+
+
+def test_alone_it_is_told_and_nobody_knows_who_is_wrong() -> None:
+    (bot,) = programs({"bot": 0.3}, seed=1).judged()
+    assert bot.findings[4].failed
+    assert "'card'" in bot.findings[4].detail
+    assert not bot.left_out
+    assert not bot.checked
+    assert programs({"bot": 0.3}, seed=1).judged(trusted=["(bot)"])[0].checked
+
+
+def test_a_label_that_has_changed_its_meaning_leaves_nobody_out() -> None:
+    for seed in range(10):
+        judged = programs({"crm": 0.0, "bot": 0.0}, seed=seed, drift=0.4).judged()
+        assert not any(one.left_out for one in judged)
+        assert all(one.findings[4].failed for one in judged)
+
+
+@pytest.mark.parametrize(("agreeing", "is_checked"), [(30, True), (19, False), (22, False)])
+def test_a_program_is_checked_by_what_people_labelled_too(agreeing: int, is_checked: bool) -> None:
+    counted = programs({"crm": 0.0}, seed=3)
+    for number in range(agreeing if agreeing != 22 else 30):
+        label = "card" if number < agreeing else "other"
+        votes = (Vote("card", "system", sent_by="crm"), Vote(label, "person", "ann", 5.0))
+        other = Vote("card", "system", sent_by="erp")  # programs do not vouch for each other
+        counted.count([Labelled(f"both-{number}", (*votes, other), None, "text")])
+    judged = {one.name: one for one in counted.judged()}
+    assert judged["(crm)"].checked == is_checked
+    assert judged["ann"].checked
+
+
+def test_programs_weigh_little_until_they_are_checked() -> None:
+    counts = {"(project)": 200, "(crm)": 900, "(system)": 5, "ann": 100}
+    limits = share_limits(counts, 0.5, unchecked=["(crm)", "(system)"], most_unchecked=0.1)
+    assert (limits["(project)"], limits["(system)"], limits["ann"]) == (200, 5, 100)
+    assert limits["(crm)"] == 305 // 9
+    alone = share_limits({"(crm)": 30, "(bot)": 70}, 0.5, unchecked=["(crm)", "(bot)"])
+    assert alone == {"(crm)": 30, "(bot)": 30}
+    assert share_limits({"(crm)": 30}, 0.5, unchecked=["(crm)"]) == {"(crm)": 30}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from payoff.plan.retraining.whether_it_pays import Estimate
 
 _COLUMNS = ("class", "judges", "old", "new", "")
+_OF_LABELLERS = ("PF780", "PF781", "PF782", "PF783", "PF795")
 _SHARE = click.FloatRange(min=0.05, max=0.95)
 
 
@@ -43,6 +44,13 @@ _SHARE = click.FloatRange(min=0.05, max=0.95)
     show_default=True,
     help="Share of what is learnt that one person may have labelled.",
 )
+@click.option(
+    "--most-unchecked",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share that one program may have labelled before people have checked it.",
+)
 @click.option("--anyway", is_flag=True, help="Write the new version whatever comes out.")
 @click.option("--when-it-pays", is_flag=True, help="Only where it pays now; for a schedule.")
 @click.option("--every", metavar="TIME", help="Only so long after the last time, such as 30d.")
@@ -60,6 +68,7 @@ def command(
     judges: float,
     trust: tuple[str, ...],
     most_share: float,
+    most_unchecked: float,
     anyway: bool,
     when_it_pays: bool,
     every: str | None,
@@ -85,7 +94,7 @@ def command(
     from payoff.plan.retraining.whether_it_pays import whether_it_pays
 
     project = Source(path).project()
-    limits = LabellerLimits(most_share=most_share)
+    limits = LabellerLimits(most_share=most_share, most_unchecked=most_unchecked)
     rules = replace(GatheringRules(limits=limits, trusted=trust), judge_share=judges)
     wish = Wish(artifact=artifact, minutes=minutes, rules=rules, anyway=anyway, only=recipes)
     place = journal or str(journal_of(project.folder, project.name))
@@ -192,7 +201,7 @@ def _show(terminal: Terminal, found: Retrained, then: str, course: Course | None
     terminal.line(f"forecast  {mean} a request with the new version (5 to 95 %: {low} to {high})")
     _show_labellers(terminal, found)
     for finding in found.findings:
-        if finding.failed and finding.code not in ("PF780", "PF781", "PF782", "PF783"):
+        if finding.failed and finding.code not in _OF_LABELLERS:
             terminal.line(f"{finding.code} {finding.title}: {finding.detail}. {finding.mend}")
     for note in found.notes:
         terminal.line(note)
@@ -209,6 +218,7 @@ def _show_labellers(terminal: Terminal, found: Retrained) -> None:
     learnt: dict[str, Any] = found.gathered.lineage()["by_teller"]
     for one in found.gathered.labellers:
         told = f"left out: {one.why}" if one.left_out else f"{learnt.get(one.name, 0):,} learnt"
+        told += "" if one.checked or one.left_out else ", not checked by people yet"
         terminal.line(f"{one.name}  {one.n_labels:,} labels, {told}")
 
 

@@ -181,6 +181,7 @@ def _show(terminal: Terminal, watched: Watched) -> None:
             f"{loss.n_requests:,} requests, {loss.n_labels:,} labels",
             right=("loss a day",),
         )
+        terminal.line(f"compared with {watched.reference}")
         _show_topics(terminal, watched)
         show_findings(terminal, watched.findings)
         terminal.line()

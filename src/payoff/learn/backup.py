@@ -23,7 +23,7 @@ from payoff.core.errors import ServiceError
 from payoff.core.files import disk_errors
 from payoff.learn.entry import now_utc
 from payoff.learn.journal import Journal
-from payoff.learn.migrations import MIGRATIONS
+from payoff.learn.migrations import MIGRATIONS, settle_times
 from payoff.learn.tables import TABLES, holds, migrations
 
 _FORMAT = 1
@@ -123,6 +123,7 @@ def restore(path: Path, journal: Journal) -> Backup:
                     told = facts["tables"].get(table.name)
                     if told is not None:
                         _bring_back(connection, zipped, table, told, path)
+                settle_times(connection)
                 _count_on(journal, connection)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise _no_backup(path, f"{type(error).__name__}: {error}"[:200]) from error

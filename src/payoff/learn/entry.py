@@ -76,6 +76,22 @@ def now_utc(later_s: float = 0.0) -> str:
     return (datetime.now(UTC) + timedelta(seconds=later_s)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def as_utc(time: str) -> str | None:
+    """A time in ISO 8601 as the journal writes it; None where it is none. No zone means UTC.
+
+    Example:
+        >>> as_utc("2026-11-30T09:00+01:00"), as_utc("2026-11-30"), as_utc("yesterday")
+        ('2026-11-30T08:00:00.000000Z', '2026-11-30T00:00:00.000000Z', None)
+    """
+    try:
+        moment = datetime.fromisoformat(time)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
 def text_hash(text: str, segment: str = "") -> str:
     """SHA-256 of a text, so that the journal can tell texts apart without keeping them.
 

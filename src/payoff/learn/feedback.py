@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from payoff.core.errors import ServiceError
-from payoff.learn.entry import now_utc
+from payoff.learn.entry import as_utc, now_utc
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback
 
@@ -37,10 +37,12 @@ class Feedback:
         person: Who labelled, where a person did.
         seconds: That the person took.
         feedback_id: Names it for ever: told again, it is written once.
-        time_utc: When it was told; now where it is empty.
+        time_utc: When it was told, as ISO 8601; now where it is empty. It is kept in UTC, so that
+            times can be compared as text.
+        sent_by: Name of the API key that a program sent it by; empty for all else.
 
     Raises:
-        ServiceError: PF716 where it says nothing, or its source is unknown.
+        ServiceError: PF716 where it says nothing, its source is unknown, or its time is none.
 
     Example:
         >>> Feedback("r-1", label="refund").source
@@ -61,6 +63,7 @@ class Feedback:
     seconds: float | None = None
     feedback_id: str = field(default_factory=_new_id)
     time_utc: str = ""
+    sent_by: str = ""
 
     def __post_init__(self) -> None:
         where = f"feedback on '{self.request_id[:100]}'"
@@ -71,8 +74,11 @@ class Feedback:
             raise ServiceError(
                 "PF716", where, f"'{self.source[:100]}'", expected=", ".join(SOURCES)
             )
-        if not self.time_utc:
-            object.__setattr__(self, "time_utc", now_utc())
+        moment = as_utc(self.time_utc) if self.time_utc else now_utc()
+        if moment is None:
+            wanted = "a time such as 2026-11-30T08:00:00Z"
+            raise ServiceError("PF716", where, f"time_utc '{self.time_utc[:50]}'", expected=wanted)
+        object.__setattr__(self, "time_utc", moment)
 
     def as_row(self) -> dict[str, Any]:
         """A row of the table."""

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from payoff.learn.entry import customer_hash, now_utc
 from payoff.learn.journal import Journal
-from payoff.learn.tables import decisions, feedback, texts
+from payoff.learn.tables import asked, decisions, feedback, texts
 
 _DAY_S = 86_400
 
@@ -79,6 +79,7 @@ def forget_old(
             old = decisions.c.time_utc < now_utc(-decisions_days * _DAY_S)
             n_texts = found.n_texts + _delete(connection, texts, old)
             n_feedback = _delete(connection, feedback, old)
+            _delete(connection, asked, old)
             n = connection.execute(delete(decisions).where(old)).rowcount
             found = Forgotten(int(n), n_texts, n_feedback)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -14,7 +13,6 @@ from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback, texts
 
 _BLOCK = 500
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _DECIDED = (
     "artifact_sha256",
     "action",
@@ -37,10 +35,14 @@ class Vote:
         person: Who labelled; empty where nobody is named.
         seconds: That it took; None where not known.
         time_utc: When it was told.
+        sent_by: Name of the API key that it came by; empty where it came by none, or where the
+            key is the person's own.
 
     Example:
         >>> Vote("refund", "person", "ann").teller, Vote("refund", "system").teller
         ('ann', '(system)')
+        >>> Vote("refund", "person", "ann", sent_by="crm").teller
+        '(crm)'
     """
 
     label: str
@@ -48,10 +50,17 @@ class Vote:
     person: str = ""
     seconds: float | None = None
     time_utc: str = ""
+    sent_by: str = ""
 
     @property
     def teller(self) -> str:
-        """The person, or the source in brackets where nobody is named."""
+        """Who answers for it: a person, or in brackets the key or the source that told it.
+
+        Whom a program names that sends labels is its word alone: else it could give every label
+        another name, and none would ever be found out.
+        """
+        if self.sent_by:
+            return f"({self.sent_by})"
         return self.person or f"({self.source})"
 
 
@@ -166,7 +175,9 @@ def labelled_requests(journal: Journal, *, until: int | None = None) -> Iterator
 def _block(connection: Connection, ids: Sequence[str], told: Any) -> list[Labelled]:
     """The requests of some ids with all that is known of them."""
     rows = connection.execute(
-        select(feedback).where(told, feedback.c.request_id.in_(ids)).order_by(feedback.c.id)
+        select(feedback)
+        .where(told, feedback.c.request_id.in_(ids))
+        .order_by(feedback.c.time_utc, feedback.c.id)
     ).mappings()
     by_id: dict[str, list[Feedback]] = {}
     for row in rows:
@@ -180,19 +191,10 @@ def _block(connection: Connection, ids: Sequence[str], told: Any) -> list[Labell
 
 
 def _votes(told: Sequence[Feedback]) -> tuple[Vote, ...]:
-    """The newest label of each teller; of equal times the one that was written later."""
+    """The newest label of each teller, from feedback in the order that `payoff.learn.told` has."""
     newest: dict[str, Vote] = {}
-    for one in sorted(told, key=lambda one: _moment(one.time_utc)):
-        vote = Vote(one.label, one.source, one.person, one.seconds, one.time_utc)
+    for one in told:
+        vote = Vote(one.label, one.source, one.person, one.seconds, one.time_utc, one.sent_by)
         newest.pop(vote.teller, None)
         newest[vote.teller] = vote
     return tuple(newest.values())
-
-
-def _moment(time_utc: str) -> datetime:
-    """A time that can be compared; what is none counts as long ago."""
-    try:
-        moment = datetime.fromisoformat(time_utc)
-    except ValueError:
-        return _LONG_AGO
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

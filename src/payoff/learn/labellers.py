@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
@@ -12,9 +11,14 @@ from typing import Any
 import numpy as np
 
 from payoff.core.findings import Finding, Status
+from payoff.learn.class_agreement import ClassAgreement, ClassVerdict
 from payoff.learn.labelled import Labelled, Vote
+from payoff.learn.wilson import interval
 
 _MOST_SECONDS = 10_000  # times of one labeller that are kept for a median
+_NO_CLASS = ClassVerdict(
+    Finding("PF795", "The labeller labels every class as others do", Status.NOT_CHECKED), False
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,9 @@ class LabellerLimits:
         single_label_gap: How much more often than the model one may press one and the same label.
         confidence: That no honest labeller of all is left out, for each kind of check.
         most_share: Of what is learnt that may come from one person.
+        least_class_agreement: With the model where it is sure, of the requests of one class.
+        most_unchecked: Of what is learnt that may come from one program before people have checked
+            it: labelled at least so many requests that it labelled too, and mostly agreed.
     """
 
     sure: float = 0.95
@@ -38,6 +45,8 @@ class LabellerLimits:
     single_label_gap: float = 0.3
     confidence: float = 0.99
     most_share: float = 0.5
+    least_class_agreement: float = 0.9
+    most_unchecked: float = 0.1
 
 
 @dataclass(slots=True)
@@ -61,10 +70,11 @@ class Labeller:
     Args:
         name: The person, or the source in brackets where nobody is named.
         n_labels: Requests labelled.
-        findings: PF780 to PF783.
+        findings: PF780 to PF783 and PF795.
         seconds_median: A label took; None where not known.
         left_out: Whether the labels are not learnt from.
         why: In a sentence, where they are left out.
+        checked: Whether it is a person, or a program that people have checked, or is trusted.
     """
 
     name: str
@@ -73,6 +83,7 @@ class Labeller:
     seconds_median: float | None
     left_out: bool
     why: str = ""
+    checked: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -82,6 +93,7 @@ class Labeller:
             "seconds_median": self.seconds_median,
             "left_out": self.left_out,
             "why": self.why,
+            "checked": self.checked,
             "findings": [one.as_dict() for one in self.findings],
         }
 
@@ -108,6 +120,11 @@ class Labellers:
         self.known = frozenset(known)
         self.limits = limits or LabellerLimits()
         self._counts: dict[str, _Counts] = {}
+        self._classes = ClassAgreement(
+            least_agreement=self.limits.least_class_agreement,
+            least_labels=self.limits.least_labels,
+            confidence=self.limits.confidence,
+        )
         self._shared: list[dict[str, str]] = []
 
     def count(self, block: Iterable[Labelled]) -> None:
@@ -131,7 +148,9 @@ class Labellers:
             own.model[one.decided.label] += 1
             if one.decided.probability >= self.limits.sure and vote.label in self.known:
                 own.n_sure += 1
-                own.n_sure_agreed += vote.label == one.decided.label
+                agreed = vote.label == one.decided.label
+                own.n_sure_agreed += agreed
+                self._classes.count(vote.teller, one.decided.label, agreed=agreed)
 
     def judged(self, *, trusted: Collection[str] = ()) -> list[Labeller]:
         """Every teller with the verdict, by name.
@@ -142,23 +161,44 @@ class Labellers:
         z = _z(self.limits.confidence, len(self._counts))
         suspects = {name: self._alone(name, z) for name in sorted(self._counts)}
         out = {name for name, found in suspects.items() if any(one.failed for one in found[:2])}
+        classes = self._classes.judged()
+        out |= {name for name, one in classes.items() if one.is_proven}
         peers = self._peers(out, z)
+        out |= {name for name, one in peers.items() if one.failed}
         judged = []
         for name, (model, single, fast) in suspects.items():
-            findings = (model, peers[name], single, fast)
-            why = self._why(name, findings, z)
+            by_class = classes.get(name, _NO_CLASS)
+            findings = (model, peers[name], single, fast, by_class.finding)
+            why = self._why(name, findings, z, is_proven=by_class.is_proven)
             trust = name in trusted
             told = f"{why} It is trusted all the same." if why and trust else why
             own = self._counts[name]
             median = float(np.median(own.seconds)) if own.seconds else None
             left = bool(why) and not trust
-            judged.append(Labeller(name, own.n, findings, median, left, told))
+            checked = trust or (self._is_checked(name, out) and not by_class.finding.failed)
+            judged.append(Labeller(name, own.n, findings, median, left, told, checked))
         return judged
 
-    def _why(self, name: str, findings: tuple[Finding, ...], z: float) -> str:
+    def _is_checked(self, name: str, out: set[str]) -> bool:
+        """Whether it is a person, or people have labelled enough of the same and mostly agreed."""
+        if not name.startswith("("):
+            return True
+        agreed = n = 0
+        for told in self._shared:
+            by_people = {
+                label for who, label in told.items() if not who.startswith("(") and who not in out
+            }
+            if name in told and len(by_people) == 1:
+                n += 1
+                agreed += told[name] in by_people
+        return n >= self.limits.least_labels and agreed >= n * self.limits.least_agreement
+
+    def _why(self, name: str, findings: tuple[Finding, ...], z: float, *, is_proven: bool) -> str:
         """Why the labels are to be left out; nothing where they are not."""
-        model, peers, single, fast = findings
+        model, peers, single, fast, by_class = findings
         reasons = [one.detail for one in (model, peers, single) if one.failed]
+        if is_proven:
+            reasons.append(by_class.detail)
         own = self._counts[name]
         proven = interval(own.n_sure_agreed, own.n_sure, z)[0] >= self.limits.least_agreement
         if fast.failed and not proven and peers.status is not Status.PASSED:
@@ -272,62 +312,6 @@ class Labellers:
         return lows[0] >= self.limits.least_agreement > lows[1]
 
 
-def interval(successes: int, n: int, z: float) -> tuple[float, float]:
-    """Wilson's interval of a share.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22(158).
-
-    Args:
-        successes: From 0 to ``n``.
-        n: Cases; with none, every share is left open.
-        z: Standard errors to each side.
-
-    Example:
-        >>> [round(end, 3) for end in interval(8, 10, 1.96)]
-        [0.49, 0.943]
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = successes / n, z * z / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def _z(confidence: float, n: int) -> float:
     """One-sided, so that all of ``n`` labellers are judged rightly with that confidence."""
     return NormalDist().inv_cdf(1 - (1 - confidence) / max(1, n))
-
-
-def share_limits(counts: Mapping[str, int], most_share: float) -> dict[str, int]:
-    """How many labels of each person are learnt, so that nobody's share is above a limit.
-
-    Tellers in brackets, such as the project's own rows, are no single persons and are not bounded.
-    Where there are only persons, and fewer than the limit needs, an even share is the limit: who
-    tells alone is bounded by nothing.
-
-    Args:
-        counts: Labels of each teller that could be learnt.
-        most_share: Above 0, at most 1.
-
-    Example:
-        >>> share_limits({"(project)": 300, "ann": 900, "bob": 100}, 0.5)
-        {'(project)': 300, 'ann': 400, 'bob': 100}
-        >>> share_limits({"ann": 900}, 0.5)
-        {'ann': 900}
-    """
-    kept = dict(counts)
-    named = [name for name in counts if not name.startswith("(")]
-    people = sorted(named, key=lambda name: -counts[name])
-    others_tell = any(counts[name] for name in counts.keys() - set(people))
-    share = most_share if others_tell else max(most_share, 1 / max(len(people), 1))
-    if share >= 1:
-        return kept
-    before: dict[str, int] = {}
-    while kept != before:
-        before = dict(kept)
-        for name in people:
-            others = sum(number for other, number in kept.items() if other != name)
-            kept[name] = min(kept[name], math.floor(others * share / (1 - share) + 1e-9))
-    return kept

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, FromClause, case, exists, func, or_, select
+from sqlalchemy import case, func, select
 
 from payoff.economics.actions import HANDOFF
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback
-from payoff.learn.told_amounts import told_amounts
+from payoff.learn.told import Word, counts, told_worth
 
 if TYPE_CHECKING:
     from payoff.economics.policy import Policy
-
-ANOTHER = "\x1f"
-"""Stands for a label that is another than the action's, where it is not told which."""
 
 _MOST_ROWS = 200_000
 _MOST_GROUPS = 20_000
@@ -34,20 +31,16 @@ class Outcome:
         artifact_sha256: Which version decided.
         action: What was done.
         segment: Of the customers, where its own worth decided.
-        truth: What they truly were; `ANOTHER` where only that the action was wrong is known, empty
-            where only the money is.
+        word: What counts of what was said of each, with the mean of the money where that is said.
         n: How many.
-        worth: What they earned together, where somebody told the money; None where it follows
-            from the policy.
     """
 
     day: str
     artifact_sha256: str
     action: str
     segment: str
-    truth: str
+    word: Word
     n: int
-    worth: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +61,9 @@ class Confusion:
 
 
 def outcomes(journal: Journal, since: str) -> list[Outcome]:
-    """What feedback tells of the decisions since a day.
+    """What feedback tells of the decisions since a day, as `payoff.learn.told` settles it.
 
-    The word of the latest time counts that says what a request was, whether the action was right,
-    or what it earned, whenever it arrived, as in experiments
-    (`payoff.learn.experiments.realised`). The newest 200,000 pieces of feedback are looked at.
+    The newest 200,000 pieces of feedback are looked at.
 
     Args:
         journal: Of decisions and feedback.
@@ -86,43 +77,22 @@ def outcomes(journal: Journal, since: str) -> list[Outcome]:
         ...     outcomes(journal, "2026-11-01")
         []
     """
-    told, later = feedback.alias(), feedback.alias()
-    of_one_time = (later.c.time_utc == told.c.time_utc) & (later.c.feedback_id > told.c.feedback_id)
-    newer = (later.c.request_id == told.c.request_id) & (
-        (later.c.time_utc > told.c.time_utc) | of_one_time
-    )
-    acted = decisions.c.action != HANDOFF
-    truth = case(
-        (told.c.label != "", told.c.label),
-        ((told.c.correct == 1) & acted, decisions.c.action),
-        (told.c.correct.is_not(None), ANOTHER),
-    )
-    priced = case((told.c.worth.is_not(None), 1), else_=0)
+    priced = case((feedback.c.worth.is_not(None), 1), else_=0)
     day = func.substr(decisions.c.time_utc, 1, 10)
-    key = (
-        day,
-        decisions.c.artifact_sha256,
-        decisions.c.action,
-        decisions.c.segment,
-        func.coalesce(truth, ""),
-        priced,
-    )
+    told = (feedback.c.label, feedback.c.correct, priced)
+    key = (day, *(decisions.c[name] for name in ("artifact_sha256", "action", "segment")), *told)
     first = select(func.coalesce(func.max(feedback.c.id), 0) - _MOST_ROWS).scalar_subquery()
+    named = [one.label(f"k{n}") for n, one in enumerate(key)]
     wanted = (
-        select(
-            *(one.label(f"k{n}") for n, one in enumerate(key)), func.count(), func.sum(told.c.worth)
-        )
-        .join_from(told, decisions, decisions.c.request_id == told.c.request_id)
-        .where(told.c.id > first, decisions.c.time_utc >= since)
-        .where(_says(told), ~exists().where(newer, _says(later)))
-        .group_by(*key)
+        select(*named, func.count(), func.avg(feedback.c.worth))
+        .join_from(feedback, decisions, decisions.c.request_id == feedback.c.request_id)
+        .where(feedback.c.id > first, decisions.c.time_utc >= since, counts())
+        .group_by(*named)
         .limit(_MOST_GROUPS)
     )
     with journal.reading() as connection:
         rows = connection.execute(wanted).all()
-    return [
-        Outcome(*row[:5], n=int(row[6]), worth=float(row[7]) if row[5] else None) for row in rows
-    ]
+    return [Outcome(*row[:4], Word.from_row(row[4], row[5], row[8]), int(row[7])) for row in rows]
 
 
 def realised(found: Iterable[Outcome], policy: Policy) -> dict[str, tuple[int, float]]:
@@ -130,46 +100,47 @@ def realised(found: Iterable[Outcome], policy: Policy) -> dict[str, tuple[int, f
 
     Args:
         found: What was told.
-        policy: Its values price what was told without money (`told_amounts`); what was done in the
-            name of a label that it does not know is left out.
+        policy: Its values price what was told without money (`payoff.learn.told.told_worth`); what
+            was done in the name of a label that it does not know is left out.
 
     Example:
         >>> import numpy as np
         >>> from payoff.economics.policy import Policy
         >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
-        >>> told = [Outcome("2026-11-30", "", "a", "", "b", 2, None)]
-        >>> told += [Outcome("2026-11-30", "", "a", "", "", 1, 4.5)]
+        >>> told = [Outcome("2026-11-30", "", "a", "", Word("b"), 2)]
+        >>> told += [Outcome("2026-11-30", "", "a", "", Word(worth=4.5), 1)]
         >>> realised(told, policy)
         {'2026-11-30': (3, -9.5)}
     """
     sums: dict[str, tuple[int, float]] = {}
-    for one in found:
-        each = _each(one, policy)
-        worth = one.worth if one.worth is not None else None if each is None else one.n * each
-        if worth is not None:
+    found = list(found)
+    for one, each in zip(found, _worths(found, policy), strict=True):
+        if not np.isnan(each):
             n, total = sums.get(one.day, (0, 0.0))
-            sums[one.day] = (n + one.n, total + worth)
+            sums[one.day] = (n + one.n, total + one.n * float(each))
     return sums
 
 
 def confusions(found: Iterable[Outcome], policy: Policy) -> list[Confusion]:
-    """Which requests were taken for what, the dearest first.
+    """Which requests were taken for what, the dearest first, by the payoff.
 
     Example:
         >>> import numpy as np
         >>> from payoff.economics.policy import Policy
         >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
-        >>> confusions([Outcome("2026-11-30", "", "a", "", "b", 2, None)], policy)
+        >>> confusions([Outcome("2026-11-30", "", "a", "", Word("b"), 2)], policy)
         [Confusion(truth='b', action='a', n=2, lost=20.0)]
     """
     sums: dict[tuple[str, str], tuple[int, float]] = {}
-    for one in found:
-        each = _each(one, policy)
-        if each is None or one.action in (HANDOFF, one.truth) or one.truth not in policy.labels:
+    named = [replace(one, word=one.word.label_alone()) for one in found]
+    for one, each in zip(named, _worths(named, policy), strict=True):
+        truth = one.word.label
+        if np.isnan(each) or one.action in (HANDOFF, truth) or truth not in policy.labels:
             continue
-        best = float(_table(one, policy)[policy.labels.index(one.truth)].max())
-        n, lost = sums.get((one.truth, one.action), (0, 0.0))
-        sums[one.truth, one.action] = (n + one.n, lost + one.n * (best - each))
+        table = policy.segment_values.get(one.segment, policy.values)
+        best = float(table[policy.labels.index(truth)].max())
+        n, lost = sums.get((truth, one.action), (0, 0.0))
+        sums[truth, one.action] = (n + one.n, lost + one.n * (best - float(each)))
     made = [Confusion(*pair, *both) for pair, both in sums.items()]
     return sorted(made, key=lambda one: (-one.lost, one.truth, one.action))
 
@@ -191,21 +162,8 @@ def told_by_source(journal: Journal, since: str) -> list[tuple[str, int]]:
         return [(row[0], int(row[1])) for row in connection.execute(wanted.order_by(source))]
 
 
-def _says(told: FromClause) -> ColumnElement[bool]:
-    return or_(told.c.label != "", told.c.worth.is_not(None), told.c.correct.is_not(None))
-
-
-def _table(one: Outcome, policy: Policy) -> NDArray[np.float64]:
-    return policy.segment_values.get(one.segment, policy.values)
-
-
-def _each(one: Outcome, policy: Policy) -> float | None:
-    """Worth of one of them by the policy; None where it does not say."""
-    actions = (*policy.labels, HANDOFF)
-    if not one.truth or one.action not in actions:
-        return None
-    tables = ("", *policy.segment_values)
-    segment = tables.index(one.segment) if one.segment in tables else 0
-    known = one.truth in policy.labels
-    truth = policy.labels.index(one.truth) if known else len(policy.labels)
-    return float(told_amounts(policy)[segment, truth, actions.index(one.action)])
+def _worths(found: Sequence[Outcome], policy: Policy) -> NDArray[np.float64]:
+    words, actions, segments = (
+        [getattr(one, name) for one in found] for name in ("word", "action", "segment")
+    )
+    return told_worth(policy, words, actions, segments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, exists, func, select
 
 from payoff.economics.actions import HANDOFF
-from payoff.learn.entry import read_probabilities
+from payoff.learn.asked import AUDIT_SHARE, draw_audit, labels_hash
+from payoff.learn.entry import read_probabilities, text_hash
 from payoff.learn.feedback import Feedback
 from payoff.learn.journal import Journal
-from payoff.learn.tables import decisions, feedback, texts
+from payoff.learn.tables import asked, audit_rounds, decisions, feedback, texts
 
 if TYPE_CHECKING:
     from payoff.economics.policy import Policy
@@ -38,6 +40,8 @@ class Waiting:
         suggestions: The most probable labels with their probabilities.
         worth: What it is worth to know its label, in the policy's money; 0 where the journal does
             not keep probabilities that the policy can be applied to.
+        by_chance: Whether it was drawn (`payoff.learn.asked`), and not asked for its worth.
+        rank: Its worth, or of one that was drawn the worth of the one that it comes behind.
     """
 
     request_id: str
@@ -46,11 +50,13 @@ class Waiting:
     segment: str
     suggestions: tuple[tuple[str, float], ...]
     worth: float = 0.0
+    by_chance: bool = False
+    rank: float = 0.0
 
     @property
-    def order(self) -> tuple[float, str]:
-        """Sorts what is worth most first."""
-        return (-self.worth, self.request_id)
+    def order(self) -> tuple[float, bool, str]:
+        """Sorts what is worth most first, and what was drawn in between."""
+        return (-self.rank, self.by_chance, self.request_id)
 
 
 def worth_of_label(
@@ -79,37 +85,64 @@ def worth_of_label(
     return np.maximum(worth, 0.0)
 
 
-def waiting(journal: Journal, policy: Policy) -> list[Waiting]:
-    """What waits for a person: handed over, and nobody has told its label.
+def waiting(journal: Journal, policy: Policy, *, audit_share: float = AUDIT_SHARE) -> list[Waiting]:
+    """What waits for a person: handed over, or drawn by chance, and no person has told its label.
 
-    The newest `MOST_WAITING` among the newest 200,000 decisions.
+    The newest `MOST_WAITING` of each among the newest 200,000 decisions. What was drawn comes in
+    random order, one behind so many others that it makes up its share of each beginning of the
+    queue: however far people come, what they label of it is a fair sample. Programs that label do
+    not end its waiting, so that people check them too.
 
     Args:
         journal: Of the decisions.
         policy: What is worth what.
+        audit_share: Share of the queue that is drawn; 0 for none.
 
     Returns:
         What is worth most first.
 
     Raises:
-        ServiceError: PF703 to PF706 where the database fails.
+        ServiceError: PF798 where the share is none; PF703 to PF706 where the database fails.
 
     Example:
         >>> policy = Policy(("a", "b"), np.eye(2, 3))  # doctest: +SKIP
         >>> waiting(journal, policy)[0].worth  # doctest: +SKIP
         5.25
     """
+    draw_audit(journal, policy, audit_share=audit_share)
     told = (feedback.c.request_id == decisions.c.request_id) & (feedback.c.label != "")
+    by_person = told & (feedback.c.source == "person")
     first = select(func.coalesce(func.max(decisions.c.id), 0) - _MOST_DECISIONS).scalar_subquery()
-    wanted = (
-        _wanted()
-        .where(decisions.c.action == HANDOFF, decisions.c.id > first, ~exists().where(told))
-        .order_by(decisions.c.id.desc())
-        .limit(MOST_WAITING)
+    newest = _wanted().where(decisions.c.id > first).order_by(decisions.c.id.desc())
+    mine = audit_rounds.c.labels_sha256 == labels_hash(policy.labels)
+    drawn = (
+        newest.join(asked, asked.c.request_id == decisions.c.request_id)
+        .join(audit_rounds, audit_rounds.c.id == asked.c.round_id)
+        .where(mine, ~exists().where(by_person))
     )
+    handed = newest.where(decisions.c.action == HANDOFF, ~exists().where(told))
     with journal.reading() as connection:
-        rows = connection.execute(wanted).mappings().all()
-    return sorted(_priced(rows, policy), key=lambda one: one.order)
+        lots = connection.execute(drawn.limit(MOST_WAITING)).mappings().all()
+        rows = connection.execute(handed.limit(MOST_WAITING)).mappings().all()
+    names = {row["request_id"] for row in lots}
+    by_worth = _priced([row for row in rows if row["request_id"] not in names], policy)
+    ranked = sorted((replace(one, rank=one.worth) for one in by_worth), key=lambda one: one.order)
+    drawn_ones = _priced(lots, policy) if audit_share else []
+    return _mixed(ranked, drawn_ones, audit_share, salt=journal.salt)
+
+
+def _mixed(
+    ranked: list[Waiting], lots: list[Waiting], audit_share: float, *, salt: str
+) -> list[Waiting]:
+    """Both in one order: what was drawn by lot behind each so many others, and then the rest."""
+    lots = sorted(lots, key=lambda one: text_hash(one.request_id, salt))
+    behind = (1 - audit_share) / audit_share if audit_share else 0.0
+    places = [math.ceil((number + 1) * behind) - 1 for number in range(len(lots))]
+    drawn = [
+        replace(one, by_chance=True, rank=ranked[place].rank if place < len(ranked) else -1.0 - i)
+        for i, (one, place) in enumerate(zip(lots, places, strict=True))
+    ]
+    return sorted([*ranked, *drawn], key=lambda one: one.order)
 
 
 def request_to_review(journal: Journal, policy: Policy, request_id: str) -> Waiting | None:
@@ -146,8 +179,6 @@ def labelled(
         >>> first.seconds, first.feedback_id == second.feedback_id
         (2.0, False)
     """
-    from payoff.learn.entry import text_hash
-
     each = None if seconds is None else seconds / len(request_ids)
     return [
         Feedback(

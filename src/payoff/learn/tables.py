@@ -80,6 +80,32 @@ feedback = Table(
     Column("source", String(20), nullable=False),  # customer, person or system
     Column("person", String(200), nullable=False),  # who labelled, where a person did
     Column("seconds", Float(53), nullable=True),  # that the person took
+    # Since number 9.
+    Column("sent_by", String(200), nullable=False, server_default=""),  # the program's key
+)
+
+# Which requests people were asked about by chance, and by which chance.
+asked = Table(
+    "asked",
+    TABLES,
+    _number(),
+    Column("request_id", String(200), nullable=False, unique=True),
+    _time(),
+    Column("chance", Float(53), nullable=False),
+    Column("round_id", BigInteger, nullable=False),
+)
+
+# One row a draw: of which decisions requests were drawn to be asked about.
+audit_rounds = Table(
+    "audit_rounds",
+    TABLES,
+    _number(),
+    _time(),
+    Column("labels_sha256", String(64), nullable=False, index=True),
+    Column("until_id", BigInteger, nullable=False),  # row of the last decision of the draw
+    Column("n_decisions", Integer, nullable=False),
+    Column("n_asked", Integer, nullable=False),
+    Column("audit_share", Float(53), nullable=False),
 )
 
 # The one table with what customers wrote: kept where the founder wants it, erased on request.

@@ -6,13 +6,15 @@ from sqlalchemy import exists, select
 
 from payoff.learn.journal import Journal
 from payoff.learn.labelled import Decided, Labelled
-from payoff.learn.tables import decisions, feedback, texts
+from payoff.learn.tables import asked, decisions, feedback, texts
 
 _DECIDED = tuple(Decided.__dataclass_fields__)
 
 
 def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
-    """Requests that wait for a label: what was handed over first, then the least sure.
+    """Requests that wait for a label, most needed first.
+
+    What was drawn by chance (`payoff.learn.asked`), what was handed over, then the least sure.
 
     Args:
         journal: Where they are.
@@ -26,12 +28,13 @@ def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
         ...     waiting_requests(journal)
         []
     """
+    drawn = exists().where(asked.c.request_id == decisions.c.request_id)
     told = exists().where(feedback.c.request_id == decisions.c.request_id, feedback.c.label != "")
     wanted = (
         select(decisions.c.request_id, texts.c.text, *(decisions.c[name] for name in _DECIDED))
         .join(texts, texts.c.request_id == decisions.c.request_id)
         .where(~told)
-        .order_by(decisions.c.action != "handoff", decisions.c.probability, decisions.c.id)
+        .order_by(~drawn, decisions.c.action != "handoff", decisions.c.probability, decisions.c.id)
         .limit(most)
     )
     with journal.reading() as connection:

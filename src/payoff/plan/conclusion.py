@@ -14,6 +14,7 @@ from payoff.core.errors import AdaptError, EconomicsError
 from payoff.core.files import write_json, write_text
 from payoff.core.findings import Finding
 from payoff.economics.held_floors import confirm_floors
+from payoff.learn.watching.watched_model import REFERENCE
 from payoff.plan.card import artifact_documents
 from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.choice import expected_recipe
@@ -24,6 +25,7 @@ from payoff.plan.kept import Kept, KeptOption
 from payoff.plan.labels.label_answer import LabelAnswer
 from payoff.plan.labels.label_study import study_labels
 from payoff.plan.ladder import Tried
+from payoff.plan.launch_reference import launch_reference
 from payoff.plan.options import Option, Workshop
 from payoff.plan.outlook import Outlook
 from payoff.plan.parts import Parts
@@ -87,6 +89,10 @@ def conclude(
         reported.append(done.reported(workshop, cascade, measured=evidence, **told))
     reported.sort(key=lambda one: one.option is not chosen)
     first = reported[0]
+    reference, finding = launch_reference(
+        first, parts, answered=answered if cascade is chosen else None, seed=workshop.bench.seed
+    )
+    findings = (*findings, finding)
     comparison = Comparison(
         chosen=first,
         reported=tuple(reported),
@@ -103,6 +109,8 @@ def conclude(
     )
     summary = summarise(comparison, workshop, name=name, worlds=worlds) | dict(sections)
     documents = artifact_documents(comparison, workshop, summary, project=prepared.job.project)
+    if reference is not None:
+        documents[REFERENCE] = reference
     artifact = write_plan(
         workshop.run.folder / f"{name}.payoff",
         workshop,

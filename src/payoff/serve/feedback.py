@@ -25,7 +25,7 @@ class ToldBody(BaseModel):
         correct: Whether the action was right.
         worth: What it earned, in the money of the decision.
         source: Who says so.
-        person: Who labelled it.
+        person: Who labelled it; for the labels the key answers that they are sent with.
         seconds: That the person took.
         feedback_id: Sent again with the same content, it is written once. One is made where none
             is given.
@@ -111,7 +111,8 @@ def feedback_routes(journal: Journal, gate: Gate, limits: Limits, figures: Figur
             raise too_large(f"{len(body.feedback):,} entries", most, "body.feedback")
         from payoff.learn.feedback import Feedback, take
 
-        told = [Feedback(**one.as_feedback()) for one in body.feedback]
+        key = str(getattr(request.state, "key_name", ""))
+        told = [Feedback(**one.as_feedback(), sent_by=key) for one in body.feedback]
         taken = await gate.run(lambda: take(journal, told))
         for one in told:
             figures.told(one.source, 1)

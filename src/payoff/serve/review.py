@@ -33,13 +33,15 @@ class SuggestionBody(BaseModel):
 class WaitingBody(BaseModel):
     """A request that waits; ``text`` is null where the journal does not keep it.
 
-    ``worth`` is what it is worth to know the label, in ``currency`` of the answer.
+    ``worth`` is what it is worth to know the label, in ``currency`` of the answer; ``by_chance``
+    says that it was drawn, so that what people say of it tells of all requests.
     """
 
     request_id: str
     time_utc: str
     text: str | None
     worth: float
+    by_chance: bool
     suggestions: list[SuggestionBody]
 
 
@@ -176,6 +178,7 @@ def _queue(service: Service, limit: int) -> dict[str, Any]:
                 "time_utc": one.time_utc,
                 "text": one.text,
                 "worth": one.worth,
+                "by_chance": one.by_chance,
                 "suggestions": [
                     {"label": label, "probability": round(probability, 6)}
                     for label, probability in one.suggestions

@@ -40,7 +40,7 @@ def checks(
         label_alarm: What labels say.
         currency: Of the money.
         left_out: Decisions without the probability of every label.
-        topics: New topics; None where no text is kept.
+        topics: New topics; None where they could not be looked for.
         deliveries: What channels were told; None where there is no channel.
 
     Example:
@@ -141,8 +141,9 @@ def _whole(loss: ExpectedLoss, left_out: int) -> Finding:
 def _topics(topics: Sequence[NewTopic] | None, currency: str) -> Finding:
     code, title = "PF758", "No new topic is among the unsure requests"
     if topics is None:
-        detail = "No text is kept, so that nobody can read what they are about."
-        return Finding(code, title, Status.NOT_CHECKED, detail, "Serve with texts kept.")
+        detail = "No text is kept, or there are no 1,000 earlier requests to compare with."
+        mend = "Serve with texts kept, and let the service run."
+        return Finding(code, title, Status.NOT_CHECKED, detail, mend)
     if not topics:
         return Finding(code, title, Status.PASSED)
     rows = tuple({"topic": one.name, "n": one.n, "text": one.examples[0]} for one in topics[:3])

@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from payoff.core.errors import ServiceError
 from payoff.economics.label_mix import estimated_mix
+from payoff.learn.watching.audit import audited_mean
 from payoff.learn.watching.reference import Reference
-from payoff.learn.watching.window import Floats, Window
-
-Flags = NDArray[np.bool_]
+from payoff.learn.watching.window import Flags, Floats, Window
 
 CONFIDENCE = 0.9
 _Z = 1.6448536269514722  # of 90 %
@@ -21,8 +19,8 @@ _LEAST_IN_STRATUM = 4
 _STRATA = 6
 _LEAST_WINDOW = 15
 _LEAST_LABELS = 10
-_SPIKE_SHARE = 0.5
-_OWN_ERROR = 0.02
+_SPIKE_SHARE = 0.3
+_OWN_ERROR = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +93,17 @@ def expected_loss(
 
     Labels correct it: the mean over all requests of what was told without labels, plus the mean
     over the labelled ones of what came out less what was told (Angelopoulos et al. 2023,
-    "Prediction-powered inference", Science 382). Where labels are a planned sample their
-    probabilities weigh them; else requests are put into strata of like sureness, each of which
+    "Prediction-powered inference", Science 382). Where some were asked for by chance, these chances
+    weigh them (`payoff.learn.watching.audit.audited_mean`), and other labels tell nothing of all;
+    else requests are put into strata of like sureness, each of which
     counts by its share of all requests (Holt and Smith 1979, "Post stratification", JRSS A
     142(1)), so that a review queue of unsure requests does not stand for all. That holds as far
     as within a stratum the choice had nothing to do with the outcome.
 
     A few labels are noisy, so the correction is believed by degrees: it is either as small as the
-    readings without labels leave room for, or as large as outcomes vary, with equal odds
-    beforehand (a spike and a slab, Mitchell and Beauchamp 1988, JASA 83(404)). The interval covers
-    what the labels alone would say, too.
+    readings without labels leave room for, or as large as outcomes vary, with odds of three to
+    seven beforehand (a spike and a slab, Mitchell and Beauchamp 1988, JASA 83(404)). The interval
+    covers what the labels alone would say, too.
 
     Args:
         window: Requests of now.
@@ -220,28 +219,16 @@ def _correction(window: Window, labelled: Flags, outcome_sd: float) -> tuple[flo
 
     Requests that are worth the same under any label, such as most handovers, need none.
     """
-    n = len(window)
     open_ones = np.ptp(window.outcomes, axis=1) > 0
     labelled = labelled & open_ones
-    gaps = window.realised[labelled] - window.expected[labelled]
-    if len(gaps) < _LEAST_LABELS:
+    gaps = window.realised - window.expected
+    if labelled.sum() < _LEAST_LABELS:
         return 0.0, outcome_sd**2
-    chance = None if window.inclusion is None else window.inclusion[labelled]
-    if chance is not None and (chance > 0).all():
-        return _weighed(gaps, chance, n)
-    return _stratified(gaps, window.sureness, labelled, open_ones, outcome_sd)
-
-
-def _weighed(gaps: Floats, chance: Floats, n: int) -> tuple[float, float]:
-    """Horvitz and Thompson's mean over ``n`` requests, and its squared error (Hajek 1964)."""
-    raised = gaps / chance
-    open_ones = 1 - chance
-    if open_ones.sum() <= 0:
-        return float(raised.sum()) / n, 0.0
-    centre = float((open_ones * raised).sum() / open_ones.sum())
-    m = len(gaps)
-    squared = m / max(m - 1, 1) * float((open_ones * (raised - centre) ** 2).sum())
-    return float(raised.sum()) / n, squared / n**2
+    asked = window.inclusion
+    if asked is not None and (labelled & (asked > 0)).sum() >= _LEAST_LABELS:
+        taken_for = window.probabilities.argmax(axis=1).astype(np.int64)
+        return audited_mean(gaps, asked, taken_for, open_ones)
+    return _stratified(gaps[labelled], window.sureness, labelled, open_ones, outcome_sd)
 
 
 def _stratified(

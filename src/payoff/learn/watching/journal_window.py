@@ -11,8 +11,10 @@ from sqlalchemy import Select, func, select
 
 from payoff.economics.actions import HANDOFF
 from payoff.economics.value_tables import segment_names
+from payoff.learn.asked import answered_chances
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback, texts
+from payoff.learn.told import Word, counts, told_worth, words_of
 from payoff.learn.watching.watched_model import WatchedModel
 from payoff.learn.watching.window import Floats, Integers, Window
 
@@ -172,7 +174,7 @@ def newest(
 def labelled_since(
     journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str
 ) -> tuple[Floats, Integers]:
-    """What labelled requests earned less what was expected of them, as the labels came.
+    """What labelled requests earned less what was expected of them, as the words that count came.
 
     Args:
         journal: Where they are.
@@ -194,17 +196,11 @@ def labelled_since(
         ...     labelled_since(journal, model, after_id=0, since_utc="")[0].tolist()
         []
     """
-    came = (
-        select(feedback.c.request_id, func.min(feedback.c.time_utc).label("came"))
-        .where(feedback.c.time_utc >= since_utc)
-        .group_by(feedback.c.request_id)
-        .subquery()
-    )
     wanted = (
-        select(*_FIELDS, came.c.came)
-        .join(came, came.c.request_id == decisions.c.request_id)
-        .where(of_model(model, after_id=after_id))
-        .order_by(came.c.came, decisions.c.id)
+        select(*_FIELDS, feedback.c.time_utc.label("came"))
+        .join(feedback, feedback.c.request_id == decisions.c.request_id)
+        .where(of_model(model, after_id=after_id), feedback.c.time_utc >= since_utc, counts())
+        .order_by(feedback.c.time_utc, decisions.c.id)
     )
     with journal.reading() as connection:
         rows = [dict(row) for row in connection.execute(wanted).mappings()]
@@ -245,7 +241,7 @@ def _of_rows(journal: Journal, model: WatchedModel, rows: list[dict[str, Any]]) 
         days=_span_days(times),
     )
     ids = np.array([row["id"] for row in kept], dtype=np.int64)
-    return Requests(_with_labels(journal, plain, names, model), ids, len(rows) - len(kept))
+    return Requests(_with_labels(journal, plain, kept, model), ids, len(rows) - len(kept))
 
 
 def _span_days(times: Sequence[str]) -> float:
@@ -268,42 +264,15 @@ def _texts(journal: Journal, names: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _with_labels(
-    journal: Journal, window: Window, names: Sequence[str], model: WatchedModel
+    journal: Journal, window: Window, rows: Sequence[Mapping[str, Any]], model: WatchedModel
 ) -> Window:
-    """The same requests with what feedback says of them; of several rows the last one counts."""
-    said: dict[str, Mapping[str, Any]] = {}
-    wanted = select(feedback.c.request_id, feedback.c.label, feedback.c.correct, feedback.c.worth)
+    """The same requests with what feedback says of them, as `payoff.learn.told` settles it."""
+    names = [str(row["request_id"]) for row in rows]
     with journal.reading() as connection:
-        for start in range(0, len(names), _BLOCK):
-            block = names[start : start + _BLOCK]
-            mine = wanted.where(feedback.c.request_id.in_(block)).order_by(feedback.c.id)
-            for row in connection.execute(mine).mappings():
-                if row["label"] or row["correct"] is not None or row["worth"] is not None:
-                    said[str(row["request_id"])] = dict(row)
-    place = {label: i for i, label in enumerate(model.labels)}
-    truth = np.full(len(window), -1, dtype=np.int64)
-    worth = np.full(len(window), np.nan)
-    k = window.n_labels
-    for i, name in enumerate(names):
-        told = said.get(name)
-        if told is None:
-            continue
-        truth[i] = place.get(str(told["label"]), -1)
-        if told["worth"] is not None:
-            worth[i] = float(told["worth"])
-        elif truth[i] < 0 and window.actions[i] < k:  # a label that it was not taught is an error
-            worth[i] = _judged(window, i, bool(told["correct"]) and not told["label"])
-    return replace(window, truth=truth, known_worth=worth)
-
-
-def _judged(window: Window, row: int, correct: bool) -> float:
-    """Worth of an action that is known to be right, or known to be wrong with no label named."""
-    own = int(window.actions[row])
-    right = float(window.outcomes[row, own])
-    if correct:
-        return right
-    others = window.probabilities[row].copy()
-    others[own] = 0.0
-    total = float(others.sum())
-    wrong = np.delete(window.outcomes[row], own)
-    return float(others @ window.outcomes[row]) / total if total > 1e-9 else float(wrong.mean())
+        said = words_of(connection, names)
+        chances = answered_chances(connection, names)
+    words = [said.get(name, Word()) for name in names]
+    actions, segments = ([str(row[key]) for row in rows] for key in ("action", "segment"))
+    inclusion = np.array([chances.get(name, 0.0) for name in names]) if chances else None
+    known = told_worth(model.policy, words, actions, segments)
+    return replace(window, known_worth=known, inclusion=inclusion)

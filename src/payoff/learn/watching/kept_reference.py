@@ -26,10 +26,18 @@ class KeptReference:
         reference: The quiet period.
         until_id: Row of the last decision that it was made from; 0 where it came with the
             artifact.
+        of_launch: Whether it came with the artifact, from rows that did not train it.
     """
 
     reference: Reference
     until_id: int
+    of_launch: bool = False
+
+    def __str__(self) -> str:
+        ref = self.reference
+        if self.of_launch:
+            return f"{ref.n:,} test rows that came with the artifact"
+        return f"the first {ref.n:,} requests, whatever they were"
 
 
 def kept_reference(journal: Journal, model: WatchedModel) -> KeptReference | None:
@@ -58,7 +66,7 @@ def kept_reference(journal: Journal, model: WatchedModel) -> KeptReference | Non
         True
     """
     if model.reference is not None:
-        return KeptReference(Reference.from_dict(model.reference), 0)
+        return KeptReference(Reference.from_dict(model.reference), 0, of_launch=True)
     name = f"reference:{model.sha256}"
     with journal.reading() as connection:
         wanted = select(settings.c.value).where(settings.c.name == name)

@@ -97,6 +97,7 @@ class Reference:
         calibration_error: float = 0.0,
         least_share: float = 0.05,
         key: str = "",
+        keep_words: bool = True,
     ) -> Reference:
         """Make one from requests of a quiet period, or from the rows a model was measured on.
 
@@ -108,6 +109,8 @@ class Reference:
                 how far the worth may be off where there are no labels, times the range of worth.
             least_share: Share of a request's worth below which a loss is not worth an alert.
             key: What words are hashed with.
+            keep_words: Whether to keep which words were seen, as hashes under the key: only where
+                nobody has the key but the journal, since whoever has it can try words.
 
         Raises:
             ServiceError: PF750 where there are too few requests.
@@ -127,7 +130,8 @@ class Reference:
         worth = expected + bias
         sampled = float(net.std()) / len(window) ** 0.5
         scale = abs(worth if forecast is None else forecast)
-        words = None if window.texts is None else KnownWords.of(window.texts, key=key)
+        has_words = window.texts is not None and keep_words
+        words = KnownWords.of(window.texts or (), key=key) if has_words else None
         made = (Feature.of(name, window, labels=labels, words=words) for name in FEATURES)
         outcome_sd = float(np.sqrt(window.expected.var() + window.variance.mean()))
         # One label that costs a hundred times the others widens the range, and what a usual

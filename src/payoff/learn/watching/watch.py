@@ -31,6 +31,7 @@ from payoff.learn.watching.reference import Reference
 from payoff.learn.watching.topics import NewTopic, new_topics
 from payoff.learn.watching.watched import Watched
 from payoff.learn.watching.watched_model import WatchedModel
+from payoff.learn.watching.window import Window
 
 WINDOW = 2000
 """Requests that a loss is told from."""
@@ -81,12 +82,15 @@ def watch(
     recent = None if kept is None else newest(journal, model, WINDOW, after_id=kept.until_id)
     if kept is None or recent is None or not len(recent.window):
         needed = FIRST_REQUESTS + (kept is not None)
+        if kept is not None and kept.of_launch:
+            needed = 1
         return Watched(
             model=model.name,
             currency=model.currency,
             time_utc=now,
             n_decisions=n_decisions,
             n_needed=needed,
+            reference="" if kept is None else str(kept),
             alerts=_sorted(book),
             deliveries=tuple(deliver(book, channels, now=now)),
         )
@@ -104,7 +108,8 @@ def watch(
         n_decisions=n_decisions,
         n_needed=FIRST_REQUESTS,
         loss=loss,
-        against="quiet period" if kept.reference.forecast is None else "forecast",
+        against=look.against,
+        reference=str(kept),
         drift=drift,
         alarms=alarms,
         raised=raised,
@@ -144,6 +149,13 @@ class _Look:
     @property
     def reference(self) -> Reference:
         return self.kept.reference
+
+    @property
+    def against(self) -> str:
+        """What the loss is held against."""
+        if self.reference.forecast is not None:
+            return "forecast"
+        return "test rows" if self.kept.of_launch else "quiet period"
 
     def state(self) -> AlertState | None:
         return self.book.states().get(self.key)
@@ -220,9 +232,15 @@ class _Look:
         return (self.key,) if self.book.end(self.key, facts) else ()
 
     def topics(self) -> tuple[NewTopic, ...] | None:
-        """None where no text is kept."""
-        window = self.recent.window
-        if window.texts is None:
+        """None where no text is kept, or there are no earlier requests to compare with."""
+        first = oldest(self.journal, self.model, FIRST_REQUESTS)
+        until_id: int | None = self.kept.until_id
+        if self.kept.of_launch:
+            until_id = int(first.ids[-1]) if len(first.window) == FIRST_REQUESTS else None
+        if until_id is None:
+            return None
+        window = self.recent.window.rows(self.recent.ids > until_id)
+        if window.texts is None or not any(window.texts):
             return None
         has_text = np.array([bool(text) for text in window.texts])
         told = window.rows(has_text)
@@ -232,15 +250,13 @@ class _Look:
             told.texts or (),
             np.flatnonzero(unsure).astype(np.int64),
             shortfalls,
-            before=self._unsure_before(),
-            times_before=len(told) / self.reference.n,
+            before=self._unsure(first.window.rows(first.ids <= until_id)),
+            times_before=len(told) / max(int((first.ids <= until_id).sum()), 1),
             least_at_stake=0.1 * self.reference.least_gap * len(told),
         )
 
-    def _unsure_before(self) -> tuple[str, ...]:
-        """Texts of the quiet period that the model was unsure of, as far as they are kept."""
-        first = oldest(self.journal, self.model, FIRST_REQUESTS)
-        window = first.window.rows(first.ids <= self.kept.until_id)
+    def _unsure(self, window: Window) -> tuple[str, ...]:
+        """Texts that the model was unsure of, as far as they are kept."""
         if window.texts is None:
             return ()
         unsure = window.probabilities.max(axis=1) < self.reference.unsure_below

@@ -26,7 +26,9 @@ class Watched:
         n_decisions: Decisions of the model in the journal.
         n_needed: How many it takes before anything can be told.
         loss: Of the requests of now; None before there is a reference.
-        against: What the loss is held against: ``"forecast"`` or ``"quiet period"``.
+        against: What the loss is held against: ``"forecast"``, ``"test rows"`` or ``"quiet
+            period"``.
+        reference: What requests are compared with, in words; empty where nothing is yet.
         drift: Why; None where there is no loss to explain.
         alarms: What speaks for a loss, from expected worth and from labels.
         raised: Keys of alerts that this look raised.
@@ -49,6 +51,7 @@ class Watched:
     n_needed: int
     loss: ExpectedLoss | None = None
     against: str = ""
+    reference: str = ""
     drift: Drift | None = None
     alarms: tuple[Alarm, ...] = ()
     raised: tuple[str, ...] = ()
@@ -87,6 +90,7 @@ class Watched:
             "n_decisions": self.n_decisions,
             "loss": None if self.loss is None else self.loss.as_dict(),
             "against": self.against,
+            "reference": self.reference,
             "drift": None if self.drift is None else self.drift.as_dict(),
             "evidence": [
                 {"evidence": one.evidence, "needed": one.needed, "sure": one.sure}

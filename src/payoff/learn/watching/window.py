@@ -14,6 +14,7 @@ from payoff.economics.value_tables import Segments, ValueTables
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 _LEAST = 1e-12
 
@@ -29,8 +30,8 @@ class Window:
         truth: The true label, ``(n,)``; -1 where nobody knows it. None for none at all.
         known_worth: What a request earned where somebody knows the money, ``(n,)``; NaN where
             not. It counts before the true label. None for none at all.
-        inclusion: With which probability each request's label was asked for, ``(n,)``, where the
-            labels are a planned sample (`payoff.learn.watching.audit`); None where they are not.
+        inclusion: By which chance each request's label was asked for, ``(n,)``, where some were
+            drawn (`payoff.learn.watching.audit`) and answered; 0 for all others, None for none.
         costs: What asking models cost, ``(n,)``; None for nothing.
         segments: Segment of each request, ``(n,)``; None where none is known.
         texts: The texts, ``n`` of them, empty where one is not kept; None where none is.

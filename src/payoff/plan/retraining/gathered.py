@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from payoff.core.errors import ServiceError
@@ -14,10 +14,11 @@ from payoff.core.findings import Finding, Status
 from payoff.data.dataset import Dataset
 from payoff.data.duplicates import normalise
 from payoff.data.roles import folded_label
-from payoff.learn.kinds import Kind, kinds_asked
 from payoff.learn.journal import Journal
+from payoff.learn.kinds import Kind, kinds_asked
 from payoff.learn.labelled import Labelled, labelled_requests, newest_feedback
-from payoff.learn.labellers import Labeller, LabellerLimits, Labellers, share_limits
+from payoff.learn.labellers import Labeller, LabellerLimits, Labellers
+from payoff.learn.share_limits import share_limits
 
 _HASHED = 2.0**64
 
@@ -153,9 +154,11 @@ class Gathered:
         judges = [row for row in rows if _is_judge(row, rules, known_texts)]
         apart = {row.request_id for row in judges}
         learnt = [row for row in rows if row.request_id not in apart]
-        learnt, capped = _bounded(learnt, len(dataset), rules.limits.most_share)
+        unchecked = {one.name for one in judged if not one.checked}
+        learnt, *capped = _bounded(learnt, len(dataset), rules.limits, unchecked)
+        judges, *_ = _bounded(judges, 0, replace(rules.limits, most_share=1.0), unchecked)
         learnt, scarce = _without_scarce(learnt, dataset.labels, rules.fewest_of_new)
-        told = (_kept(n_labelled, n_textless), capped, scarce)
+        told = (_kept(n_labelled, n_textless), *capped, scarce)
         verdicts = tuple(found for one in judged for found in one.findings)
         return cls(
             learnt=tuple(learnt),
@@ -281,27 +284,50 @@ def _is_judge(row: LabelledRow, rules: GatheringRules, seen: Collection[str]) ->
 
 
 def _bounded(
-    rows: Sequence[LabelledRow], n_project: int, most_share: float
-) -> tuple[list[LabelledRow], Finding]:
-    """The newest rows of each teller, so that nobody weighs too much."""
+    rows: Sequence[LabelledRow], n_project: int, limits: LabellerLimits, unchecked: Collection[str]
+) -> tuple[list[LabelledRow], Finding, Finding]:
+    """The newest rows of each teller, so that nobody weighs too much; PF784 and PF796."""
     counts = Counter(row.teller for row in rows)
-    limits = share_limits({"(project)": n_project, **counts}, most_share)
-    left = dict(limits)
+    most = share_limits(
+        {"(project)": n_project, **counts},
+        limits.most_share,
+        unchecked=unchecked,
+        most_unchecked=limits.most_unchecked,
+    )
+    left = dict(most)
     kept: list[LabelledRow] = []
     for row in reversed(rows):
         if left[row.teller] > 0:
             left[row.teller] -= 1
             kept.append(row)
-    title = "No one labeller weighs too much"
-    cut = {name: n for name, n in counts.items() if n > limits[name]}
-    if not cut:
-        return kept[::-1], Finding("PF784", title, Status.PASSED)
-    told = ", ".join(
-        f"{limits[name]} of {n} labels of {name} are learnt" for name, n in cut.items()
+    cut = {name: (n, most[name]) for name, n in counts.items() if n > most[name]}
+    people = {name: both for name, both in cut.items() if name not in unchecked}
+    programs = {name: both for name, both in cut.items() if name in unchecked}
+    return (
+        kept[::-1],
+        _cut(
+            "PF784",
+            "No one labeller weighs too much",
+            people,
+            "Let others label too, or raise --most-share.",
+        ),
+        _cut(
+            "PF796",
+            "No program weighs much before people have checked it",
+            programs,
+            "Let people answer what the review queue draws by chance, or say --trust NAME.",
+        ),
     )
-    n_cut = len(rows) - len(kept)
-    mend = "Let others label too, or raise --most-share."
-    return kept[::-1], Finding("PF784", title, Status.FAILED, told, mend, n_affected=n_cut)
+
+
+def _cut(code: str, title: str, cut: Mapping[str, tuple[int, int]], mend: str) -> Finding:
+    if not cut:
+        return Finding(code, title, Status.PASSED)
+    told = ", ".join(
+        f"{most} of {n} labels of {name} are learnt" for name, (n, most) in cut.items()
+    )
+    n_cut = sum(n - most for n, most in cut.values())
+    return Finding(code, title, Status.FAILED, told, mend, n_affected=n_cut)
 
 
 def _without_scarce(

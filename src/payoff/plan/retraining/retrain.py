@@ -65,6 +65,7 @@ class Wish:
             "seed": rules.seed,
             "trusted": sorted(rules.trusted),
             "most_share": rules.limits.most_share,
+            "most_unchecked": rules.limits.most_unchecked,
         }
 
 

@@ -16,8 +16,8 @@ from payoff.core.findings import Finding
 from payoff.core.money import format_money
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import segment_names
-from payoff.learn.kinds import Kind
 from payoff.learn.journal import Journal
+from payoff.learn.kinds import Kind
 from payoff.learn.versions import history
 from payoff.plan.project import Project
 from payoff.plan.retraining.gathered import Gathered, LabelledRow

@@ -68,12 +68,14 @@ def queue(desk: Desk, journal: Journal, *, after: str = "", request_id: str = ""
     if current is not None and current.text is not None:
         label = current.suggestions[0][0]
         same = [one for one in found if one.suggestions[0][0] == label and one.text is not None]
-        alike = [one for one in same if one.request_id != current.request_id][:_MOST_ALIKE]
+        # What was drawn is looked at one by one: what is ticked in passing would be no sample.
+        others = [one for one in same if one.request_id != current.request_id]
+        alike = [one for one in others if not one.by_chance][:_MOST_ALIKE]
     return Queue(
         n=len(found),
         is_cut=len(found) == MOST_WAITING,
         current=current,
-        after="" if current is None else f"{current.worth!r}:{current.request_id}",
+        after="" if current is None else _written(current),
         alike=alike,
         labels=desk.labels,
         sent_as=secrets.token_hex(8),
@@ -115,13 +117,18 @@ def _known(desk: Desk, journal: Journal, request_id: str) -> Waiting:
     return found
 
 
-def _position(after: str) -> tuple[float, str]:
+def _written(one: Waiting) -> str:
+    """The place of a request in the queue, as `_position` reads it."""
+    return f"{one.rank!r}:{int(one.by_chance)}:{one.request_id}"
+
+
+def _position(after: str) -> tuple[float, bool, str]:
     """Where the queue goes on; at its beginning where that makes no sense."""
-    worth, _, request_id = after.partition(":")
     try:
-        return (-float(worth), request_id)
+        rank, by_chance, request_id = after.split(":", 2)
+        return (-float(rank), bool(int(by_chance)), request_id)
     except ValueError:
-        return (float("-inf"), "")
+        return (float("-inf"), False, "")
 
 
 def _seconds(form: Form) -> float | None:
