@@ -139,6 +139,19 @@ $range
 # latency_limit_ms = 200       # 95 of 100 answers must come sooner
 # prices = "prices.csv"        # prices of your own: payoff prices add
 
+# [own_machine]                # a machine of your own to run on, beside what can be rented
+# vcpu = 4
+# memory_gib = 16
+# purchase = 900.0
+# life_months = 36
+# watts = 40.0
+# price_per_kwh = 0.30
+# hosting_per_month = 10.0     # place, network and care
+
+# [build]                      # people's hours until it runs, once
+# hours = 40
+# wage_per_hour = 60.0
+
 # [machine]                    # what this machine costs, for the books (payoff costs)
 # price_per_hour = 0.10
 # watts_per_cpu = 4.0          # for energy and carbon, which are quantities and never money

@@ -62,6 +62,17 @@ SCHEMA: dict[str, dict[str, type]] = {
         "latency_limit_ms": _NUMBER,
         "prices": _TEXT,
     },
+    "own_machine": {
+        "name": _TEXT,
+        "vcpu": _NUMBER,
+        "memory_gib": _NUMBER,
+        "purchase": _NUMBER,
+        "life_months": _NUMBER,
+        "watts": _NUMBER,
+        "price_per_kwh": _NUMBER,
+        "hosting_per_month": _NUMBER,
+    },
+    "build": {"hours": _NUMBER, "wage_per_hour": _NUMBER},
     "budget": {"per_month": _NUMBER},
     "machine": {
         "price_per_hour": _NUMBER,
