@@ -78,10 +78,10 @@ def test_sections_state_the_very_same_terms(payoff: Payoff, more: dict[str, Any]
 
 
 def test_hours_to_build_and_a_machine_of_ones_own_reach_the_costs() -> None:
-    sections = sections_of(Terms(PAYOFFS[0], Traffic(1000), on=DAY)) | {
+    sections = sections_of(Terms(PAYOFFS[0], Traffic(1_000_000), on=DAY)) | {
         "build": {"hours": 40, "wage_per_hour": 60.0},
         "own_machine": {
-            "vcpu": 4, "memory_gib": 16, "purchase": 36.0, "life_months": 36, "watts": 10.0,
+            "vcpu": 4, "memory_gib": 16, "purchase": 3.6, "life_months": 36, "watts": 1.0,
             "price_per_kwh": 0.1,
         },
     }  # fmt: skip
@@ -91,7 +91,7 @@ def test_hours_to_build_and_a_machine_of_ones_own_reach_the_costs() -> None:
     footprint = Footprint(30_000_000, 200_000_000, 0.5)
     chosen, reference = reckoning.hosting(latency, footprint)
     assert chosen.name == "own machine"
-    assert chosen.cost_at(1000.0) == pytest.approx(36 / 36 + 0.010 * 730 * 0.1)
+    assert chosen.cost_at(1e6) == pytest.approx(3.6 / 36 + 0.001 * 730 * 0.1)
     assert reference.provider != "own", "what it is compared with is rented"
     once = {line.step.value: line for line in reckoning.costs(chosen, 100.0).once}
     assert float(once["build"].amount) == pytest.approx(2400.0)

@@ -225,8 +225,8 @@ def _list_problems(content: Mapping[str, Any]) -> list[PayoffError]:
 def sections_of(terms: Terms) -> dict[str, Any]:
     """The sections that state these terms, as plain values; the inverse of `terms_of`.
 
-    ``floors`` is a list of tables, all else a section. Days are dates. A matrix is a table of its cells, and prices of one's own are a list of their
-    rows, not the name of a file.
+    ``floors`` is a list of tables, all else a section. Days are dates. A matrix is a table of its
+    cells, and prices of one's own are a list of their rows, not the name of a file.
 
     Example:
         >>> worth = Payoff(3, -7, -2, currency="USD")
