@@ -42,6 +42,8 @@ FULL: dict[str, Any] = {
         vcpu=4, memory_gib=16, purchase=900, life_months=36, watts=40, price_per_kwh=0.3, name="box"
     ),
     "build": BuildWork(40, 60),
+    "speed_ratio": 1.5,
+    "retention_months": 3.0,
     "floors": (
         Floor(None, at_most=0.05, confidence=0.9),
         Floor("a", at_most=0.02, confidence=None),
@@ -102,6 +104,25 @@ def test_hours_to_build_and_a_machine_of_ones_own_reach_the_costs() -> None:
     )
     assert without.hosting(latency, footprint)[0].provider != "own"
     assert "build" not in {line.step.value for line in without.costs(reference, 100.0).once}
+
+
+def test_a_faster_machine_and_a_shorter_memory_cost_less() -> None:
+    latency, footprint = Latency(4.0, 5.0, 200.0, 64, 100, 2), Footprint(30_000_000, 2 * 10**8, 0.5)
+
+    def bill(**more: float) -> dict[str, float]:
+        hosting = {"providers": ["aws"], "region": "us-east-1", **more}
+        stated = sections_of(Terms(PAYOFFS[0], Traffic(3e7), on=DAY)) | {"hosting": hosting}
+        reckoning = Reckoning(
+            terms_of(stated, Path()), ("a", "b"), 100, np.array([50, 50]), 260.0, 60.0
+        )
+        _, rented = reckoning.hosting(latency, footprint)
+        lines = (*rented.lines(3e7), *reckoning.costs(rented, 3600.0).once)
+        return {line.what.split(" of ")[0]: line.quantity for line in lines}
+
+    usual, faster, brief = bill(), bill(speed_ratio=4.0), bill(retention_months=3.0)
+    assert usual["1 runs"] == pytest.approx(1.0), "an hour on this machine"
+    assert faster["1 runs"] == pytest.approx(0.25)
+    assert brief["journal stored"] == pytest.approx(usual["journal stored"] * 3 / 12)
 
 
 def test_a_machine_of_ones_own_needs_no_price_of_anybody() -> None:

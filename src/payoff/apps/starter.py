@@ -137,6 +137,8 @@ $range
 # providers = ["hetzner", "aws"]
 # region = "eu-central-1"
 # latency_limit_ms = 200       # 95 of 100 answers must come sooner
+# speed_ratio = 1.0            # how many times as fast as this machine a rented one is
+# retention_months = 12        # how long requests and their answers are kept
 # prices = "prices.csv"        # prices of your own: payoff prices add
 
 # [own_machine]                # a machine of your own to run on, beside what can be rented

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from payoff.core.money import Money
@@ -84,7 +84,7 @@ class OwnMachine:
             currency: Currency of the prices.
         """
         offer = owned(
-            need,
+            replace(need, speed_ratio=None),  # that of the rented ones
             name=self.name,
             vcpu=self.vcpu,
             memory_gib=self.memory_gib,

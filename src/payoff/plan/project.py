@@ -60,6 +60,8 @@ SCHEMA: dict[str, dict[str, type]] = {
         "providers": _LIST,
         "region": _TEXT,
         "latency_limit_ms": _NUMBER,
+        "speed_ratio": _NUMBER,
+        "retention_months": _NUMBER,
         "prices": _TEXT,
     },
     "own_machine": {

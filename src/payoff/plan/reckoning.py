@@ -121,6 +121,8 @@ class Reckoning:
             service_scv=service_scv,
             at_once=self.terms.traffic.at_once,
             by_hour=self.terms.traffic.by_hour,
+            speed_ratio=self.terms.speed_ratio,
+            retention_months=self.terms.retention_months,
         )
         near = self._near(requirement)
         requests = self.terms.traffic.per_month
@@ -305,7 +307,15 @@ def _training(terms: Terms, machine: _Machine | None, seconds: float) -> CostLin
             price_per_hour=Money.of(0, terms.currency),
         )
     name, price, as_of, source = machine
-    return training_line(seconds, 1, machine=name, price_per_hour=price, as_of=as_of, source=source)
+    return training_line(
+        seconds,
+        1,
+        machine=name,
+        price_per_hour=price,
+        as_of=as_of,
+        source=source,
+        speed_ratio=terms.speed_ratio,
+    )
 
 
 def _training_machine(terms: Terms) -> _Machine | None:

@@ -41,7 +41,11 @@ _RANGES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "labels": {"price_each": {"at_least": 0}},
     "llm": {"accuracy": {"at_least": 0, "at_most": 1}},
-    "hosting": {"latency_limit_ms": {"above": 0}},
+    "hosting": {
+        "latency_limit_ms": {"above": 0},
+        "speed_ratio": {"above": 0},
+        "retention_months": {"at_least": 0},
+    },
 }
 """What no other room checks; TOML also has nan and inf."""
 
@@ -111,6 +115,8 @@ def terms_of(content: Mapping[str, Any], folder: Path) -> Terms:
         floors=floors,
         own_machine=own,
         build=build,
+        speed_ratio=hosting.get("speed_ratio"),
+        retention_months=hosting.get("retention_months", 12.0),
     )
 
 
@@ -248,6 +254,8 @@ def sections_of(terms: Terms) -> dict[str, Any]:
             "providers": list(terms.providers),
             "region": terms.region,
             "latency_limit_ms": terms.latency_limit_ms,
+            "speed_ratio": terms.speed_ratio,
+            "retention_months": terms.retention_months,
             "prices": _own_prices(terms) or None,
         },
         "search": {

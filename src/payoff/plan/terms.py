@@ -42,6 +42,9 @@ class Terms:
         floors: Limits on errors that the chosen plan must keep.
         own_machine: A machine of one's own, offered beside what can be rented.
         build: People's hours until a plan runs; a cost of every plan with a model.
+        speed_ratio: How many times faster than this machine a rented one is, per processor; None
+            takes it to be as fast, and says so in every line.
+        retention_months: Months that requests and their answers are kept.
 
     Example:
         >>> worth = Payoff(correct=3, wrong=-7, handoff=-2, currency="USD")
@@ -67,6 +70,8 @@ class Terms:
     floors: tuple[Floor, ...] = field(default=(), kw_only=True)
     own_machine: OwnMachine | None = field(default=None, kw_only=True)
     build: BuildWork | None = field(default=None, kw_only=True)
+    speed_ratio: float | None = field(default=None, kw_only=True)
+    retention_months: float = field(default=12.0, kw_only=True)
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.providers if name not in self.prices.providers]
@@ -128,4 +133,6 @@ class Terms:
             "floors": [floor.as_dict() for floor in self.floors],
             "own_machine": self.own_machine and self.own_machine.as_dict(),
             "build": self.build and self.build.as_dict(),
+            "speed_ratio": self.speed_ratio,
+            "retention_months": self.retention_months,
         }
