@@ -13,8 +13,11 @@ from payoff.economics.floor import Floor
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
 from payoff.economics.traffic import Traffic
+from payoff.plan.kept import Kept
 from payoff.plan.plan import Plan
 from payoff.plan.search import search
+from payoff.plan.standing import Standing
+from payoff.plan.stated_terms import terms_of
 from payoff.plan.terms import Terms
 from payoff.plan.what_if import standing
 
@@ -36,6 +39,14 @@ def test_a_floor_is_served_and_confirmed_on_test_rows(requests: Dataset, runs: P
     assert [entry["status"] for entry in told] == ["passed"]
     assert str(floor) in told[0]["detail"]
     assert plan.summary["calibration"]["choice"]["method"] == "temperature"
+    assert terms_of(Kept.read(plan.folder).sections, Path()).floors == (floor,)
+    same = next(one for one in standing(plan.folder).contenders if one.kind == "model")
+    assert same.automated_share == plan.summary["decision"]["automated_share"]
+    held = Kept.read(plan.folder)
+    strict = {"floors": [Floor("refund", at_most=0.0001).as_dict()]}
+    terms = terms_of({**held.sections, **strict}, Path())
+    with pytest.raises(EconomicsError, match="PF640"):
+        Standing.of(held, terms)
 
 
 def test_what_people_can_take_is_priced(requests: Dataset, runs: Path) -> None:

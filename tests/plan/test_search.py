@@ -35,7 +35,7 @@ TRAFFIC = Traffic(40_000)
 KEYS = {
     *("name", "created", "seed", "currency", "horizon_months", "decision", "plans", "waterfall"),
     *("months", "confusion", "calibration", "drivers", "accounts", "cost_lines", "findings"),
-    *("split", "reproduce", "timeline", "scenarios", "what_ifs"),
+    *("energy", "split", "reproduce", "timeline", "scenarios", "what_ifs"),
 }
 
 
@@ -243,6 +243,13 @@ def test_terms_are_of_the_worth_and_the_traffic_that_are_given(
     assert api["profit_month"] is not None
     lines = {line["what"]: line for line in plan.summary["cost_lines"]}
     assert any("label" in what for what in lines)
+    energy = plan.summary["energy"]
+    assert energy["requests_month"] == 7
+    assert energy["cpu_s_request"] > 0
+    month = energy["month"]
+    assert month["cpu_s"] == pytest.approx(7 * energy["cpu_s_request"])
+    assert month["kwh"] == pytest.approx(month["cpu_s"] * energy["watts_per_cpu"] / 3.6e6)
+    assert month["grams_co2e"] is None, "no place of this machine is stated"
 
 
 def test_rows_kept_apart_are_reported_on(quick: Callable[..., Plan]) -> None:

@@ -351,6 +351,10 @@ def test_assignments_are_read_as_toml_reads_them() -> None:
         "search": {"prices_on": date(2026, 11, 1)},
     }  # fmt: skip
     assert changes_of([]) == {}
+    assert changes_of(["build.hours=80", "own_machine.watts=30"]) == {
+        "build": {"hours": 80},
+        "own_machine": {"watts": 30},
+    }
 
 
 def test_a_matrix_takes_the_place_of_numbers(tmp_path: Path) -> None:

@@ -137,7 +137,22 @@ $range
 # providers = ["hetzner", "aws"]
 # region = "eu-central-1"
 # latency_limit_ms = 200       # 95 of 100 answers must come sooner
+# speed_ratio = 1.0            # how many times as fast as this machine a rented one is
+# retention_months = 12        # how long requests and their answers are kept
 # prices = "prices.csv"        # prices of your own: payoff prices add
+
+# [own_machine]                # a machine of your own to run on, beside what can be rented
+# vcpu = 4
+# memory_gib = 16
+# purchase = 900.0
+# life_months = 36
+# watts = 40.0
+# price_per_kwh = 0.30
+# hosting_per_month = 10.0     # place, network and care
+
+# [build]                      # people's hours until it runs, once
+# hours = 40
+# wage_per_hour = 60.0
 
 # [machine]                    # what this machine costs, for the books (payoff costs)
 # price_per_hour = 0.10

@@ -71,7 +71,7 @@ class Kept:
         test_segments: Segments of the test rows; None where none are known.
     """
 
-    sections: Mapping[str, Mapping[str, Any]]
+    sections: Mapping[str, Any]
     labels: tuple[str, ...]
     seed: int
     chosen: str
@@ -250,9 +250,12 @@ def _read(folder: Path, stamps: tuple[tuple[int, int, int], ...]) -> Kept:
     )
 
 
-def _with_days(sections: Mapping[str, Mapping[str, Any]], change: Any) -> dict[str, dict[str, Any]]:
+def _with_days(sections: Mapping[str, Any], change: Any) -> dict[str, Any]:
     """The sections with their days changed to text or back."""
-    changed = {name: dict(section) for name, section in sections.items()}
+    changed = {
+        name: dict(section) if isinstance(section, Mapping) else section
+        for name, section in sections.items()
+    }
     for section, key in _DAYS:
         if key in changed.get(section, {}):
             changed[section][key] = change(changed[section][key])

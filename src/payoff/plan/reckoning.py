@@ -21,6 +21,7 @@ from payoff.economics.forecasts import forecasts
 from payoff.economics.hosting import Hosting, cheapest, options_in
 from payoff.economics.offer import exchange
 from payoff.economics.outcome import Outcome
+from payoff.economics.own_machine import PROVIDER
 from payoff.economics.policy import Policy
 from payoff.economics.priced_book import PricedBook
 from payoff.economics.prices.price import Price
@@ -120,9 +121,10 @@ class Reckoning:
             service_scv=service_scv,
             at_once=self.terms.traffic.at_once,
             by_hour=self.terms.traffic.by_hour,
+            speed_ratio=self.terms.speed_ratio,
+            retention_months=self.terms.retention_months,
         )
-        options = options_in(self._prices, requirement, self.terms.traffic)
-        near = [o for o in options if self.terms.region in ("", o.region)]
+        near = self._near(requirement)
         requests = self.terms.traffic.per_month
         rented = [o for o in near if o.meets_limits and o.priced and _is_rented(o)]
         if not rented:
@@ -131,6 +133,13 @@ class Reckoning:
         reference = cheapest(rented, requests)
         others = [option for option in near if not _is_rented(option)]
         return cheapest([reference, *others], requests), reference
+
+    def _near(self, requirement: Requirement) -> list[Hosting]:
+        """What the terms allow: what can be rented in the region, and one's own machine."""
+        options = options_in(self._prices, requirement, self.terms.traffic)
+        near = [option for option in options if self.terms.region in ("", option.region)]
+        own = self.terms.own_machine
+        return near if own is None else [*near, own.hosting(requirement, self.terms.currency)]
 
     def token_charges(self, tokens: Tokens, share: float) -> tuple[Charge, ...]:
         """What is paid for somebody else's model that this share of the requests reaches.
@@ -148,8 +157,7 @@ class Reckoning:
             EconomicsError: PF605 where prices are in other currencies and a rate is missing, PF601
                 where the price book has none on that day.
         """
-        options = options_in(self._prices, _ANY_MODEL, self.terms.traffic)
-        near = [option for option in options if self.terms.region in ("", option.region)]
+        near = self._near(_ANY_MODEL)
         if any(option.priced for option in near):
             return
         unrated = [option.why_not for option in near if _NO_RATE in option.why_not]
@@ -185,6 +193,8 @@ class Reckoning:
         if self.terms.label_price is not None:
             price = Money.of(self.terms.label_price, self.terms.currency)
             once.append(labels_line(self.n_labelled, price, source="payoff.toml [labels]"))
+        if self.terms.build is not None:
+            once.append(self.terms.build.line(self.terms.currency))
         return PlanCosts(
             once=tuple(once),
             hosting=hosting,
@@ -281,6 +291,8 @@ class Reckoning:
 
 def _is_rented(hosting: Hosting) -> bool:
     """Whether it is a machine that is rented by the hour."""
+    if hosting.provider == PROVIDER:
+        return False
     return any(isinstance(charge.quantity, PerInstance) for charge in hosting.charges)
 
 
@@ -295,7 +307,15 @@ def _training(terms: Terms, machine: _Machine | None, seconds: float) -> CostLin
             price_per_hour=Money.of(0, terms.currency),
         )
     name, price, as_of, source = machine
-    return training_line(seconds, 1, machine=name, price_per_hour=price, as_of=as_of, source=source)
+    return training_line(
+        seconds,
+        1,
+        machine=name,
+        price_per_hour=price,
+        as_of=as_of,
+        source=source,
+        speed_ratio=terms.speed_ratio,
+    )
 
 
 def _training_machine(terms: Terms) -> _Machine | None:

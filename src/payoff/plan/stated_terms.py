@@ -15,7 +15,9 @@ from payoff.core.errors import (
     did_you_mean,
     raise_all,
 )
+from payoff.economics.build_work import BuildWork
 from payoff.economics.floor import floors_of
+from payoff.economics.own_machine import OwnMachine
 from payoff.economics.payoff import Payoff
 from payoff.economics.person import Person
 from payoff.economics.prices.book import PriceBook
@@ -39,7 +41,11 @@ _RANGES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "labels": {"price_each": {"at_least": 0}},
     "llm": {"accuracy": {"at_least": 0, "at_most": 1}},
-    "hosting": {"latency_limit_ms": {"above": 0}},
+    "hosting": {
+        "latency_limit_ms": {"above": 0},
+        "speed_ratio": {"above": 0},
+        "retention_months": {"at_least": 0},
+    },
 }
 """What no other room checks; TOML also has nan and inf."""
 
@@ -81,6 +87,12 @@ def terms_of(content: Mapping[str, Any], folder: Path) -> Terms:
     rates = attempt(lambda: _rates(content))
     floors = attempt(lambda: floors_of(content.get("floors", ())))
     prices = attempt(lambda: _prices(content, folder))
+    own, build = (
+        attempt(lambda kind=kind, name=name: kind.from_dict(content[name]))
+        if name in content
+        else None
+        for name, kind in (("own_machine", OwnMachine), ("build", BuildWork))
+    )
     problems += [*_range_problems(content), *_list_problems(content), *_mix_problems(content)]
     raise_all(problems)
     hosting = content.get("hosting", {})
@@ -101,6 +113,10 @@ def terms_of(content: Mapping[str, Any], folder: Path) -> Terms:
         expected_mix=content.get("mix") or None,
         hour_of_waiting=search.get("hour_of_waiting", 0.0),
         floors=floors,
+        own_machine=own,
+        build=build,
+        speed_ratio=hosting.get("speed_ratio"),
+        retention_months=hosting.get("retention_months", 12.0),
     )
 
 
@@ -212,11 +228,11 @@ def _list_problems(content: Mapping[str, Any]) -> list[PayoffError]:
     ]
 
 
-def sections_of(terms: Terms) -> dict[str, dict[str, Any]]:
+def sections_of(terms: Terms) -> dict[str, Any]:
     """The sections that state these terms, as plain values; the inverse of `terms_of`.
 
-    Days are dates. A matrix is a table of its cells, and prices of one's own are a list of their
-    rows, not the name of a file.
+    ``floors`` is a list of tables, all else a section. Days are dates. A matrix is a table of its
+    cells, and prices of one's own are a list of their rows, not the name of a file.
 
     Example:
         >>> worth = Payoff(3, -7, -2, currency="USD")
@@ -230,12 +246,16 @@ def sections_of(terms: Terms) -> dict[str, dict[str, Any]]:
         "traffic": terms.traffic.as_dict(),
         "mix": dict(terms.expected_mix or {}),
         "labels": {"price_each": terms.label_price},
+        "build": {} if terms.build is None else dict(terms.build.as_dict()),
+        "own_machine": {} if terms.own_machine is None else terms.own_machine.as_dict(),
         "currency": _rates_section(terms),
         "llm": dict(terms.llm),
         "hosting": {
             "providers": list(terms.providers),
             "region": terms.region,
             "latency_limit_ms": terms.latency_limit_ms,
+            "speed_ratio": terms.speed_ratio,
+            "retention_months": terms.retention_months,
             "prices": _own_prices(terms) or None,
         },
         "search": {
@@ -250,7 +270,8 @@ def sections_of(terms: Terms) -> dict[str, dict[str, Any]]:
         name: {key: entry for key, entry in section.items() if entry is not None}
         for name, section in sections.items()
     }
-    return {name: section for name, section in said.items() if section}
+    floors = {"floors": [floor.as_dict() for floor in terms.floors]} if terms.floors else {}
+    return {name: section for name, section in said.items() if section} | floors
 
 
 def _own_prices(terms: Terms) -> list[dict[str, str]]:

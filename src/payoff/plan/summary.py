@@ -15,6 +15,7 @@ from payoff.economics.label_mix import label_mix
 from payoff.economics.scenarios import checks
 from payoff.economics.uncertain_money import UncertainMoney
 from payoff.economics.worlds import Worlds
+from payoff.plan.answering_energy import energy_section
 from payoff.plan.cascades.cascade_option import CascadeOption
 from payoff.plan.cascades.cascade_section import cascade_section
 from payoff.plan.choice import foremost
@@ -80,6 +81,7 @@ def summarise(
             | {"unit_price": float(line.unit_price), "amount": float(line.amount)}
             for line in chosen.forecast.lines
         ],
+        "energy": energy_section(chosen.option, workshop),
         "findings": [
             finding.as_dict()
             for finding in (

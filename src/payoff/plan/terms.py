@@ -8,7 +8,9 @@ from datetime import date
 from typing import Any
 
 from payoff.core.errors import ProjectError, did_you_mean
+from payoff.economics.build_work import BuildWork
 from payoff.economics.floor import Floor
+from payoff.economics.own_machine import OwnMachine
 from payoff.economics.payoff import Payoff
 from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.exchange import ExchangeRates
@@ -38,6 +40,11 @@ class Terms:
             of the data.
         hour_of_waiting: What an hour of searching costs beside the machine.
         floors: Limits on errors that the chosen plan must keep.
+        own_machine: A machine of one's own, offered beside what can be rented.
+        build: People's hours until a plan runs; a cost of every plan with a model.
+        speed_ratio: How many times faster than this machine a rented one is, per processor; None
+            takes it to be as fast, and says so in every line.
+        retention_months: Months that requests and their answers are kept.
 
     Example:
         >>> worth = Payoff(correct=3, wrong=-7, handoff=-2, currency="USD")
@@ -61,6 +68,10 @@ class Terms:
     expected_mix: Mapping[str, float] | None = field(default=None, kw_only=True)
     hour_of_waiting: float = field(default=0.0, kw_only=True)
     floors: tuple[Floor, ...] = field(default=(), kw_only=True)
+    own_machine: OwnMachine | None = field(default=None, kw_only=True)
+    build: BuildWork | None = field(default=None, kw_only=True)
+    speed_ratio: float | None = field(default=None, kw_only=True)
+    retention_months: float = field(default=12.0, kw_only=True)
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.providers if name not in self.prices.providers]
@@ -120,4 +131,8 @@ class Terms:
             "expected_mix": None if self.expected_mix is None else dict(self.expected_mix),
             "hour_of_waiting": self.hour_of_waiting,
             "floors": [floor.as_dict() for floor in self.floors],
+            "own_machine": self.own_machine and self.own_machine.as_dict(),
+            "build": self.build and self.build.as_dict(),
+            "speed_ratio": self.speed_ratio,
+            "retention_months": self.retention_months,
         }

@@ -20,7 +20,7 @@ from payoff.plan.stated_terms import terms_of
 from payoff.plan.terms import Terms
 
 _MONEY: Final = ("value", "person", "traffic", "mix", "labels")
-_ASKED: Final = (*_MONEY, "currency", "llm", "hosting", "search")
+_ASKED: Final = (*_MONEY, "currency", "llm", "hosting", "own_machine", "build", "search")
 """Sections of payoff.toml that say what a finished run would earn."""
 
 _LEARNT: Final = {

@@ -183,6 +183,24 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(make: Make) -> None:
     assert tuning.step == 0
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_gradient_that_is_no_number_leaves_the_last_good_state(make: Make, value: float) -> None:
+    """The loss may be finite where its gradient is not; then no weight may take the step."""
+    tuning, good = make(), make()
+    tuning.advance(3 / tuning.n_steps)
+    good.advance(3 / good.n_steps)
+    tuning.classifier.head.bias.register_hook(lambda gradient: gradient * value)
+    with pytest.raises(AdaptError, match=r"PF402 step 3 of 14: the gradient is (inf|nan)"):
+        tuning.advance(1.0)
+    assert tuning.step == 3
+    assert same(weights(tuning), weights(good))
+    going_on = make()
+    going_on.resume(through_a_file(tuning.state()))
+    going_on.advance(1.0)
+    good.advance(1.0)
+    assert same(weights(going_on), weights(good))
+
+
 class Runs:
     """Counts the tokens and places of each run through the first trained layer."""
 

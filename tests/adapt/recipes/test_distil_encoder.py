@@ -27,11 +27,43 @@ from payoff.adapt.recipes.teacher import (
     teacher_of,
 )
 from payoff.adapt.workbench import Workbench
-from payoff.artifact.artifact import Artifact
+from payoff.artifact.artifact import Artifact, write_artifact
 from payoff.artifact.calibration import Calibration
+from payoff.artifact.runtime.ngrams import NgramRuntime, NgramVectoriser
+from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError, ArtifactError
+from payoff.economics.cascades.cascade_gain import Gain
+from payoff.economics.cascades.cascade_policy import CascadePolicy
+from payoff.economics.desk import policy_document
+from payoff.economics.policy import Policy
 
 Make = Callable[..., Any]
+
+
+def cascade(folder: Path) -> Path:
+    """Two models, of which the second is asked where the first knows nothing."""
+    tiers = []
+    for name, words, score in (("small", ["bad", "good"], 4.0), ("large", ["awful", "fine"], 2.0)):
+        (folder / name).mkdir()
+        runtime = NgramRuntime(
+            NgramVectoriser(words, [], [1.0, 1.0], word=(1, 1)), score * np.eye(2), [0.0, 0.0]
+        )
+        members = runtime.save(folder / name)
+        tiers.append((TierSpec(name, "ngrams", members=members), folder / name))
+    policy = Policy(("bad", "good"), np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]]))
+    ends = np.array([-10.0, 10.0])
+    gain = Gain(np.eye(5)[0], np.zeros(2), -3.5, ends, ends, "linear")  # asks where regret is 3.5
+    asked = CascadePolicy(("small", "large"), (0.0, 0.1), (gain,))
+    return write_artifact(
+        folder / "both.payoff",
+        name="both",
+        labels=policy.labels,
+        tiers=tiers,
+        calibrations=[Calibration(), Calibration()],
+        documents={"policy.json": policy_document(policy, "USD", cascade=asked)},
+        seed=0,
+        data_fingerprint="",
+    )
 
 
 @pytest.fixture
@@ -215,6 +247,15 @@ class TestTeachers:
         strange = replace(bench, labels=(known[0], "elsewhere"))
         with pytest.raises(AdaptError, match=r"PF405 .*\.zip: it does not know 'elsewhere'"):
             teacher.of_training(strange)
+
+    def test_a_cascade_teaches_by_the_model_that_answers(self, make: Make, tmp_path: Path) -> None:
+        """The first knows two words, the second two others and nothing of those of the first."""
+        path = cascade(tmp_path)
+        texts = ("bad", "good", "awful", "fine")
+        bench = replace(make(), labels=("bad", "good"), unlabelled=texts)
+        found = teacher_of(str(path), "distil", bench).of_unlabelled(bench)
+        sure, last = 1 / (1 + np.exp(-4.0)), 1 / (1 + np.exp(-2.0))
+        np.testing.assert_allclose(found[:, 0], [sure, 1 - sure, last, 1 - last])
 
 
 class TestTheStudent:

@@ -286,6 +286,22 @@ def test_a_table_of_synonyms_is_named_by_its_path(few: Workbench, tmp_path: Path
     assert 0 < verdict.n_copies < len(few.train)
 
 
+def test_a_function_of_the_users_own_is_named_by_its_module(
+    few: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A paraphraser behind the setting alone, as the command line gives it."""
+    (tmp_path / "my_words.py").write_text(
+        "def politely(texts):\n    return [f'kindly {text}' for text in texts]\n", "utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    attempt = trained(Augmented([]), few, augmenters="my_words:politely,typos")
+    of_function, of_typos = attempt.verdicts
+    assert (of_function.augmenter, of_typos.augmenter) == ("my_words:politely", "typos")
+    assert of_function.n_copies == len(few.train)
+    assert of_function.n_judged > 10
+    assert of_function.kept is (of_function.gain > of_function.standard_error)
+
+
 def test_rows_to_judge_by_share_no_text_with_those_to_learn_from(few: Workbench) -> None:
     twins = tuple(text if i % 2 else few.texts[i + 1].upper() for i, text in enumerate(few.texts))
     targets = np.repeat(few.targets[1::2], 2)

@@ -74,6 +74,7 @@ def test_a_setting_that_counts_anyhow_is_not_named(bench: Workbench) -> None:
     assert optional == {
         "learning_rate": 2e-3,
         "head_learning_rate": 2e-3,
+        "decay": 1.0,
         "batch_texts": 32,
         "max_tokens": 4096,
         "merged": 1,
@@ -95,6 +96,7 @@ def test_smoothing_and_steps_are_as_set(bench: Workbench) -> None:
         "smoothing": 0.25,
         "batch_texts": 4,
         "head_learning_rate": 0.5,
+        "decay": 0.5,
         "max_tokens": 50,
     }
     attempt = recipe.start(with_settings(recipe, usual, bench, settings), bench)
@@ -105,6 +107,10 @@ def test_smoothing_and_steps_are_as_set(bench: Workbench) -> None:
     assert attempt.training.schedule.head_learning_rate == 0.5
     assert attempt.training.largest_batch().n_tokens <= 50
     assert "max_tokens" not in recipe.space(usual, bench), "it bounds memory, not quality"
+    rates = [group["lr"] for group in attempt.training._optimiser.param_groups]
+    assert rates[0] < rates[2], "each layer has half the rate of the one above it"
+    np.testing.assert_allclose(rates[2], 2 * rates[0])
+    assert "decay" not in recipe.space(usual, bench), "it is to be asked for"
 
 
 @named(TUNED)
@@ -123,6 +129,8 @@ def test_smoothing_is_offered_where_the_objective_smooths(recipe: Any, bench: Wo
         {"head_learning_rate": -1.0},
         {"batch_texts": 0},
         {"max_tokens": 0},
+        {"decay": 0.0},
+        {"decay": 1.5},
         {"smoothing": 1.0},
         {"smoothing": -0.1},
     ],

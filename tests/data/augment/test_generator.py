@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from payoff.core.errors import DataError
-from payoff.data.augment.generator import Generator
+from payoff.core.errors import AdaptError, DataError
+from payoff.data.augment import augmenter_named
+from payoff.data.augment.generator import Generator, generator_of
 
 
 def made(generate: Callable[[list[str]], Any], texts: list[str], n: int = 64) -> list[str]:
@@ -65,3 +66,25 @@ def test_stopping_it_by_hand_stops_all() -> None:
 def test_a_batch_of_none_is_refused() -> None:
     with pytest.raises(DataError, match=r"PF113 generator 'x', batch_texts: 0"):
         Generator("x", list, 0)
+
+
+def test_a_function_is_found_by_module_and_name() -> None:
+    found = augmenter_named("textwrap:dedent")
+    assert found == generator_of("textwrap:dedent")
+    with pytest.raises(DataError, match=r"PF113 generator 'textwrap:dedent': it failed"):
+        found.augment(["a"], np.random.default_rng(0))  # it takes one text, and no list
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("no_such_module:there", r"it cannot be loaded \(ModuleNotFoundError"),
+        ("textwrap:no_such_name", r"it cannot be loaded \(AttributeError"),
+        ("not a module:x", "it cannot be loaded"),
+        (":x", "it cannot be loaded"),
+        ("sys:maxsize", "it is a int"),
+    ],
+)
+def test_what_is_no_function_is_told(reference: str, told: str) -> None:
+    with pytest.raises(AdaptError, match=f"PF401 augmenter '{reference}': {told}"):
+        augmenter_named(reference)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from payoff.adapt.recipes import recipe_named
+from payoff.adapt.recipes.tuned import TuneAttempt
 from payoff.artifact.runtime import open_tier
 from payoff.core.errors import AdaptError
 from payoff.core.progress import Silent
@@ -100,3 +102,30 @@ def test_a_killed_training_goes_on(
         for t in (after, whole)
     ]
     np.testing.assert_array_equal(*logits)
+
+
+def test_scores_that_are_no_numbers_end_it_and_what_was_good_before_is_kept(
+    requests: Dataset, tmp_path: Path, backbones: tuple[str, str]
+) -> None:
+    logits = TuneAttempt.logits
+
+    def broken_at_the_end(attempt: TuneAttempt, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        found = logits(attempt, rows)
+        done = attempt.training.step == attempt.training.n_steps
+        return np.full_like(found, np.nan) if done else found
+
+    options = {"backbone": backbones[0], "settings": {"epochs": "2"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TuneAttempt, "logits", broken_at_the_end)
+        with pytest.raises(AdaptError, match=r"PF402 fine-tune .*: its scores are not finite"):
+            trial(requests, "fine-tune", tmp_path, **options)
+    steps: list[float] = []
+
+    class Notes(Silent):
+        def step(self, what: str, done: float, total: float) -> None:
+            if what == "fine-tuning":
+                steps.append(done / total)
+
+    done = trial(requests, "fine-tune", tmp_path, progress=Notes(), **options)
+    assert min(steps) > recipe_named("fine-tune").rungs[0], "the first rung was good and is kept"
+    assert np.isfinite(done.evidence.quality.log_loss)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from payoff.adapt.engine.batches import Packed, by_tokens, pack, shuffled_by_tokens
+from payoff.adapt.engine.clipping import clip, unstable
 from payoff.adapt.engine.decoder import Decoder
 from payoff.adapt.engine.lessons import Lessons
-from payoff.core.errors import AdaptError
 from payoff.core.measured import tell
 from payoff.core.progress import Progress
 
@@ -112,21 +112,27 @@ class AnswerTraining:
         """Train until ``share`` of all steps are done.
 
         Raises:
-            AdaptError: PF402 where the loss is no longer finite; the weights are those before it.
+            AdaptError: PF402 where the loss or its gradient is no longer finite; the weights are
+                those of the last good step.
         """
         self.decoder.train()
+        try:
+            self._train(share)
+        finally:
+            self.decoder.eval()
+
+    def _train(self, share: float) -> None:
         while self.step < min(self.n_steps, round(self.n_steps * share)):
             epoch, index = divmod(self.step, self.steps_per_epoch)
             for group in self._optimiser.param_groups:
                 group["lr"] = self.schedule.learning_rate * self._factor()
             self._optimiser.zero_grad(set_to_none=True)
             loss = self._forward_and_backward(self._batches(epoch)[index])
-            nn.utils.clip_grad_norm_(trained_weights(self.decoder).values(), 1.0)
+            clip(trained_weights(self.decoder).values(), step=self.step, n_steps=self.n_steps)
             self._optimiser.step()
             self.step += 1
             self.progress.step("instruction tuning", self.step, self.n_steps)
             tell(self.progress, "training/loss", loss, self.step)
-        self.decoder.eval()
 
     def _parts(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """The pairs of a step as they are computed at once."""
@@ -145,13 +151,7 @@ class AnswerTraining:
         for part, count in zip(parts, counts, strict=True):
             loss = count / sum(counts) * self._loss(part)
             if not torch.isfinite(loss):
-                self.decoder.eval()
-                raise AdaptError(
-                    "PF402",
-                    f"step {self.step} of {self.n_steps}",
-                    f"the loss is {loss.item()}",
-                    mend="Lower the learning rate.",
-                )
+                raise unstable("loss", loss.item(), step=self.step, n_steps=self.n_steps)
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         return total

@@ -25,12 +25,12 @@ from torch import Tensor, nn
 
 from payoff.adapt.engine.batches import Packed, by_tokens, cut, pack, shuffled_by_tokens
 from payoff.adapt.engine.classifier import Classifier
+from payoff.adapt.engine.clipping import clip, unstable
 from payoff.adapt.engine.memory import kept_bytes, training_bytes
 from payoff.adapt.engine.objectives.cross_entropy import CrossEntropy
 from payoff.adapt.engine.objectives.objective import Objective, mean_over
 from payoff.adapt.engine.team import Team, team
 from payoff.adapt.engine.trunk import Trunk
-from payoff.core.errors import AdaptError
 from payoff.core.measured import tell
 from payoff.core.progress import Progress
 
@@ -209,8 +209,9 @@ class FineTuning:
         """Train until ``share`` of all steps are done.
 
         Raises:
-            AdaptError: PF402 where the loss is no longer finite; PF410 where it is trained by
-                several processes and one is gone.
+            AdaptError: PF402 where the loss or its gradient is no longer finite; the weights are
+                then those of the last good step. PF410 where it is trained by several processes
+                and one is gone.
         """
         together = team()
         together.align(self.classifier, (self.step, self.n_steps, int(self.rows.sum())))
@@ -223,7 +224,7 @@ class FineTuning:
             parts = self._parts(self._batches(epoch)[index])
             loss = sum(self._forward_and_backward(part, together) for part in parts)
             together.average(self.classifier)
-            nn.utils.clip_grad_norm_(self.classifier.parameters(), 1.0)
+            clip(self.classifier.parameters(), step=self.step, n_steps=self.n_steps)
             self._optimiser.step()
             self.step += 1
             if adaptation:
@@ -246,12 +247,7 @@ class FineTuning:
         if penalty is not None:
             loss = loss + penalty
         if not torch.isfinite(loss):
-            raise AdaptError(
-                "PF402",
-                f"step {self.step} of {self.n_steps}",
-                f"the loss is {loss.item()}",
-                mend="Lower the learning rate.",
-            )
+            raise unstable("loss", loss.item(), step=self.step, n_steps=self.n_steps)
         loss = part.share * loss
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()

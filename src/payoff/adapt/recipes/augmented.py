@@ -41,8 +41,8 @@ class Augmented(FrozenHead):
 
     Args:
         augmenters: Those that may be named in the setting ``augmenters``, beside the registered
-            ones and the paths of tables of synonyms (``….csv``); the usual setting names all of
-            these, or all registered ones where None.
+            ones, functions (``module:function``) and the paths of tables of synonyms (``….csv``);
+            the usual setting names all of these, or all registered ones where None.
     """
 
     name = "augmented"
@@ -110,7 +110,8 @@ class Augmented(FrozenHead):
                 "PF406",
                 "recipe 'augmented', setting 'augmenters'",
                 f"'{candidate['augmenters']}' has an empty name",
-                expected="names of augmenters, or of CSV tables of synonyms, with commas between",
+                expected="names of augmenters, MODULE:FUNCTION, or CSV tables of synonyms, with"
+                " commas between",
             )
         return tuple(given.get(name) or _named(name) for name in names)
 

@@ -29,6 +29,7 @@ from payoff.artifact.calibration import Calibration
 from payoff.core.errors import AdaptError
 from payoff.core.files import whole_folder
 from payoff.core.registry import Registry
+from payoff.economics.desk import CASCADE, POLICY, Desk, load
 from payoff.evidence.calibration import fit_temperature
 
 _SUFFIX = ".payoff"
@@ -57,8 +58,8 @@ def teacher_of(named: str, recipe: str, bench: Workbench) -> Teacher:
         named: ``BACKBONE``, for the logistic regression on an encoder's frozen vectors;
             ``RECIPE@BACKBONE`` or ``RECIPE``, such as ``contrastive@mpnet-base`` or ``api``, for
             what that makes of the training rows, its settings in brackets, such as
-            ``fine-tune[depth=6]@mpnet-base``; or the path of an artifact, whose last tier
-            teaches.
+            ``fine-tune[depth=6]@mpnet-base``; or the path of an artifact, which teaches as it
+            answers: a cascade by the model that answers each text.
         recipe: Whose setting it is, for messages.
         bench: The rows.
 
@@ -231,14 +232,19 @@ def calibrated(
 
 @dataclass
 class ArtifactTeacher:
-    """What was made before: a larger model, or the last model of a cascade."""
+    """What was made before: a larger model, or a cascade that asks its models in turn."""
 
     path: Path
     student: str
 
     @cached_property
-    def _artifact(self) -> Artifact:
-        return Artifact.open(self.path)
+    def _artifact(self) -> Artifact | Desk:
+        artifact = Artifact.open(self.path)
+        policy = artifact.read_json(POLICY) if POLICY in artifact.documents else None
+        if not (isinstance(policy, dict) and policy.get(CASCADE)):
+            return artifact
+        artifact.close()
+        return load(self.path)
 
     def seconds(self, bench: Workbench) -> float:
         """A guess: what it takes is known when it was asked."""

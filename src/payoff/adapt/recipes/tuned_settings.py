@@ -16,10 +16,18 @@ from payoff.core.errors import AdaptError
 if TYPE_CHECKING:
     from payoff.adapt.recipes.tuned import Tuned
 
-SETTABLE = ("learning_rate", "head_learning_rate", "batch_texts", "max_tokens", "smoothing")
-"""What a candidate may name: four fields of the schedule, and one of most objectives."""
+SETTABLE = (
+    "learning_rate",
+    "head_learning_rate",
+    "decay",
+    "batch_texts",
+    "max_tokens",
+    "smoothing",
+)
+"""What a candidate may name: five fields of the schedule, and one of most objectives."""
 
 _WHOLE = ("batch_texts", "max_tokens")
+_NOT_SOUGHT = ("max_tokens", "decay")  # of memory, not of quality; and to be asked for
 
 _BATCHES = (16, 32, 64)
 _RATES_APART = 5.0  # a sweep looks from a fifth of the usual rate to five times that
@@ -61,8 +69,9 @@ def planned_schedule(recipe: Tuned, candidate: Candidate, bench: Workbench) -> S
     """The recipe's schedule, with what the candidate names in place of it.
 
     Raises:
-        AdaptError: PF406 for a rate that is not above 0, a step of no texts or tokens, or a setting
-            `MERGED` that is neither 0 nor 1: told before the training, not behind it.
+        AdaptError: PF406 for a rate that is not above 0, a step of no texts or tokens, a ``decay``
+            that is not above 0 and at most 1, or a setting `MERGED` that is neither 0 nor 1: told
+            before the training, not behind it.
     """
     is_merged(candidate)
     named = _named(recipe, candidate)
@@ -101,7 +110,7 @@ def space_of(recipe: Tuned, candidate: Candidate, bench: Workbench) -> Mapping[s
     for name, counts in optional_of(recipe, candidate, bench).items():
         if name == "batch_texts":
             found[name] = Range(choices=tuple(sorted({*_BATCHES, counts})))
-        elif name == "max_tokens":  # of memory, not of quality
+        elif name in _NOT_SOUGHT:
             continue
         elif name == "smoothing":
             found[name] = Range(0.0, max(_MOST_SMOOTHING, counts))
@@ -114,6 +123,9 @@ def _named(recipe: Tuned, candidate: Candidate) -> dict[str, Any]:
     settings = dict(candidate.settings)
     wanted = [name for name in recipe.settable if name in settings and name != "smoothing"]
     for name in wanted:
+        if name == "decay":
+            _check(name, settings[name], 0 < settings[name] <= 1, "above 0 and at most 1")
+            continue
         expected = "at least 1" if name in _WHOLE else "above 0"
         _check(name, settings[name], settings[name] > 0, expected)
     return {name: settings[name] for name in wanted}

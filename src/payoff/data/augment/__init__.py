@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from payoff.core.registry import Registry
 from payoff.data.augment.augmenter import Augmenter
+from payoff.data.augment.generator import generator_of
 
 _GROUP = "payoff.augmenters"
 
@@ -23,6 +24,10 @@ def augmenters() -> list[Augmenter]:
 def augmenter_named(name: str) -> Augmenter:
     """One augmenter.
 
+    Args:
+        name: As registered; or ``module:function``, for a function from a list of texts to as many
+            others (see `payoff.data.augment.generator`).
+
     Raises:
         AdaptError: PF401 where there is none of that name.
 
@@ -34,5 +39,7 @@ def augmenter_named(name: str) -> Augmenter:
         ...     print(error.code, error.where)
         PF401 augmenter 'telepathy'
     """
+    if ":" in name:
+        return generator_of(name)
     augmenter: Augmenter = Registry(_GROUP, "augmenter").get(name)()
     return augmenter

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
-from payoff.core.errors import DataError
+from payoff.core.errors import AdaptError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,6 +88,40 @@ class Generator:
                     expected="a text that is not empty",
                 )
         return made
+
+
+def generator_of(reference: str) -> Generator:
+    """The generator of a function that Python finds, named as entry points name it.
+
+    Args:
+        reference: ``module:function``.
+
+    Raises:
+        AdaptError: PF401 where there is none, or importing its module fails.
+
+    Example:
+        >>> generator_of("textwrap:dedent").name
+        'textwrap:dedent'
+    """
+    where = f"augmenter '{reference}'"
+    try:
+        found: Any = EntryPoint(reference, reference, "payoff.augmenters").load()
+    except Exception as error:  # whatever somebody else's module raises
+        raise AdaptError(
+            "PF401",
+            where,
+            f"it cannot be loaded ({type(error).__name__}: {error})",
+            expected="MODULE:FUNCTION in a module that Python finds",
+            mend="Python looks into the folders of PYTHONPATH; PYTHONPATH=. adds this one.",
+        ) from error
+    if not callable(found):
+        raise AdaptError(
+            "PF401",
+            where,
+            f"it is a {type(found).__name__}",
+            expected="a function of a list of texts",
+        )
+    return Generator(reference, found)
 
 
 def _is_sound(text: Any) -> bool:

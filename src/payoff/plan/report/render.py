@@ -15,6 +15,7 @@ from payoff.plan.report.advice import to_do
 from payoff.plan.report.charts.heat_map import MOST_WIDE, folded
 from payoff.plan.report.charts.segment_map import segment_roles
 from payoff.plan.report.charts.sheet import FONT
+from payoff.plan.report.energy_reading import read_energy
 from payoff.plan.report.figures import number, pick, words
 from payoff.plan.report.outlook_view import scenarios, what_ifs
 from payoff.plan.report.pictures import PICTURES, Picture, picture
@@ -96,6 +97,7 @@ def _context(summary: Mapping[str, Any], language: str) -> dict[str, Any]:
         "reads": {name: read(summary) for name, read in readings.READINGS.items()},
         "reads_runner_up": readings.read_runner_up(summary),
         "reads_costs": readings.read_cost_lines(summary),
+        "reads_energy": read_energy(summary),
         "reads_scenarios": readings.read_scenarios(summary),
         "reads_what_ifs": readings.read_what_ifs(summary),
         "scenarios": scenarios(summary),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.workbench import Workbench
+from payoff.core.errors import AdaptError
 from payoff.plan.asking import allow, booked, price_attempt
 from payoff.plan.cascades.together import started
 from payoff.plan.keeping import Keeper
@@ -45,6 +46,8 @@ def trained(
         texts: What an endpoint will be asked about besides, for the budget.
 
     Raises:
+        AdaptError: PF402 where training fails, or what came out scores with no finite numbers; the
+            rungs before it stay.
         EconomicsError: PF620 before the budget would be exceeded, PF629 where it cannot be held.
 
     Example:
@@ -83,6 +86,10 @@ def trained(
                     begun = time.perf_counter()
                     keeper.advance(attempt, share)
                     logits = attempt.logits(bench.validation)
+                    if not np.isfinite(logits).all():  # nothing of it is kept
+                        raise AdaptError(
+                            "PF402", candidate.name, "its scores are not finite numbers"
+                        )
                     seconds += time.perf_counter() - begun + keeper.earlier_s
                     result = {"share": share, "seconds": seconds, "started_s": 0.0}
                     run.record(key, result, logits, attempt.save)
