@@ -16,19 +16,13 @@ from payoff.learn.watching.alert_book import AlertBook, AlertState
 from payoff.learn.watching.checks import LEAST_LABELS, checks
 from payoff.learn.watching.drift import Drift, explained
 from payoff.learn.watching.expected_loss import ExpectedLoss, expected_loss, mix_now
-from payoff.learn.watching.journal_window import (
-    Requests,
-    count,
-    labelled_since,
-    newest,
-    oldest,
-    series,
-)
+from payoff.learn.watching.journal_topics import topics_of
+from payoff.learn.watching.journal_window import Requests, count, labelled_since, newest, series
 from payoff.learn.watching.kept_reference import FIRST_REQUESTS, KeptReference, kept_reference
 from payoff.learn.watching.notify.channel import Channel
 from payoff.learn.watching.notify.deliver import deliver
 from payoff.learn.watching.reference import Reference
-from payoff.learn.watching.topics import NewTopic, new_topics
+from payoff.learn.watching.topics import NewTopic
 from payoff.learn.watching.watched import Watched
 from payoff.learn.watching.watched_model import WatchedModel
 
@@ -221,30 +215,7 @@ class _Look:
 
     def topics(self) -> tuple[NewTopic, ...] | None:
         """None where no text is kept."""
-        window = self.recent.window
-        if window.texts is None:
-            return None
-        has_text = np.array([bool(text) for text in window.texts])
-        told = window.rows(has_text)
-        unsure = told.probabilities.max(axis=1) < self.reference.unsure_below
-        shortfalls = self.reference.worth - told.expected
-        return new_topics(
-            told.texts or (),
-            np.flatnonzero(unsure).astype(np.int64),
-            shortfalls,
-            before=self._unsure_before(),
-            times_before=len(told) / self.reference.n,
-            least_at_stake=0.1 * self.reference.least_gap * len(told),
-        )
-
-    def _unsure_before(self) -> tuple[str, ...]:
-        """Texts of the quiet period that the model was unsure of, as far as they are kept."""
-        first = oldest(self.journal, self.model, FIRST_REQUESTS)
-        window = first.window.rows(first.ids <= self.kept.until_id)
-        if window.texts is None:
-            return ()
-        unsure = window.probabilities.max(axis=1) < self.reference.unsure_below
-        return tuple(window.texts[i] for i in np.flatnonzero(unsure) if window.texts[i])
+        return topics_of(self.journal, self.model, self.kept, self.recent)
 
 
 def earlier(time_utc: str, days: float) -> str:
