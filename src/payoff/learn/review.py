@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, exists, func, select
 
 from payoff.economics.actions import HANDOFF
+from payoff.learn.acted import ACTED
 from payoff.learn.entry import read_probabilities
 from payoff.learn.feedback import Feedback
 from payoff.learn.journal import Journal
@@ -103,7 +104,8 @@ def waiting(journal: Journal, policy: Policy) -> list[Waiting]:
     first = select(func.coalesce(func.max(decisions.c.id), 0) - _MOST_DECISIONS).scalar_subquery()
     wanted = (
         _wanted()
-        .where(decisions.c.action == HANDOFF, decisions.c.id > first, ~exists().where(told))
+        .where(decisions.c.action == HANDOFF, ACTED, decisions.c.id > first)
+        .where(~exists().where(told))
         .order_by(decisions.c.id.desc())
         .limit(MOST_WAITING)
     )

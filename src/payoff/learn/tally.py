@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
+from payoff.learn.acted import ACTED
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions
 
@@ -68,6 +69,8 @@ def first_day(now: datetime) -> str:
 class Tally:
     """Adds up decisions, each of them once: those of the last weeks, and all where that is asked.
 
+    What a treatment in the shadow would have done is left out: nobody acted upon it.
+
     The journal is only ever appended to, by one writer at a time: what was added up stays so, and
     the next look reads only what came since. Safe to use from several threads.
 
@@ -108,13 +111,14 @@ class Tally:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        with self._lock, self._journal.reading() as connection:
-            self._read_on(connection, "")
-            while self._first_id > 0:
+        while True:  # others may look between two blocks
+            with self._lock, self._journal.reading() as connection:
+                self._read_on(connection, "")
+                if self._first_id <= 0:
+                    return self._since("")
                 begin = max(0, self._first_id - _BLOCK)
                 self._add(connection, begin, self._first_id)
                 self._first_id = begin
-            return self._since("")
 
     def _read_on(self, connection: Connection, since: str) -> None:
         """Add what came since the last look; at the first one, what came since a day."""
@@ -132,7 +136,7 @@ class Tally:
     def _add(self, connection: Connection, after: int, up_to: int) -> None:
         """Add the decisions with ids after one and up to another."""
         block = (decisions.c.id > after) & (decisions.c.id <= up_to)
-        wanted = select(*_KEY, *_SUMS).where(block).group_by(*_KEY)
+        wanted = select(*_KEY, *_SUMS).where(block & ACTED).group_by(*_KEY)
         for day, sha256, tier, action, currency, n, worth, cost in connection.execute(wanted):
             key = (day, sha256, tier, action, currency)
             before = self._sums.get(key, (0, 0.0, 0.0))

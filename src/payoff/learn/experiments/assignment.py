@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 CONTROL = "control"
 TREATMENT = "treatment"
 
-_SHADOW = "#shadow"
+SHADOW = "#shadow"
+"""How the request id ends under which a shadow's decision is written."""
+
 _BYTES = 8
 
 
@@ -70,7 +72,7 @@ def shadow_id(request_id: str) -> str:
         >>> shadow_id("r-1")
         'r-1#shadow'
     """
-    return request_id + _SHADOW
+    return request_id + SHADOW
 
 
 def decided_id(request_id: str) -> str:
@@ -80,4 +82,4 @@ def decided_id(request_id: str) -> str:
         >>> decided_id("r-1#shadow"), decided_id("r-1")
         ('r-1', 'r-1')
     """
-    return request_id.removesuffix(_SHADOW)
+    return request_id.removesuffix(SHADOW)

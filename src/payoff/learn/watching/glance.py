@@ -63,7 +63,9 @@ class Glance:
     topics: tuple[NewTopic, ...] | None
 
 
-def glance(journal: Journal, model: WatchedModel, *, days: int = 30, now: str = "") -> Glance | None:
+def glance(
+    journal: Journal, model: WatchedModel, *, days: int = 30, now: str = ""
+) -> Glance | None:
     """Look at what `payoff.learn.watching.watch.watch` looks at, and change nothing.
 
     The loss of a day is told from an evenly drawn sample of its requests, by the same arithmetic.
