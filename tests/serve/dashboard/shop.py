@@ -141,7 +141,7 @@ def compare(
     """A rehearsed experiment of so many days that ends now, a day a share at first."""
     market = Market(requests_per_day=per_day, label_share=0.6)
     rules = Experiment(
-        name=name, model=desk.name, control=desk.artifact.sha256, treatment="b" * 64,
+        name=name, model=desk.name, control="c" * 64, treatment="b" * 64,
         currency=desk.currency, low=-25.0, high=3.0, mode=mode,
         planned_information=per_day * 28 * 0.2,
     )  # fmt: skip

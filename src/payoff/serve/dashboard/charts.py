@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,25 +10,26 @@ _ROOM = 0.15
 
 
 def interval_limits(
-    intervals: Sequence[tuple[float, float]], *, cut: float = 0.0
+    found: Sequence[tuple[float, float, float]], *, whole: float = 0.75
 ) -> tuple[float, float]:
-    """Between which amounts intervals over time are drawn: zero, and all but the first of them.
+    """Between which amounts intervals over time are drawn: zero, every amount, and most intervals.
 
-    The first intervals of an experiment are so wide that the later ones could not be seen beside
-    them; they are cut off.
+    The widest ones, such as the first of an experiment, would leave nothing to be seen of the
+    others; they are cut off.
 
     Args:
-        intervals: Lower and upper ends, the first moment first.
-        cut: Share of the intervals, from the first one on, that need not be seen whole.
+        found: Lower end, amount and upper end of each.
+        whole: Share of the intervals, the narrowest, that are seen whole.
 
     Example:
-        >>> interval_limits([(-28.0, 28.0), (-1.0, 3.0), (-0.4, 2.0), (0.4, 1.6)], cut=0.5)
+        >>> found = [(-28.0, 0.0, 28.0), (-1.0, 1.0, 3.0), (-0.4, 1.0, 2.0), (0.4, 1.0, 1.6)]
+        >>> interval_limits(found, whole=0.5)
         (-0.76, 2.36)
     """
-    later = intervals[int(len(intervals) * cut) :]
-    low = min((low for low, _ in later), default=0.0)
-    high = max((high for _, high in later), default=0.0)
-    low, high = min(0.0, low), max(0.0, high)
+    narrow = sorted(found, key=lambda one: one[2] - one[0])[: math.ceil(whole * len(found))]
+    middle = [one[1] for one in found]
+    low = min([0.0, *middle, *(one[0] for one in narrow)])
+    high = max([0.0, *middle, *(one[2] for one in narrow)])
     room = _ROOM * (high - low)
     return (low - room, high + room)
 
@@ -50,14 +52,14 @@ def bars(
 
 
 def intervals(
-    names: Sequence[str], found: Sequence[tuple[float, float, float]], *, cut: float = 0.0
+    names: Sequence[str], found: Sequence[tuple[float, float, float]], *, whole: float = 0.75
 ) -> dict[str, Any]:
     """Amounts over time with their intervals, around zero.
 
     Args:
         names: Of the days.
         found: Lower end, amount and upper end of each.
-        cut: As `interval_limits` has it.
+        whole: As `interval_limits` has it.
 
     Example:
         >>> intervals(["2026-11-30"], [(-1.0, 2.0, 4.0)])["limits"]
@@ -70,5 +72,5 @@ def intervals(
         "low": low,
         "estimate": estimate,
         "high": high,
-        "limits": interval_limits([(one[0], one[2]) for one in found], cut=cut),
+        "limits": interval_limits(found, whole=whole),
     }

@@ -129,7 +129,7 @@ def _chart(looks: Sequence[PastLook]) -> dict[str, Any]:
     known = [one for one in looks if math.isfinite(one.look.standard_error)]
     gains = [one.look.gain for one in known]
     names = [day_before(one.time_utc) for one in known]
-    return intervals(names, [(one.low, one.estimate, one.high) for one in gains], cut=0.5)
+    return intervals(names, [(one.low, one.estimate, one.high) for one in gains], whole=0.5)
 
 
 def _ended(course: Course) -> Ended:

@@ -27,7 +27,7 @@
     }
     function day(place) {
       var name = spec.names[place] || "";
-      return oneYear && name.length > 7 ? name.slice(5) : name;
+      return oneYear && n > 1 && name.length > 7 ? name.slice(5) : name;
     }
     // Every so many a name, so that the newest has one and none is written over another.
     function places(plot) {
@@ -58,6 +58,21 @@
       context.stroke();
       context.restore();
     }
+    // A line of one day would be a dot: it is drawn across.
+    function alone(plot) {
+      if (n !== 1 || !spec.line || !isSet(spec.line[0])) { return; }
+      var y = Math.round(plot.valToPos(spec.line[0], "y", true));
+      var context = plot.ctx;
+      context.save();
+      context.strokeStyle = colour("ink");
+      context.lineWidth = 1.5 * devicePixelRatio;
+      context.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+      context.beginPath();
+      context.moveTo(plot.bbox.left, y);
+      context.lineTo(plot.bbox.left + plot.bbox.width, y);
+      context.stroke();
+      context.restore();
+    }
     function bars() {
       var series = [{ label: said.bars, stroke: colour("gain"), fill: colour("gain-2"), width: 1, value: money,
         paths: uPlot.paths.bars({ size: [0.7, 56] }), points: { show: false } }];
@@ -65,7 +80,7 @@
       if (spec.line.some(isSet)) {
         data.push(spec.line);
         series.push({ label: said.line, stroke: colour("ink"), width: 1.5, dash: [6, 4], value: money,
-          points: { show: n === 1, size: 8, fill: colour("ink") } });
+          points: { show: false } });
       }
       return { data: data, series: series, bands: [] };
     }
@@ -103,7 +118,7 @@
         ],
         series: [{ label: said.x, value: function (plot, place) { return isSet(place) ? spec.names[place] : "–"; } }].concat(made.series),
         bands: made.bands,
-        hooks: { drawAxes: [zero] },
+        hooks: { draw: [zero, alone] },
         cursor: { drag: { x: false, y: false } }
       }, [numbers].concat(made.data), box);
     }
