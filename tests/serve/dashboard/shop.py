@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from payoff.core.money import Money
 from payoff.economics.actions import HANDOFF
@@ -40,7 +40,9 @@ def at(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def probabilities(desk: Desk, n: int, rng: np.random.Generator, sharp: float) -> NDArray[np.float64]:
+def probabilities(
+    desk: Desk, n: int, rng: np.random.Generator, sharp: float
+) -> NDArray[np.float64]:
     """Calibrated by construction: what is true is drawn from them. The first labels come most."""
     k = len(desk.labels)
     logits = rng.normal(size=(n, k))
@@ -153,7 +155,7 @@ def compare(
     _put_back(journal, name, [begin + timedelta(days=n) for n in range(len(steps) + 1)])
     course = book.course_of(journal, name)
     drawn = draw(market, days, effect=effect, seed=len(name))
-    since = np.array([n for n in range(len(course.stages))])
+    since = np.arange(len(course.stages))
     stage = np.clip(np.searchsorted(since, drawn.day, side="right") - 1, 0, None)
     share = np.array([one.share for one in course.stages])[stage]
     treated = drawn.bucket[drawn.customer] < share
@@ -180,8 +182,6 @@ def compare(
 
 def _put_back(journal: Journal, name: str, times: list[datetime]) -> None:
     """Give the events of an experiment the times that they have in the story."""
-    from sqlalchemy import select
-
     with journal.writing() as connection:
         mine = select(experiment_events.c.id).where(experiment_events.c.experiment == name)
         ids = connection.execute(mine.order_by(experiment_events.c.id)).scalars().all()
@@ -205,18 +205,17 @@ def look_for_drift(journal: Journal, desk: Desk) -> Watched:
 
 
 def weeks(journal: Journal, desk: Desk, now: datetime | None = None, *, scale: float = 1.0) -> None:
-    """The whole story: five quiet weeks, then a week of drift, and three experiments."""
+    """The whole story: five quiet weeks, then a week of drift, and two experiments."""
     now = now or datetime.now(UTC)
 
     def n(usual: int) -> int:
         return round(usual * scale)
 
     decide(journal, desk, now - timedelta(days=40), 33, n(3300), seed=1)
-    decide(
-        journal, desk, now - timedelta(days=7), 7, n(1400), sharp=3.0, new_topic=0.15, seed=2
-    )
+    decide(journal, desk, now - timedelta(days=7), 7, n(1400), sharp=3.0, new_topic=0.04, seed=2)
     spend(journal, now, desk.currency)
-    compare(journal, desk, "cheaper-model", now - timedelta(days=20), 10, effect=-2.0)
+    pace = 200.0 * scale
+    compare(journal, desk, "cheaper-model", now - timedelta(days=20), 10, effect=-2.0, per_day=pace)
     end(journal, "cheaper-model", now - timedelta(days=20))
-    compare(journal, desk, "more-labels", now, 14, effect=1.2)
+    compare(journal, desk, "more-labels", now, 14, effect=1.2, per_day=pace)
     look_for_drift(journal, desk)
