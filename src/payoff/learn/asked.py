@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, exists, func, insert, select
 from payoff.core.errors import ServiceError
 from payoff.economics.actions import HANDOFF
 from payoff.economics.value_tables import segment_names
+from payoff.learn.acted import ACTED
 from payoff.learn.entry import now_utc, read_probabilities
 from payoff.learn.journal import Journal
 from payoff.learn.tables import asked, audit_rounds, decisions, feedback
@@ -155,7 +156,7 @@ def _undrawn(connection: Connection, labels: str) -> list[Row[Any]]:
     wanted = (
         select(*(decisions.c[name] for name in names))
         .where(decisions.c.id > _until(connection, labels))
-        .where(~decisions.c.request_id.like("%#shadow"))
+        .where(ACTED)
         .order_by(decisions.c.id.desc())
         .limit(_MOST_DECISIONS)
     )

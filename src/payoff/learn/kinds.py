@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import case, func, select
 
-from payoff.learn.experiments.assignment import SHADOW
+from payoff.learn.acted import ACTED
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions
 
@@ -59,7 +59,7 @@ def kinds_asked(journal: Journal, *, since: str = "", until: str = "") -> dict[K
     sureness = case(*below, else_=len(_EDGES))
     wanted = (
         select(handed.label("handed"), sureness.label("sureness"), func.count(decisions.c.id))
-        .where(decisions.c.time_utc >= since, decisions.c.request_id.not_like(f"%{SHADOW}"))
+        .where(decisions.c.time_utc >= since, ACTED)
         .group_by("handed", "sureness")
     )
     if until:

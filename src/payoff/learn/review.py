@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, exists, func, select
 
 from payoff.economics.actions import HANDOFF
+from payoff.learn.acted import ACTED
 from payoff.learn.asked import AUDIT_SHARE, draw_audit, labels_hash
 from payoff.learn.entry import read_probabilities, text_hash
 from payoff.learn.feedback import Feedback
@@ -113,7 +114,7 @@ def waiting(journal: Journal, policy: Policy, *, audit_share: float = AUDIT_SHAR
     told = (feedback.c.request_id == decisions.c.request_id) & (feedback.c.label != "")
     by_person = told & (feedback.c.source == "person")
     first = select(func.coalesce(func.max(decisions.c.id), 0) - _MOST_DECISIONS).scalar_subquery()
-    newest = _wanted().where(decisions.c.id > first).order_by(decisions.c.id.desc())
+    newest = _wanted().where(ACTED, decisions.c.id > first).order_by(decisions.c.id.desc())
     mine = audit_rounds.c.labels_sha256 == labels_hash(policy.labels)
     drawn = (
         newest.join(asked, asked.c.request_id == decisions.c.request_id)

@@ -1,4 +1,4 @@
-"""The tally: decisions of the last weeks added up by day, read on from where it stopped."""
+"""The tally: decisions added up by day, read on from where it stopped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
+from payoff.learn.acted import ACTED
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions
 
@@ -66,7 +67,9 @@ def first_day(now: datetime) -> str:
 
 
 class Tally:
-    """Adds up the decisions of the last weeks, each of them once.
+    """Adds up decisions, each of them once: those of the last weeks, and all where that is asked.
+
+    What a treatment in the shadow would have done is left out: nobody acted upon it.
 
     The journal is only ever appended to, by one writer at a time: what was added up stays so, and
     the next look reads only what came since. Safe to use from several threads.
@@ -87,6 +90,7 @@ class Tally:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._sums: dict[_Key, tuple[int, float, float]] = {}
+        self._first_id = 0  # of what was added up: after this one, up to the last one
         self._last_id: int | None = None
         self._lock = threading.Lock()
 
@@ -98,20 +102,41 @@ class Tally:
         """
         since = first_day(now or datetime.now(UTC))
         with self._lock, self._journal.reading() as connection:
-            newest = connection.execute(select(func.max(decisions.c.id))).scalar() or 0
-            if self._last_id is None:
-                self._last_id = _before(connection, since, newest)
-            while self._last_id < newest:
-                end = min(self._last_id + _BLOCK, newest)
-                self._add(connection, self._last_id, end)
-                self._last_id = end
-            self._sums = {key: sums for key, sums in self._sums.items() if key[0] >= since}
-            return [DaySum(*key, *self._sums[key]) for key in sorted(self._sums)]
+            self._read_on(connection, since)
+            return self._since(since)
+
+    def read_all(self) -> list[DaySum]:
+        """The sums of all decisions, the first day first; the first time, each of them is read.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        while True:  # others may look between two blocks
+            with self._lock, self._journal.reading() as connection:
+                self._read_on(connection, "")
+                if self._first_id <= 0:
+                    return self._since("")
+                begin = max(0, self._first_id - _BLOCK)
+                self._add(connection, begin, self._first_id)
+                self._first_id = begin
+
+    def _read_on(self, connection: Connection, since: str) -> None:
+        """Add what came since the last look; at the first one, what came since a day."""
+        newest = connection.execute(select(func.max(decisions.c.id))).scalar() or 0
+        if self._last_id is None:
+            self._first_id = self._last_id = _before(connection, since, newest)
+        while self._last_id < newest:
+            end = min(self._last_id + _BLOCK, newest)
+            self._add(connection, self._last_id, end)
+            self._last_id = end
+
+    def _since(self, day: str) -> list[DaySum]:
+        return [DaySum(*key, *self._sums[key]) for key in sorted(self._sums) if key[0] >= day]
 
     def _add(self, connection: Connection, after: int, up_to: int) -> None:
         """Add the decisions with ids after one and up to another."""
         block = (decisions.c.id > after) & (decisions.c.id <= up_to)
-        wanted = select(*_KEY, *_SUMS).where(block).group_by(*_KEY)
+        wanted = select(*_KEY, *_SUMS).where(block & ACTED).group_by(*_KEY)
         for day, sha256, tier, action, currency, n, worth, cost in connection.execute(wanted):
             key = (day, sha256, tier, action, currency)
             before = self._sums.get(key, (0, 0.0, 0.0))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from payoff.economics.desk import Desk
+from payoff.economics.desk import Desk, load
 from payoff.learn.api_keys import make_key
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
@@ -22,6 +24,7 @@ from payoff.serve.bodies import DecideRequest
 from payoff.serve.service import Service
 
 from ..conftest import answering
+from . import shop
 
 NASTY = """<script>alert("x")</script> it's "quoted" & <b>bold</b> refund card"""
 UNSURE = [
@@ -57,6 +60,17 @@ class House:
         assert found
         return found[1]
 
+    def look(self, path: str = "") -> str:
+        """A page below /dashboard, once what it shows has been added up."""
+        until = time.monotonic() + 60
+        while True:
+            answer = self.client.get(f"/dashboard{path}")
+            assert answer.status_code == 200, answer.text
+            if 'class="page-waits"' not in answer.text:
+                return answer.text
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
     def sign_in(self) -> httpx.Response:
         """Sign in with the key."""
         form = {"token": self.token(), "key": self.key}
@@ -83,11 +97,18 @@ def house(desk: Desk, journal: Journal) -> Iterator[Callable[..., House]]:
     """Open a house; ``keyed`` says whether there are keys."""
     with ExitStack() as opened:
 
-        def open_house(*, keyed: bool = True, texts: list[str] | None = None, **more: Any) -> House:
-            key = make_key(journal, "Ann", ["review"])[1] if keyed else ""
-            hand_over(desk, journal, UNSURE if texts is None else texts)
-            app = create_app(desk, journal=journal, dashboard=True, texts="whole", **more)
-            return House(opened.enter_context(answering(app)), journal, key)
+        def open_house(
+            *,
+            keyed: bool = True,
+            texts: list[str] | None = None,
+            book: Journal | None = None,
+            **more: Any,
+        ) -> House:
+            kept = journal if book is None else book
+            key = make_key(kept, "Ann", ["review"])[1] if keyed else ""
+            hand_over(desk, kept, UNSURE if texts is None else texts)
+            app = create_app(desk, journal=kept, dashboard=True, texts="whole", **more)
+            return House(opened.enter_context(answering(app)), kept, key)
 
         yield open_house
 
@@ -107,6 +128,26 @@ def busy(desk: Desk, journal: Journal) -> None:
             Feedback("busy/1", worth=2.5, time_utc=now),
         ],
     )
+
+
+@pytest.fixture(scope="session")
+def story(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal with weeks in it (`shop.weeks`), written once; each test has a copy."""
+    path = tmp_path_factory.mktemp("story") / "journal.sqlite"
+    with load(artifact, threads=1) as desk, Journal.open(path) as journal:
+        shop.weeks(journal, desk, scale=0.35)
+    return path
+
+
+@pytest.fixture
+def shop_home(
+    story: Path, desk: Desk, tmp_path: Path, house: Callable[..., House]
+) -> Iterator[Callable[..., House]]:
+    """Open a house whose journal tells of weeks."""
+    path = tmp_path / "story.sqlite"
+    shutil.copyfile(story, path)
+    with Journal.open(path) as journal:
+        yield lambda **more: house(texts=[], book=journal, **more)
 
 
 @pytest.fixture(scope="session")

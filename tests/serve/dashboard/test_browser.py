@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from .conftest import House
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., House]
-PAGES = ("", "/review", "/try", "/versions")
+PAGES = ("", "/decisions", "/review", "/try", "/versions")
+FIGURES = ("/costs", "/experiments", "/experiments?experiment=cheaper-model", "/drift")
 
 
 @pytest.fixture
@@ -65,8 +67,30 @@ def tab_to(page: Any, text: str) -> None:
     raise AssertionError(f"'{text}' cannot be reached by Tab")
 
 
+def show(page: Any, address: str) -> None:
+    """Open a page and wait until what it shows has been added up."""
+    page.goto(address)
+    page.wait_for_selector("body:not(.page-waits)")
+    page.wait_for_function("document.readyState === 'complete'")
+
+
+def is_usable(page: Any, repository: Path, where: str) -> None:
+    """No violation that axe finds, and nothing wider than the window."""
+    axe = (repository / "tests/serve/dashboard/axe/axe.min.js").read_text("utf-8")
+    # Through the debugger: the pages' own policy lets no other script in.
+    page.evaluate(f"() => {{ {axe} }}")
+    found = page.evaluate(
+        "() => window.axe.run(document, {resultTypes: ['violations']})"
+        ".then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html).slice(0, 3)]))"
+    )
+    assert found == [], where
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, where
+
+
 def test_by_keyboard_from_login_to_a_label_in_the_journal(page: Any, home: House) -> None:
     sign_in(page, home)
+    page.wait_for_selector(".u-legend")
     assert page.locator(".u-legend").count() == 1
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the content"
@@ -131,27 +155,18 @@ def test_a_text_is_tried_by_keyboard(page: Any, home: House) -> None:
 def test_every_page_is_accessible(
     page: Any, home: House, repository: Path, theme: str, language: str, width: int
 ) -> None:
-    axe = (repository / "tests/serve/dashboard/axe/axe.min.js").read_text("utf-8")
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
     choice = f"lang={language}&theme=auto"
 
     def look(where: str) -> None:
-        # Through the debugger: the pages' own policy lets no other script in.
-        page.evaluate(f"() => {{ {axe} }}")
-        found = page.evaluate(
-            "() => window.axe.run(document, {resultTypes: ['violations']})"
-            ".then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html).slice(0, 3)]))"
-        )
-        assert found == [], where
-        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, where
+        is_usable(page, repository, where)
 
     page.goto(f"{home.base}/dashboard/login?{choice}")
     look("login")
     sign_in(page, home)
     for path in PAGES:
-        page.goto(f"{home.base}/dashboard{path}?{choice}")
+        show(page, f"{home.base}/dashboard{path}?{choice}")
         look(path)
     page.goto(f"{home.base}/dashboard/try?{choice}")
     page.fill("#text", "refund my card 我要退款")
@@ -173,3 +188,53 @@ def test_the_theme_can_be_switched(page: Any, home: House) -> None:
     assert page.evaluate(ground) != light
     page.goto(f"{home.base}/dashboard/login")
     assert page.evaluate(ground) != light
+
+
+@pytest.mark.parametrize(
+    ("theme", "language", "width"), [("light", "en", 1280), ("dark", "zh", 360)]
+)
+def test_pages_of_figures_are_accessible_and_drawn(
+    chromium: Any, shop_home: Open, repository: Path, theme: str, language: str, width: int
+) -> None:
+    home = shop_home(keyed=False)
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=theme, locale=language
+    )
+    page, problems = context.new_page(), []
+    page.on(
+        "console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    for path in FIGURES:
+        show(page, f"{home.base}/dashboard{path}")
+        page.wait_for_selector(".chart canvas")
+        is_usable(page, repository, path)
+        # Something is drawn: not all points of the canvas are alike.
+        drawn = page.evaluate(
+            "() => { const c = document.querySelector('.chart canvas');"
+            " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            " return new Set(new Uint32Array(d.buffer)).size; }"
+        )
+        assert drawn > 10, path
+    assert problems == []
+    context.close()
+
+
+def test_days_are_chosen_and_tables_read_by_keyboard(chromium: Any, shop_home: Open) -> None:
+    home = shop_home(keyed=False)
+    context = chromium.new_context(locale="en-GB")
+    page = context.new_page()
+    show(page, f"{home.base}/dashboard")
+    tab_to(page, "Today")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**range=today*")
+    page.wait_for_selector("body:not(.page-waits) .chart canvas")
+    tab_to(page, "The figures as a table")
+    page.keyboard.press("Enter")
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    cells = page.locator("details tbody th").all_inner_texts()
+    assert cells in ([today], [])  # none where midnight has just gone by
+    tab_to(page, "All decisions")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/decisions?range=today")
+    context.close()

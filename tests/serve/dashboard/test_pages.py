@@ -34,7 +34,7 @@ def home(house: Open, busy: None) -> House:
 
 
 def test_the_overview_tells_what_was_earned(home: House, desk: Desk) -> None:
-    shown = home.client.get("/dashboard").text
+    shown = home.look()
     worth = sum(entry.worth for entry in home.journal.read())
     assert f"{worth:,.2f} USD" in shown
     assert "The artifact holds no forecast." in shown
@@ -47,7 +47,11 @@ def test_the_overview_tells_what_was_earned(home: House, desk: Desk) -> None:
 def test_an_empty_journal_is_told(house: Open) -> None:
     home = house(texts=[])
     home.sign_in()
-    assert "No decisions yet." in home.client.get("/dashboard").text
+    assert "No decisions yet." in home.look()
+    assert "No decisions yet." in home.look("/decisions")
+    assert "Nothing is booked." in home.look("/costs")
+    assert "payoff compare start" in home.look("/experiments")
+    assert "0 of the first 1,000 requests have come." in home.look("/drift")
     assert "Nothing waits." in home.client.get("/dashboard/review").text
     assert home.client.get("/dashboard/versions").status_code == 200
 
@@ -69,7 +73,8 @@ def test_texts_are_shown_as_texts(home: House) -> None:
 
 def test_no_page_names_another_host(home: House) -> None:
     token = home.token("/dashboard/try")
-    pages = [home.client.get(f"/dashboard{p}").text for p in ("", "/review", "/versions", "/try")]
+    figures = ("", "/decisions", "/costs", "/experiments", "/drift")
+    pages = [home.look(path) for path in (*figures, "/review", "/versions", "/try")]
     pages.append(home.client.post("/dashboard/try", data={"token": token, "text": "card"}).text)
     pages.append(home.client.get("/dashboard/static/dashboard.css").text)
     for shown in pages:
@@ -174,7 +179,8 @@ def test_all_languages_say_the_same_things() -> None:
 def test_every_message_is_used(repository: Path) -> None:
     templates = repository / "src/payoff/serve/dashboard/templates"
     text = "".join(path.read_text("utf-8") for path in templates.glob("*.html"))
-    built = ("theme.", "nav.", "source.", "overview.", "try.not_")
+    built = ("theme.", "nav.", "source.", "overview.", "try.not_", "range.", "step.", "advice.")
+    built += ("status.", "check.", "cause.", "feature.", "drift.against_", "experiments.")
     unused = [k for k in messages("en") if f'"{k}"' not in text and f"'{k}'" not in text]
     assert [key for key in unused if not key.startswith(built)] == []
 

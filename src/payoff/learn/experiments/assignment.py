@@ -12,7 +12,8 @@ CONTROL = "control"
 TREATMENT = "treatment"
 
 SHADOW = "#shadow"
-"""End of the request ids under which a shadow's decisions are written."""
+"""How the request id ends under which a shadow's decision is written."""
+
 _BYTES = 8
 
 

@@ -171,6 +171,38 @@ def newest(
     return _read(journal, model, wanted)
 
 
+def of_day(
+    journal: Journal, model: WatchedModel, day: str, most: int, *, after_id: int = 0
+) -> tuple[int, Requests]:
+    """How many decisions a model made on a day, and an evenly drawn sample of them.
+
+    Args:
+        journal: Where they are.
+        model: Whose.
+        day: In UTC, such as ``"2026-11-30"``.
+        most: Size of the sample, at most.
+        after_id: Decisions up to this row do not count.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> from payoff.economics.policy import Policy
+        >>> policy = Policy(("a", "b"), np.eye(2, 3))
+        >>> model = WatchedModel(name="m", sha256="0" * 64, policy=policy, currency="EUR")
+        >>> with Journal.open("sqlite://") as journal:
+        ...     of_day(journal, model, "2026-11-30", 500)[0]
+        0
+    """
+    mine = of_model(model, after_id=after_id, since_utc=day) & (decisions.c.time_utc < f"{day}~")
+    with journal.reading() as connection:
+        found = connection.execute(select(decisions.c.id).where(mine).order_by(decisions.c.id))
+        ids = np.array(found.scalars().all(), dtype=np.int64)
+    chosen = ids[np.linspace(0, len(ids) - 1, min(most, len(ids))).astype(np.int64)].tolist()
+    wanted = select(*_FIELDS).where(decisions.c.id.in_(chosen))
+    return len(ids), _read(journal, model, wanted)
+
+
 def labelled_since(
     journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str
 ) -> tuple[Floats, Integers]:

@@ -16,22 +16,15 @@ from payoff.learn.watching.alert_book import AlertBook, AlertState, alert_key
 from payoff.learn.watching.checks import LEAST_LABELS, checks
 from payoff.learn.watching.drift import Drift, explained
 from payoff.learn.watching.expected_loss import ExpectedLoss, expected_loss, mix_now
-from payoff.learn.watching.journal_window import (
-    Requests,
-    count,
-    labelled_since,
-    newest,
-    oldest,
-    series,
-)
+from payoff.learn.watching.journal_topics import topics_of
+from payoff.learn.watching.journal_window import Requests, count, labelled_since, newest, series
 from payoff.learn.watching.kept_reference import FIRST_REQUESTS, KeptReference, kept_reference
 from payoff.learn.watching.notify.channel import Channel
 from payoff.learn.watching.notify.deliver import deliver
 from payoff.learn.watching.reference import Reference
-from payoff.learn.watching.topics import NewTopic, new_topics
+from payoff.learn.watching.topics import NewTopic
 from payoff.learn.watching.watched import Watched
 from payoff.learn.watching.watched_model import WatchedModel
-from payoff.learn.watching.window import Window
 
 WINDOW = 2000
 """Requests that a loss is told from."""
@@ -233,34 +226,7 @@ class _Look:
 
     def topics(self) -> tuple[NewTopic, ...] | None:
         """None where no text is kept, or there are no earlier requests to compare with."""
-        first = oldest(self.journal, self.model, FIRST_REQUESTS)
-        until_id: int | None = self.kept.until_id
-        if self.kept.of_launch:
-            until_id = int(first.ids[-1]) if len(first.window) == FIRST_REQUESTS else None
-        if until_id is None:
-            return None
-        window = self.recent.window.rows(self.recent.ids > until_id)
-        if window.texts is None or not any(window.texts):
-            return None
-        has_text = np.array([bool(text) for text in window.texts])
-        told = window.rows(has_text)
-        unsure = told.probabilities.max(axis=1) < self.reference.unsure_below
-        shortfalls = self.reference.worth - told.expected
-        return new_topics(
-            told.texts or (),
-            np.flatnonzero(unsure).astype(np.int64),
-            shortfalls,
-            before=self._unsure(first.window.rows(first.ids <= until_id)),
-            times_before=len(told) / max(int((first.ids <= until_id).sum()), 1),
-            least_at_stake=0.1 * self.reference.least_gap * len(told),
-        )
-
-    def _unsure(self, window: Window) -> tuple[str, ...]:
-        """Texts that the model was unsure of, as far as they are kept."""
-        if window.texts is None:
-            return ()
-        unsure = window.probabilities.max(axis=1) < self.reference.unsure_below
-        return tuple(window.texts[i] for i in np.flatnonzero(unsure) if window.texts[i])
+        return topics_of(self.journal, self.model, self.kept, self.recent)
 
 
 def earlier(time_utc: str, days: float) -> str:

@@ -62,27 +62,47 @@ def watched_model(path: str | Path) -> WatchedModel:
         1.27
     """
     with Artifact.open(path) as artifact:
-        document = artifact.read_json(POLICY)
-        currency = document.get("currency") if isinstance(document, dict) else None
-        if not isinstance(currency, str):
-            raise ArtifactError(
-                "PF504", f"{path} [{POLICY}]", "it names no currency", expected='"currency": "USD"'
-            )
-        costs, evidence, reference = (
-            artifact.read_json(name) if name in artifact.documents else {}
-            for name in ("costs.json", EVIDENCE, REFERENCE)
+        return model_of(artifact, folder=Path(path).parent)
+
+
+def model_of(artifact: Artifact, *, folder: Path = Path()) -> WatchedModel:
+    """The same of an artifact that is open.
+
+    Args:
+        artifact: Such as a desk serves.
+        folder: Where it lies.
+
+    Raises:
+        ArtifactError: PF501 to PF504 where it cannot be used.
+
+    Example:
+        >>> model_of(desk.artifact).forecast  # doctest: +SKIP
+        1.27
+    """
+    document = artifact.read_json(POLICY)
+    currency = document.get("currency") if isinstance(document, dict) else None
+    if not isinstance(currency, str):
+        raise ArtifactError(
+            "PF504",
+            f"{artifact.path} [{POLICY}]",
+            "it names no currency",
+            expected='"currency": "USD"',
         )
-        error = evidence.get("ece")
-        return WatchedModel(
-            name=artifact.name,
-            sha256=artifact.sha256,
-            policy=Policy.from_dict(document),
-            currency=currency,
-            forecast=forecast_worth(costs),
-            calibration_error=0.05 if error is None else float(error),
-            reference=reference or None,
-            folder=Path(path).parent,
-        )
+    costs, evidence, reference = (
+        artifact.read_json(name) if name in artifact.documents else {}
+        for name in ("costs.json", EVIDENCE, REFERENCE)
+    )
+    error = evidence.get("ece")
+    return WatchedModel(
+        name=artifact.name,
+        sha256=artifact.sha256,
+        policy=Policy.from_dict(document),
+        currency=currency,
+        forecast=forecast_worth(costs),
+        calibration_error=0.05 if error is None else float(error),
+        reference=reference or None,
+        folder=folder,
+    )
 
 
 def forecast_worth(costs: Mapping[str, Any]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -46,8 +47,19 @@ def environment() -> Any:
         lstrip_blocks=True,
     )
     made.filters |= {"money": format_money, "whole": "{:,}".format, "share": "{:.0%}".format}
+    made.filters |= {"part": "{:.1%}".format, "finite": math.isfinite, "signed": signed_money}
     made.filters["moment"] = lambda time_utc: str(time_utc)[:16].replace("T", " ")
     return made
+
+
+def signed_money(amount: float, currency: str) -> str:
+    """An amount with its sign, for differences.
+
+    Example:
+        >>> signed_money(0.25, "USD"), signed_money(-3.0, "USD")
+        ('+0.25 USD', '-3.00 USD')
+    """
+    return f"{'+' if amount > 0 else ''}{format_money(amount, currency)}"
 
 
 def page(

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import calendar
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from payoff.core.errors import ProjectError
 from payoff.economics.actions import HANDOFF
-from payoff.learn.month_costs import MonthCost, month_costs
-from payoff.learn.outcomes import Confusion, Outcome, confusions, outcomes, realised
-from payoff.learn.serving_hours import stated_spending
-from payoff.learn.tally import DaySum, Tally, first_day, newest_latencies_ms
+from payoff.learn.month_costs import month_costs
+from payoff.learn.outcomes import Confusion, realised
+from payoff.learn.tally import DaySum, first_day, newest_latencies_ms
+from payoff.serve.dashboard.charts import bars
+from payoff.serve.dashboard.decided import Share, by_action, by_tier, costly
+from payoff.serve.dashboard.span import Span
+from payoff.serve.dashboard.spent import budget_of
+from payoff.serve.dashboard.subject import Subject
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
-    from payoff.learn.journal import Journal
 
 _COSTS = "costs.json"
-_MOST_ROWS = 12
+_MOST_ROWS = 8
 _LATENCIES = (50, 95, 99)
 
 
@@ -62,34 +64,15 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """Decisions that are alike.
-
-    Args:
-        name: What they have in common.
-        n: How many.
-        share: Of all.
-        worth: Sum of their expected worth.
-    """
-
-    name: str
-    n: int
-    share: float
-    worth: float
-
-
-@dataclass(frozen=True, slots=True)
 class Costs:
     """What the month cost so far.
 
     Args:
-        lines: The dearest things.
         total: Of the lines in the model's currency.
         elsewhere: Whether there are lines in other currencies, which are not in the total.
         budget: Of the month; None where none is stated.
     """
 
-    lines: Sequence[MonthCost]
     total: float
     elsewhere: bool
     budget: float | None
@@ -106,7 +89,9 @@ class Overview:
         profit: Of the month so far: expected worth less costs.
         forecast: Of a month; None where the artifact holds none.
         until_now: Share of a month that went by since the month's first decision.
-        days: Of the chart, with what each earned.
+        n_days: Of this month.
+        days: What each day earned.
+        chart: The same, as it is drawn.
         tiers: Decisions of these days by the model that answered.
         actions: The same by what was done.
         confusions: What was taken for what, the dearest first.
@@ -121,7 +106,9 @@ class Overview:
     profit: float
     forecast: Expected | None
     until_now: float
+    n_days: int
     days: Sequence[Mapping[str, Any]]
+    chart: Mapping[str, Any]
     tiers: Sequence[Share]
     actions: Sequence[Share]
     confusions: Sequence[Confusion]
@@ -130,53 +117,49 @@ class Overview:
     n_latencies: int
 
 
-def overview(
-    desk: Desk,
-    journal: Journal,
-    tally: Tally,
-    *,
-    others: Iterable[str] = (),
-    budget: float | None = None,
-    now: datetime | None = None,
-) -> Overview:
-    """What a model earned in the last weeks.
+def overview(subject: Subject, span: Span, *, now: datetime | None = None) -> Overview:
+    """What a model earned.
 
     Args:
-        desk: What is served; its policy prices what feedback tells.
-        journal: Of its decisions.
-        tally: Of that journal.
-        others: SHA-256 of other models that write to it, which are left out.
-        budget: The month's, in place of the one that its project states.
+        subject: The model and its journal.
+        span: The days of the chart and of the tables; today and the month are always told.
         now: The time; now where it is not given.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
     """
     now = now or datetime.now(UTC)
-    since, month, today = first_day(now), now.strftime("%Y-%m"), now.strftime("%Y-%m-%d")
-    left_out = set(others)
-    sums = [
-        one
-        for one in tally.read(now)
-        if one.artifact_sha256 not in left_out and one.currency == desk.currency
-    ]
-    found = [o for o in outcomes(journal, since) if o.artifact_sha256 not in left_out]
+    desk, month, today = subject.desk, now.strftime("%Y-%m"), now.strftime("%Y-%m-%d")
+    first = first_day(now)
+    recent = subject.sums(Span("", first, today))
+    chosen = subject.sums(span)
+    found = subject.outcomes(min(span.since, first))
+    inside = [one for one in found if one.day >= span.since]
     known = realised(found, desk.policy)
-    this_month = _period(sums, known, month)
-    costs = _costs(desk, journal, month, budget)
     expected = expected_profit(desk)
-    taken = newest_latencies_ms(journal)
+    this_month = _period(recent, known, month)
+    lines = month_costs(subject.journal, month)
+    own = [one for one in lines if one.currency == desk.currency]
+    costs = Costs(sum(one.amount for one in own), len(own) < len(lines), budget_of(subject))
+    days = _days(chosen, known, expected, now)
+    taken = newest_latencies_ms(subject.journal)
     return Overview(
         currency=desk.currency,
-        today=_period(sums, known, today),
+        today=_period(recent, known, today),
         month=this_month,
         profit=this_month.worth - costs.total,
         forecast=expected,
-        until_now=_gone(sums, now),
-        days=_days(sums, known, expected, now),
-        tiers=_shares(sums, lambda one: one.tier or desk.artifact.tiers[-1].name),
-        actions=_shares(sums, lambda one: one.action)[:_MOST_ROWS],
-        confusions=_confused(found, desk)[:_MOST_ROWS],
+        until_now=_gone(recent, now),
+        n_days=calendar.monthrange(now.year, now.month)[1],
+        days=days,
+        chart=bars(
+            [one["day"] for one in days],
+            [one["worth"] for one in days],
+            [one["forecast"] for one in days],
+        ),
+        tiers=by_tier(chosen, subject),
+        actions=by_action(chosen)[:_MOST_ROWS],
+        confusions=costly(inside, subject)[:_MOST_ROWS],
         costs=costs,
         latencies_ms=[(q, float(np.percentile(taken, q))) for q in _LATENCIES] if taken else [],
         n_latencies=len(taken),
@@ -238,7 +221,6 @@ def _days(
         rows.append(
             {
                 "day": name,
-                "time_s": int(day.timestamp()),
                 "n": n[name],
                 "worth": round(worth[name], 4),
                 "n_told": known.get(name, (0, 0.0))[0],
@@ -248,30 +230,3 @@ def _days(
         )
         day += timedelta(days=1)
     return rows
-
-
-def _shares(sums: Sequence[DaySum], name: Any) -> list[Share]:
-    n: dict[str, int] = defaultdict(int)
-    worth: dict[str, float] = defaultdict(float)
-    for one in sums:
-        n[name(one)] += one.n
-        worth[name(one)] += one.worth
-    total = sum(n.values())
-    made = [Share(key, n[key], n[key] / total, worth[key]) for key in n]
-    return sorted(made, key=lambda one: (-one.n, one.name))
-
-
-def _confused(found: Sequence[Outcome], desk: Desk) -> list[Confusion]:
-    return [one for one in confusions(found, desk.policy) if one.lost > 0]
-
-
-def _costs(desk: Desk, journal: Journal, month: str, budget: float | None) -> Costs:
-    lines = month_costs(journal, month)
-    own = [one for one in lines if one.currency == desk.currency]
-    if budget is None:
-        try:
-            budget = stated_spending(desk).per_month
-        except ProjectError:
-            budget = None
-    total = sum(one.amount for one in own)
-    return Costs(lines[:_MOST_ROWS], total, len(own) < len(lines), budget)

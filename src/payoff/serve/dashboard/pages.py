@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -14,14 +14,22 @@ from fastapi.responses import RedirectResponse, Response
 
 from payoff.core.codes import catalogue, http_status
 from payoff.core.errors import PayoffError, ServiceError
+from payoff.learn.newest import newest_rows
 from payoff.learn.tally import Tally
 from payoff.serve.bodies import Limits
+from payoff.serve.dashboard.decided import decided
+from payoff.serve.dashboard.drift import watching
 from payoff.serve.dashboard.entrance import COOKIE, PATH, Entrance, Visitor, put_cookie
 from payoff.serve.dashboard.form import Form
 from payoff.serve.dashboard.frame import HEADERS, environment, page, static_files
+from payoff.serve.dashboard.kept import Kept
 from payoff.serve.dashboard.overview import overview
 from payoff.serve.dashboard.queue import label, queue
+from payoff.serve.dashboard.span import DAYS, USUAL, Span, span_of
+from payoff.serve.dashboard.spent import spending
+from payoff.serve.dashboard.subject import Subject
 from payoff.serve.dashboard.trial import trial
+from payoff.serve.dashboard.trials import trials
 from payoff.serve.dashboard.versions import versions
 
 if TYPE_CHECKING:
@@ -71,28 +79,32 @@ class Dashboard:
         self._journals = {name: book for name, book in shown.items() if book is not None}
         one_each = {id(book): Tally(book) for book in self._journals.values()}
         self._tallies = {name: one_each[id(book)] for name, book in self._journals.items()}
+        self._kept = Kept()
 
     @contextmanager
     def warm(self) -> Iterator[None]:
-        """Add up what the journals hold while nobody waits for it yet."""
+        """Work out the first page while nobody waits for it yet."""
 
         def work() -> None:
-            for tally in set(self._tallies.values()):
-                try:
-                    tally.read()
-                except PayoffError:  # whoever opens the page is told
-                    return
+            with suppress(PayoffError):  # whoever opens the page is told
+                for name in self._journals:
+                    self._overview_of(self._subject(name), span_of(USUAL))
 
         thread = threading.Thread(target=work, name="payoff-dashboard", daemon=True)
         thread.start()
         yield
         thread.join(timeout=5)
+        self._kept.close()
 
     def routes(self) -> APIRouter:
         """All addresses below ``/dashboard``."""
         router = APIRouter(prefix=PATH, include_in_schema=False)
         for path, handler in (
             ("", self._overview),
+            ("/decisions", self._decisions),
+            ("/costs", self._costs),
+            ("/experiments", self._experiments),
+            ("/drift", self._drift),
             ("/review", self._review),
             ("/try", self._try),
             ("/versions", self._versions),
@@ -145,13 +157,63 @@ class Dashboard:
         self.entrance.check_form(request, visitor, form)
         return form
 
-    async def _overview(self, request: Request, visitor: Visitor) -> Response:
-        desk, journal, tally = self._model(request)
-        others = [m.service.sha256 for m in self._models if m.name != desk.name]
-        work = partial(
-            overview, desk, journal, tally, others=others, budget=self._budgets.get(desk.name)
+    def _subject(self, name: str) -> Subject:
+        return Subject(
+            self._models.of(name).service.desk,
+            self._journals[name],
+            self._tallies[name],
+            frozenset(m.service.sha256 for m in self._models if m.name != name),
+            self._budgets.get(name),
         )
-        return self._page(request, visitor, "overview", o=await self._gate.run(work))
+
+    def _of_subject(self, subject: Subject, page: str, more: str, work: Callable[[], Any]) -> Any:
+        """What a page shows, as far as it is worked out; None where it is not."""
+        version = (newest_rows(subject.journal), span_of(USUAL).today)
+        return self._kept.get((page, subject.desk.name, more), version, work)
+
+    def _overview_of(self, subject: Subject, span: Span) -> Any:
+        return self._of_subject(subject, "overview", span.name, partial(overview, subject, span))
+
+    async def _figures(
+        self, request: Request, visitor: Visitor, page: str, look: Callable[[Subject, Span], Any]
+    ) -> Response:
+        """A page of figures about some days, or one that says that they are being added up."""
+        subject = self._subject(self._model(request)[0].name)
+        span = span_of(request.query_params.get("range", USUAL))
+        found = await self._gate.run(partial(look, subject, span))
+        shown = page if found is not None else "waits"
+        return self._page(request, visitor, shown, f=found, span=span, spans=list(DAYS), at=page)
+
+    async def _overview(self, request: Request, visitor: Visitor) -> Response:
+        return await self._figures(request, visitor, "overview", self._overview_of)
+
+    async def _decisions(self, request: Request, visitor: Visitor) -> Response:
+        def look(subject: Subject, span: Span) -> Any:
+            work = partial(decided, subject, span)
+            return self._of_subject(subject, "decisions", span.name, work)
+
+        return await self._figures(request, visitor, "decisions", look)
+
+    async def _costs(self, request: Request, visitor: Visitor) -> Response:
+        def look(subject: Subject, _: Span) -> Any:
+            return self._of_subject(subject, "costs", "", partial(spending, subject))
+
+        return await self._figures(request, visitor, "costs", look)
+
+    async def _experiments(self, request: Request, visitor: Visitor) -> Response:
+        name = request.query_params.get("experiment", "")[:200]
+
+        def look(subject: Subject, _: Span) -> Any:
+            return self._of_subject(subject, "experiments", name, partial(trials, subject, name))
+
+        return await self._figures(request, visitor, "experiments", look)
+
+    async def _drift(self, request: Request, visitor: Visitor) -> Response:
+        def look(subject: Subject, span: Span) -> Any:
+            work = partial(watching, subject, span)
+            return self._of_subject(subject, "drift", span.name, work)
+
+        return await self._figures(request, visitor, "drift", look)
 
     async def _review(self, request: Request, visitor: Visitor) -> Response:
         desk, journal, _ = self._model(request)

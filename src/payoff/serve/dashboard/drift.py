@@ -1,0 +1,115 @@
+"""Drift: what a model loses a day against its forecast, why, and who was told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from payoff.learn.entry import now_utc
+from payoff.learn.watching.alert_book import AlertBook, AlertState
+from payoff.learn.watching.drift import SURPRISING, Mark
+from payoff.learn.watching.feature import FEATURES
+from payoff.learn.watching.glance import Glance, glance
+from payoff.learn.watching.journal_window import count
+from payoff.learn.watching.kept_reference import FIRST_REQUESTS
+from payoff.learn.watching.watched_model import model_of
+from payoff.serve.dashboard.charts import intervals
+from payoff.serve.dashboard.span import DAYS, USUAL, Span
+from payoff.serve.dashboard.subject import Subject
+
+MOST_DAYS = 92
+"""Days of which the loss is told, at most."""
+
+_MOST_LABELS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LabelShare:
+    """How frequent a label is.
+
+    Args:
+        label: Which.
+        then: Share of the requests in the quiet period.
+        now: Share of the newest requests.
+    """
+
+    label: str
+    then: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """All that the page shows.
+
+    Args:
+        n: Decisions of the version that is served.
+        n_needed: How many it takes before anything can be told.
+        glance: At its requests; None where there are too few.
+        chart: The loss of each day.
+        labels: Whose share has changed most.
+        drifted: Features that have changed beyond chance.
+        at_rest: Features that have not.
+        alerts: Of the model, those that stand first, the latest of them first.
+        now: When, as the journal writes it.
+    """
+
+    n: int
+    n_needed: int
+    glance: Glance | None
+    chart: dict[str, Any]
+    labels: Sequence[LabelShare]
+    drifted: Sequence[Mark]
+    at_rest: Sequence[str]
+    alerts: Sequence[AlertState]
+    now: str
+
+
+def watching(subject: Subject, span: Span) -> Watching:
+    """What watching finds, without raising or ending an alert.
+
+    Args:
+        subject: The model and its journal.
+        span: The days of the chart, `MOST_DAYS` at most.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails; PF750 or PF752 where something in
+            it is broken.
+    """
+    model, now = model_of(subject.desk.artifact), now_utc()
+    days = DAYS.get(span.name, DAYS[USUAL])
+    seen = glance(subject.journal, model, days=MOST_DAYS if days is None else days, now=now)
+    marks = [] if seen is None else list(seen.drift.marks)
+    drifted = [one for one in marks if one.surprise >= SURPRISING]
+    looked_at = set() if seen is None else {one.profile.name for one in seen.reference.features}
+    moved = {one.feature for one in drifted}
+    states = AlertBook(subject.journal).states().values()
+    return Watching(
+        n=count(subject.journal, model),
+        n_needed=FIRST_REQUESTS,
+        glance=seen,
+        chart={} if seen is None else _chart(seen),
+        labels=() if seen is None else _labels(seen),
+        drifted=drifted,
+        at_rest=[one for one in FEATURES if one in looked_at and one not in moved],
+        alerts=sorted(
+            (one for one in states if one.alert.model == subject.desk.name),
+            key=lambda one: (one.is_over, -one.number),
+        ),
+        now=now,
+    )
+
+
+def _chart(seen: Glance) -> dict[str, Any]:
+    found = [(one.low, one.loss, one.high) for one in seen.days]
+    return intervals([one.day for one in seen.days], found)
+
+
+def _labels(seen: Glance) -> list[LabelShare]:
+    moved = np.argsort(-np.abs(seen.mix - seen.reference.mix), kind="stable")[:_MOST_LABELS]
+    names = seen.reference.labels
+    made = [LabelShare(names[i], float(seen.reference.mix[i]), float(seen.mix[i])) for i in moved]
+    return sorted(made, key=lambda one: -one.now)

@@ -1,0 +1,57 @@
+"""Subject: the model that a page is about, with its journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from payoff.learn.outcomes import Outcome, outcomes
+from payoff.learn.tally import DaySum, Tally
+from payoff.serve.dashboard.span import Span
+
+if TYPE_CHECKING:
+    from payoff.economics.desk import Desk
+    from payoff.learn.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a page is about.
+
+    Args:
+        desk: What is served; its policy prices what feedback tells.
+        journal: Of its decisions.
+        tally: Of that journal.
+        others: SHA-256 of other models that write to it, which are left out.
+        budget: The month's, in place of the one that its project states; None for that one.
+    """
+
+    desk: Desk
+    journal: Journal
+    tally: Tally
+    others: frozenset[str] = frozenset()
+    budget: float | None = None
+
+    def sums(self, span: Span) -> list[DaySum]:
+        """The decisions of some days, added up.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        found = self.tally.read() if span.since else self.tally.read_all()
+        return [
+            one
+            for one in found
+            if one.day >= span.since
+            and one.artifact_sha256 not in self.others
+            and one.currency == self.desk.currency
+        ]
+
+    def outcomes(self, since: str) -> list[Outcome]:
+        """What feedback tells of the decisions since a day.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        found = outcomes(self.journal, since)
+        return [one for one in found if one.artifact_sha256 not in self.others]
