@@ -142,7 +142,7 @@ def expected_mix(
         told = "the project states the mix"
         return stated, Finding("PF790", _MIX, Status.NOT_APPLICABLE, told)
     if len(labels) < _LEAST_ROWS:
-        told = f"{len(labels)} requests of now were labelled that do not judge, {_LEAST_ROWS} are needed"
+        told = f"{len(labels)} labels of now do not judge, {_LEAST_ROWS} are needed"
         return None, Finding("PF790", _MIX, Status.NOT_CHECKED, told)
     weights, covered = row_weights(kinds, asked)
     if covered.failed:
