@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payoff.core.findings import Status
@@ -34,6 +34,7 @@ def test_a_kind_that_nobody_labelled_is_told() -> None:
     assert finding.failed
 
 
+@settings(deadline=None)
 @given(st.lists(KINDS, min_size=1, max_size=60), st.dictionaries(KINDS, st.integers(1, 500)))
 def test_weights_come_to_what_was_asked(kinds: list[Kind], asked: dict[Kind, int]) -> None:
     asked = dict.fromkeys(kinds, 1) | asked  # what was labelled was asked
@@ -52,11 +53,11 @@ def test_weights_come_to_what_was_asked(kinds: list[Kind], asked: dict[Kind, int
 def test_people_who_label_the_unsure_ones_do_not_bend_the_mean() -> None:
     """Unsure requests go wrong oftener and are labelled oftener: weighed, the mean is the true one.
 
-    Over 200 worlds, so that chance is far below the bias that goes away.
+    Over 60 worlds, so that chance is far below the bias that goes away.
     """
     rng = np.random.default_rng(3)
     plain, weighed, true = [], [], []
-    for _ in range(200):
+    for _ in range(60):
         p = rng.uniform(0.5, 1.0, 2000)
         right = rng.random(2000) < p
         worth = np.where(right, 3.0, -7.0)
@@ -99,6 +100,7 @@ def test_the_mix_is_not_guessed() -> None:
     assert set(newer) == {"a", "b", "new"}  # what is stated lacks the new label
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 10)), max_size=50),
     st.dictionaries(st.sampled_from("abc"), st.integers(1, 50), min_size=1),
