@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payoff.learn.entry import Entry
@@ -44,6 +44,7 @@ def test_every_decision_is_counted_in_the_kind_that_it_is_of(books_url: str) -> 
         assert part == {Kind.of(False, 0.049): 1, Kind.of(True, 0.049): 2}
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_who_is_surer_is_of_no_lower_kind(one: float, other: float) -> None:
     low, high = sorted((one, other))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from payoff.learn.experiments import book
 from payoff.learn.experiments.contest import contest_of, past_of
@@ -44,7 +45,7 @@ def begin(
     contest = contest_of(control, treatment)
     past = past_of(journal, contest)
     usual = (contest.high + contest.low) / 2.0 if past is None else past.profit
-    stated = {
+    stated: dict[str, Any] = {
         # Without history: as noisy as amounts between these two can be (Popoviciu 1935).
         "spread": (contest.high - contest.low) / 2.0 if past is None else past.spread,
         "requests_per_day": requests_per_month / _DAYS_PER_MONTH if past is None else past.per_day,

@@ -91,6 +91,7 @@ class Gathered:
     Args:
         learnt: Rows to learn from, the oldest first.
         judges: Rows to compare versions by, which neither learns from.
+        told: Rows that do not judge, before any were left out for their labeller's or class's sake.
         labellers: Everybody who labelled, with the verdict.
         findings: What was left out, and why.
         asked: How many requests of each kind came since then.
@@ -101,6 +102,7 @@ class Gathered:
 
     learnt: tuple[LabelledRow, ...]
     judges: tuple[LabelledRow, ...]
+    told: tuple[LabelledRow, ...]
     labellers: tuple[Labeller, ...]
     findings: tuple[Finding, ...]
     asked: Mapping[Kind, int]
@@ -153,9 +155,9 @@ class Gathered:
         known_texts = {normalise(text) for text in (*dataset.texts, *seen)}
         judges = [row for row in rows if _is_judge(row, rules, known_texts)]
         apart = {row.request_id for row in judges}
-        learnt = [row for row in rows if row.request_id not in apart]
+        others = tuple(row for row in rows if row.request_id not in apart)
         unchecked = {one.name for one in judged if not one.checked}
-        learnt, *capped = _bounded(learnt, len(dataset), rules.limits, unchecked)
+        learnt, *capped = _bounded(others, len(dataset), rules.limits, unchecked)
         judges, *_ = _bounded(judges, 0, replace(rules.limits, most_share=1.0), unchecked)
         learnt, scarce = _without_scarce(learnt, dataset.labels, rules.fewest_of_new)
         told = (_kept(n_labelled, n_textless), *capped, scarce)
@@ -163,6 +165,7 @@ class Gathered:
         return cls(
             learnt=tuple(learnt),
             judges=tuple(judges),
+            told=others,
             labellers=tuple(judged),
             findings=(*told, *verdicts),
             # Up to the last labelled one, so that the same labels always give the same weights.
@@ -178,9 +181,9 @@ class Gathered:
         return tuple(row for row in self.judges if row.time_utc >= self.since)
 
     @property
-    def learnt_now(self) -> tuple[LabelledRow, ...]:
-        """What is learnt of the requests of now."""
-        return tuple(row for row in self.learnt if row.time_utc >= self.since)
+    def told_now(self) -> tuple[LabelledRow, ...]:
+        """What was told of the requests of now beside the judges."""
+        return tuple(row for row in self.told if row.time_utc >= self.since)
 
     def check_judges(self, rules: GatheringRules) -> None:
         """Refuse to train where chance would decide.
@@ -201,7 +204,7 @@ class Gathered:
             raise ServiceError(
                 "PF771",
                 "feedback",
-                f"{len(now)} of {len(now) + len(self.learnt_now)} labels{when} are kept apart"
+                f"{len(now)} of {len(now) + len(self.told_now)} labels{when} are kept apart"
                 " to judge by",
                 expected=f"at least {rules.least_judges}",
                 mend=f"Label about {more} more requests whose text is kept.",

@@ -123,7 +123,7 @@ def expected_mix(
 
     Args:
         stated: The project's; None where it states none.
-        labels: Of each labelled request of now that is learnt from, ``(n,)``.
+        labels: Of each labelled request of now that does not judge, ``(n,)``.
         kinds: Of each, ``(n,)``.
         asked: How many requests of each kind came.
         rows: How many rows of each label are learnt from, the project's among them.
@@ -142,7 +142,7 @@ def expected_mix(
         told = "the project states the mix"
         return stated, Finding("PF790", _MIX, Status.NOT_APPLICABLE, told)
     if len(labels) < _LEAST_ROWS:
-        told = f"{len(labels)} labelled requests of now are learnt, {_LEAST_ROWS} are needed"
+        told = f"{len(labels)} labels of now do not judge, {_LEAST_ROWS} are needed"
         return None, Finding("PF790", _MIX, Status.NOT_CHECKED, told)
     weights, covered = row_weights(kinds, asked)
     if covered.failed:

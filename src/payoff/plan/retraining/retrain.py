@@ -172,7 +172,7 @@ def _mix_of_now(
     project: Project, gathered: Gathered, joined: Dataset
 ) -> tuple[Mapping[str, float] | None, Finding]:
     """The mix that the new version is chosen and forecast for; judges take no part in it."""
-    now = gathered.learnt_now
+    now = gathered.told_now
     return expected_mix(
         project.terms.expected_mix,
         [row.label for row in now],

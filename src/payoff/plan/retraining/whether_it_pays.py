@@ -133,7 +133,7 @@ def whether_it_pays(project: Project, journal: Journal, wish: Wish | None = None
             since=in_use.losing_since(journal),
         )
     rows = (*gathered.learnt, *gathered.judges)
-    now = (*gathered.learnt_now, *gathered.judges_now)
+    now = (*gathered.told_now, *gathered.judges_now)
     terms = project.terms
     short, perfect = _losses(project, now, labels, gathered.asked)
     requests = terms.traffic.per_month
