@@ -25,7 +25,7 @@ STEPS = [{"name": "right answers", "amount": 300.0}, {"name": "wrong answers", "
 FORECAST = {"profit": {"mean": 190.0}, "per_request": {"mean": 1.9}, "waterfall": STEPS}
 
 
-def tested(n: int, policy: Policy) -> tuple[Any, Any]:
+def plan_on_rows(n: int, policy: Policy) -> tuple[Any, Any]:
     """A plan on test rows and the rows: calibrated by construction."""
     rng = np.random.default_rng(0)
     first = rng.beta(4, 1, n)
@@ -43,7 +43,7 @@ def tested(n: int, policy: Policy) -> tuple[Any, Any]:
 
 
 def test_it_holds_means_and_histograms_and_no_word() -> None:
-    chosen, parts = tested(400, PLAIN)
+    chosen, parts = plan_on_rows(400, PLAIN)
     answered = Answered(chosen.probabilities, np.zeros(400, np.int64), np.full(400, 0.25))
     content, finding = launch_reference(chosen, parts, answered=answered, seed=0)
     assert content is not None
@@ -62,7 +62,7 @@ def test_it_holds_means_and_histograms_and_no_word() -> None:
 
 def test_a_stated_mix_is_that_of_the_reference() -> None:
     shifted = Policy(("a", "b"), VALUES, np.array([0.5, 3.0]))
-    chosen, parts = tested(4000, shifted)
+    chosen, parts = plan_on_rows(4000, shifted)
     content, _ = launch_reference(chosen, parts, answered=None, seed=0)
     assert content is not None
     weights = np.array([0.5, 3.0])[parts.test_targets]
@@ -72,14 +72,14 @@ def test_a_stated_mix_is_that_of_the_reference() -> None:
 
 
 def test_too_few_rows_make_none_and_say_so() -> None:
-    content, finding = launch_reference(*tested(150, PLAIN), answered=None, seed=0)
+    content, finding = launch_reference(*plan_on_rows(150, PLAIN), answered=None, seed=0)
     assert content is None
     assert finding.failed
     assert "150 test rows" in finding.detail
 
 
 def test_watching_uses_it_from_the_first_requests_and_says_so() -> None:
-    content, _ = launch_reference(*tested(2000, PLAIN), answered=None, seed=0)
+    content, _ = launch_reference(*plan_on_rows(2000, PLAIN), answered=None, seed=0)
     about: dict[str, Any] = {"name": "m", "sha256": "s" * 64, "policy": PLAIN, "currency": "USD"}
     launched = WatchedModel(**about, reference=content)
     rng = np.random.default_rng(1)

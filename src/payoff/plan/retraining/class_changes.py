@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from payoff.core.findings import Finding, Status
 from payoff.economics.binomial import binomial_tail
-from payoff.learn.labellers import interval
+from payoff.learn.wilson import interval
 
 _LEAST_ROWS = 5
 _MARGIN = 0.02  # of recall: less is not worth keeping an old version for
