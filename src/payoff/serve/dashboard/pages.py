@@ -168,8 +168,10 @@ class Dashboard:
 
     def _of_subject(self, subject: Subject, page: str, more: str, work: Callable[[], Any]) -> Any:
         """What a page shows, as far as it is worked out; None where it is not."""
-        version = (newest_rows(subject.journal), span_of(USUAL).today)
-        return self._kept.get((page, subject.desk.name, more), version, work)
+        rows = newest_rows(subject.journal)
+        # What people do to experiments and alerts is shown at once, however dear the page is.
+        key = (page, subject.desk.name, more, span_of(USUAL).today, rows[3:])
+        return self._kept.get(key, rows[:3], work)
 
     def _overview_of(self, subject: Subject, span: Span) -> Any:
         return self._of_subject(subject, "overview", span.name, partial(overview, subject, span))
