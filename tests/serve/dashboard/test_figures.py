@@ -18,9 +18,10 @@ from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.tables import alert_events, decisions
 from payoff.learn.watching.alert_book import AlertBook
+from payoff.learn.watching.topics import NewTopic
 
 from . import shop
-from .conftest import House
+from .conftest import NASTY, House
 
 Open = Callable[..., House]
 
@@ -192,3 +193,16 @@ def test_what_is_added_up_is_waited_for(home: House, monkeypatch: pytest.MonkeyP
         assert "This is being added up." in answer.text
         assert "waits.js" in answer.text
         assert 'aria-current="page"' in answer.text
+
+
+def test_new_topics_are_shown_as_texts(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from payoff.learn.watching import glance
+
+    topic = NewTopic(("crypto", "wallet"), (NASTY, "钱包里的币"), 40, 0.9, 12.5)
+    monkeypatch.setattr(glance, "topics_of", lambda *_: (topic,))
+    shown = home.look("/drift?lang=zh")
+    assert html.escape(NASTY)[:20] in shown
+    assert "<script>alert" not in shown
+    assert "crypto · wallet 40 次请求" in text_of(shown)
+    assert "12.50 USD" in shown
+    assert "钱包里的币" in shown
