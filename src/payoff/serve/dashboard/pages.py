@@ -170,7 +170,8 @@ class Dashboard:
         """What a page shows, as far as it is worked out; None where it is not."""
         rows = newest_rows(subject.journal)
         # What people do to experiments and alerts is shown at once, however dear the page is.
-        key = (page, subject.desk.name, more, span_of(USUAL).today, rows[3:])
+        desk, today = subject.desk, span_of(USUAL).today
+        key = (page, desk.name, desk.artifact.sha256, more, today, rows[3:])
         return self._kept.get(key, rows[:3], work)
 
     def _overview_of(self, subject: Subject, span: Span) -> Any:
