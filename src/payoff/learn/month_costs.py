@@ -98,4 +98,6 @@ def step_costs(journal: Journal) -> list[StepCost]:
     wanted = select(*key, func.count(), unpriced, amount).group_by(*key)
     with journal.reading() as connection:
         rows = connection.execute(wanted.order_by(key[0].desc(), amount.desc())).all()
-    return [StepCost(*row[:3], int(row[3]), int(row[4]), float(row[5])) for row in rows]
+    return [
+        StepCost(row[0], row[1], row[2], int(row[3]), int(row[4]), float(row[5])) for row in rows
+    ]

@@ -87,7 +87,7 @@ def test_what_is_dear_is_kept_for_a_share_of_its_time_and_never_for_ever(
 
     assert kept.get("a", 1, lambda: work(1)) == 1
     clock[0] += 30.0
-    assert kept.get("a", 2, lambda: work(2)) == 1  # 2 s of work are shown for 39 s
+    assert kept.get("a", 2, lambda: work(2)) == 1  # 2 s of work are shown for 40 s
     clock[0] += 10.0
     assert kept.get("a", 2, lambda: work(2)) == 2
     clock[0] += 299.0

@@ -70,8 +70,8 @@ def _evenings(course: Course, now: str, most: int) -> list[str]:
     end = datetime.fromisoformat(course.over_utc or now)
     first = begin.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     n = max(0, -(-(end - first) // timedelta(days=1)))
-    places = np.unique(np.linspace(0, n - 1, min(n, most - 1)).astype(int)) if n else []
-    moments = [*(first + timedelta(days=int(place)) for place in places), max(begin, end)]
+    places: list[int] = np.unique(np.linspace(0, n - 1, min(n, most - 1)).astype(int)).tolist()
+    moments = [*(first + timedelta(days=place) for place in places), max(begin, end)]
     return [one.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for one in moments]
 
 

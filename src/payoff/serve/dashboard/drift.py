@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from payoff.learn.entry import now_utc
 from payoff.learn.watching.alert_book import AlertBook, AlertState
 from payoff.learn.watching.drift import SURPRISING, Mark
-from payoff.learn.watching.feature import FEATURES
+from payoff.learn.watching.feature import FEATURES, PREDICTED, SEGMENT
 from payoff.learn.watching.glance import Glance, glance
 from payoff.learn.watching.journal_window import count
 from payoff.learn.watching.kept_reference import FIRST_REQUESTS
@@ -24,6 +25,12 @@ MOST_DAYS = 92
 """Days of which the loss is told, at most."""
 
 _MOST_LABELS = 12
+_CELLS = {
+    "below": re.compile(r"below (\S+)"),
+    "between": re.compile(r"(\S+) to (\S+)"),
+    "above": re.compile(r"(\S+) and more"),
+    "cluster": re.compile(r"cluster (\d+)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +120,27 @@ def _labels(seen: Glance) -> list[LabelShare]:
     names = seen.reference.labels
     made = [LabelShare(names[i], float(seen.reference.mix[i]), float(seen.mix[i])) for i in moved]
     return sorted(made, key=lambda one: -one.now)
+
+
+def cell_of(mark: Mark) -> tuple[str, str, str]:
+    """What the cell of a feature that has grown is, to be said in any language.
+
+    Args:
+        mark: Of the feature.
+
+    Returns:
+        ``"below"``, ``"between"``, ``"above"`` or ``"cluster"`` with its ends; empty where the
+        cell is a name that is the same in all languages.
+
+    Example:
+        >>> cell_of(Mark("length of the text", 0.1, 0.2, 5.0, "36 to 41"))
+        ('between', '36', '41')
+        >>> cell_of(Mark("label that the model says", 0.1, 0.2, 5.0, "36 to 41"))
+        ('', '', '')
+    """
+    if mark.feature not in (PREDICTED, SEGMENT):
+        for kind, pattern in _CELLS.items():
+            found = pattern.fullmatch(mark.grown)
+            if found:
+                return kind, found[1], found[2] if pattern.groups > 1 else ""
+    return "", "", ""

@@ -12,6 +12,7 @@ WAIT_S = 0.6
 """How long a page waits for what is worked out; it is shown without it then."""
 
 _SHARE = 20.0
+_DEAR_S = 0.5
 _MOST_AGE_S = 300.0
 _MOST_KEPT = 64
 
@@ -40,9 +41,10 @@ class _Work:
 class Kept:
     """Works things out in threads of its own, and keeps them.
 
-    What was worked out is shown until the journal has gone on; on a large journal for up to twenty
-    times as long as it took, so that pages that are looked at all day use a twentieth of a core at
-    most; and never longer than five minutes. Safe to use from several threads.
+    What was worked out is shown until the journal has gone on; where it took half a second or
+    more, for up to twenty times as long as it took, so that pages that are looked at all day use a
+    twentieth of a core at most; and never longer than five minutes. Safe to use from several
+    threads.
 
     Args:
         wait_s: How long `get` waits.
@@ -123,7 +125,8 @@ def _is_good(ready: _Work, version: Hashable) -> bool:
     age = time.monotonic() - ready.ready_s
     if ready.error is not None or age > _MOST_AGE_S:
         return False
-    return ready.version == version or age < _SHARE * ready.took_s - 1.0
+    is_dear = ready.took_s >= _DEAR_S
+    return ready.version == version or (is_dear and age < _SHARE * ready.took_s)
 
 
 def _value(work: _Work) -> Any:

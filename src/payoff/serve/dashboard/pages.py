@@ -18,7 +18,7 @@ from payoff.learn.newest import newest_rows
 from payoff.learn.tally import Tally
 from payoff.serve.bodies import Limits
 from payoff.serve.dashboard.decided import decided
-from payoff.serve.dashboard.drift import watching
+from payoff.serve.dashboard.drift import cell_of, watching
 from payoff.serve.dashboard.entrance import COOKIE, PATH, Entrance, Visitor, put_cookie
 from payoff.serve.dashboard.form import Form
 from payoff.serve.dashboard.frame import HEADERS, environment, page, static_files
@@ -168,8 +168,11 @@ class Dashboard:
 
     def _of_subject(self, subject: Subject, page: str, more: str, work: Callable[[], Any]) -> Any:
         """What a page shows, as far as it is worked out; None where it is not."""
-        version = (newest_rows(subject.journal), span_of(USUAL).today)
-        return self._kept.get((page, subject.desk.name, more), version, work)
+        rows = newest_rows(subject.journal)
+        # What people do to experiments and alerts is shown at once, however dear the page is.
+        desk, today = subject.desk, span_of(USUAL).today
+        key = (page, desk.name, desk.artifact.sha256, more, today, rows[3:])
+        return self._kept.get(key, rows[:3], work)
 
     def _overview_of(self, subject: Subject, span: Span) -> Any:
         return self._of_subject(subject, "overview", span.name, partial(overview, subject, span))
@@ -182,7 +185,8 @@ class Dashboard:
         span = span_of(request.query_params.get("range", USUAL))
         found = await self._gate.run(partial(look, subject, span))
         shown = page if found is not None else "waits"
-        return self._page(request, visitor, shown, f=found, span=span, spans=list(DAYS), at=page)
+        more = {"span": span, "spans": list(DAYS), "at": page, "cell_of": cell_of}
+        return self._page(request, visitor, shown, f=found, **more)
 
     async def _overview(self, request: Request, visitor: Visitor) -> Response:
         return await self._figures(request, visitor, "overview", self._overview_of)
