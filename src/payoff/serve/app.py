@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,8 +31,11 @@ from payoff.serve.gate import Gate
 from payoff.serve.guard import Guard, Keys, Rates
 from payoff.serve.models import Models
 from payoff.serve.open_inference import open_inference
+from payoff.serve.releases import Releases
 from payoff.serve.review import review_routes
+from payoff.serve.served_model import ServedModel
 from payoff.serve.service import Answer, Service, Texts
+from payoff.serve.version_routes import version_routes
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
@@ -56,6 +59,7 @@ def create_app(
     per_second: float | None = None,
     workers: int = 1,
     dashboard: bool = False,
+    tell: Callable[[str], object] | None = None,
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
 
@@ -70,7 +74,7 @@ def create_app(
         max_text_bytes: UTF-8 bytes of one text.
         max_waiting: Requests that may wait for their turn; more are answered with PF707.
         more: Further models with their journals, asked by their names.
-        versions: Further versions of these models, for the experiments of the first one's journal.
+        versions: Further versions of these models, for experiments and to be released.
         books: What is told of a month's budget at ``/readyz``, where one is stated and whoever asks
             may know it: where there are no keys.
         texts: What the journals keep of the texts, as `payoff.serve.service.Service` has it.
@@ -79,6 +83,7 @@ def create_app(
             as there are cores: under load, several batches of one thread each are faster than one
             of several threads that wait for each other.
         dashboard: Serve pages for people below ``/dashboard``.
+        tell: Told which version serves from now on; the log where None.
 
     Raises:
         ServiceError: PF712 where two models have one name; PF760 where a dashboard is wanted and no
@@ -88,17 +93,22 @@ def create_app(
     Example:
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
     """
-    services = [Service(one, book, texts=texts) for one, book in [(desk, journal), *more]]
-    models = Models(
-        [Batches(service, max_waiting=max_waiting, workers=workers) for service in services]
-    )
-    others = [
-        Batches(Service(one, journal, texts=texts), max_waiting=max_waiting, workers=workers)
-        for one in versions
-    ]
-    by_sha256 = {one.service.sha256: one for one in (*others, *models)}
-    of_journal = [one for one in models if one.service.journal is journal]
-    experiments = Experiments(journal, of_journal, by_sha256)
+
+    def line(one: Desk, book: Journal | None) -> Batches:
+        service = Service(one, book, texts=texts)
+        return Batches(service, max_waiting=max_waiting, workers=workers)
+
+    def served(one: Desk, book: Journal | None) -> ServedModel:
+        return ServedModel(
+            line(one, book),
+            [line(other, book) for other in versions if other.name == one.name],
+            open_line=lambda newer: line(newer, book),
+            books=next((hours for hours in books if hours.project == one.name), None),
+        )
+
+    models = Models([served(one, book) for one, book in [(desk, journal), *more]])
+    experiments = Experiments(models)
+    releases = Releases(models, experiments, **({} if tell is None else {"tell": tell}))
     figures = Figures(models)
 
     keys = None if journal is None else Keys(journal)
@@ -108,13 +118,14 @@ def create_app(
     if dashboard:
         from payoff.serve.dashboard.pages import Dashboard
 
-        pages = Dashboard(models, keys, gate, limits=limits, books=books)
+        pages = Dashboard(models, keys, gate, releases, limits=limits, books=books)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with nullcontext() if pages is None else pages.warm():
-            yield
-        for one in (*models, *others):
+            async with releases.followed():
+                yield
+        for one in models:
             await run_in_threadpool(one.close)
 
     title = f"payoff: {', '.join(models.names)}"
@@ -122,13 +133,13 @@ def create_app(
     install(app)
     rates = None if per_second is None else Rates(per_second, burst=max(1, round(per_second)))
     app.add_middleware(Guard, keys=keys, rates=rates)
-    app.state.models, app.state.figures = models, figures
+    app.state.models, app.state.figures, app.state.releases = models, figures, releases
 
     async def answered(
-        request: Request, usual: Batches, asked: DecideRequest, begin: float
+        request: Request, model: ServedModel, asked: DecideRequest, begin: float
     ) -> Answer:
-        work = experiments.decide(usual, asked, begin)
-        answer = await _unless_gone(request, work, usual.inside > 0)
+        work = experiments.decide(model, asked, begin)
+        answer = await _unless_gone(request, work, model.inside > 0)
         figures.decided(answer, time.perf_counter() - begin)
         return answer
 
@@ -136,6 +147,7 @@ def create_app(
     if journal is not None:
         app.include_router(feedback_routes(journal, gate, limits, figures))
         app.include_router(review_routes(models, gate, limits, figures))
+        app.include_router(version_routes(models, releases, keys, limits))
     if pages is not None:
         app.include_router(pages.routes())
 
@@ -164,7 +176,7 @@ def create_app(
 
     @app.get("/v1/models", summary="All that can be asked to decide, the usual one first")
     async def all_models() -> JSONResponse:
-        return JSONResponse({"models": [one.service.facts() for one in models]})
+        return JSONResponse({"models": [one.facts() for one in models]})
 
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> JSONResponse:
@@ -204,7 +216,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T], must_wai
 
 
 def _ready(
-    models: Iterable[Batches], books: Iterable[ServingHours], keys: Keys | None
+    models: Iterable[ServedModel], books: Iterable[ServingHours], keys: Keys | None
 ) -> dict[str, Any]:
     journals = [one.service.check() for one in models]
     if keys is not None and keys.read():

@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -59,7 +59,7 @@ Done = tuple[Waiting, Answer | Exception]
 
 
 class Batches:
-    """Requests of one model, in line.
+    """Requests of one version of a model, in line.
 
     Args:
         service: Decides and writes down.
@@ -81,8 +81,7 @@ class Batches:
         self._service = service
         self._line: deque[Waiting] = deque()
         self._changed = threading.Condition()
-        self._busy: Counter[Service] = Counter()
-        self._to_write: queue.Queue[tuple[Service, list[Done]] | None] = queue.Queue(_MOST_TO_WRITE)
+        self._to_write: queue.Queue[list[Done] | None] = queue.Queue(_MOST_TO_WRITE)
         self._threads: list[threading.Thread] = []
         self._closed = False
         self.inside = 0
@@ -95,7 +94,7 @@ class Batches:
 
     @property
     def service(self) -> Service:
-        """What decides now."""
+        """What decides."""
         return self._service
 
     async def decide(self, asked: DecideRequest, begin: float, place: Place = NO_PLACE) -> Answer:
@@ -129,17 +128,6 @@ class Batches:
             with self._changed:
                 self.inside -= 1
 
-    def replace(self, service: Service) -> Service:
-        """Decide with another model from the next batch on; no request is lost.
-
-        Returns:
-            The one before, which decides on nothing any more.
-        """
-        with self._changed:
-            before, self._service = self._service, service
-            self._changed.wait_for(lambda: not self._busy[before])
-        return before
-
     def close(self) -> None:
         """Decide on what waits, then end; more is refused."""
         with self._changed:
@@ -167,8 +155,8 @@ class Batches:
             self._threads.append(thread)
             thread.start()
 
-    def _take(self) -> tuple[Service, list[Waiting]]:
-        """The next batch and who decides; empty once all is done and nothing more may come."""
+    def _take(self) -> list[Waiting]:
+        """The next batch; empty once all is done and nothing more may come."""
         with self._changed:
             self._changed.wait_for(lambda: self._line or self._closed)
             batch: list[Waiting] = []
@@ -178,27 +166,23 @@ class Batches:
                 if batch and n_texts > self.max_texts:
                     break
                 batch.append(self._line.popleft())
-            self._busy[self._service] += 1
-            return self._service, batch
+            return batch
 
     def _compute(self) -> None:
         while True:
-            service, batch = self._take()
-            done = _decided(service, [one for one in batch if not one.future.done()])
+            batch = self._take()
+            done = _decided(self._service, [one for one in batch if not one.future.done()])
             # Handing over takes longer than it saves where nobody else is inside.
             if self.inside <= len(batch):
-                _deliver(_written(service, done))
+                _deliver(_written(self._service, done))
             else:
-                self._to_write.put((service, done))
-            with self._changed:
-                self._busy[service] -= 1
-                self._changed.notify_all()
+                self._to_write.put(done)
             if not batch:
                 return
 
     def _write(self) -> None:
         while (computed := self._to_write.get()) is not _END:
-            _deliver(_written(*computed))
+            _deliver(_written(self._service, computed))
 
 
 def _decided(service: Service, batch: Sequence[Waiting]) -> list[Done]:

@@ -13,7 +13,7 @@ from payoff.core.errors import PayoffError
 from payoff.economics.actions import HANDOFF
 
 if TYPE_CHECKING:
-    from payoff.serve.batches import Batches
+    from payoff.serve.served_model import ServedModel
     from payoff.serve.service import Answer
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -31,7 +31,7 @@ class Figures:
         True
     """
 
-    def __init__(self, models: Iterable[Batches]) -> None:
+    def __init__(self, models: Iterable[ServedModel]) -> None:
         self.registry = CollectorRegistry()
         self._decisions = Counter(
             "payoff_decisions",
@@ -70,7 +70,14 @@ class Figures:
             ("model",),
             registry=self.registry,
         )
+        missing = Gauge(
+            "payoff_release_missing",
+            "1 where the version that is released cannot be served here.",
+            ("model",),
+            registry=self.registry,
+        )
         for one in models:
+            missing.labels(one.name).set_function(lambda one=one: float(one.trouble is not None))  # type: ignore[misc]
             inside.labels(one.name).set_function(lambda one=one: float(one.inside))  # type: ignore[misc]
 
     def decided(self, answer: Answer, seconds: float) -> None:

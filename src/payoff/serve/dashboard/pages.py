@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
-    from payoff.serve.batches import Batches
     from payoff.serve.gate import Gate
     from payoff.serve.guard import Keys
     from payoff.serve.models import Models
+    from payoff.serve.served_model import ServedModel
 
 _KEY_BYTES = 4_096
 Handler = Callable[[Request, Visitor], Awaitable[Response]]
@@ -54,7 +54,7 @@ class Dashboard:
 
     def __init__(
         self,
-        models: Models[Batches],
+        models: Models[ServedModel],
         keys: Keys | None,
         gate: Gate,
         *,
