@@ -39,6 +39,12 @@ _SHARE = click.FloatRange(min=0.05, max=0.95)
     help="Share of what is learnt that one person may have labelled.",
 )
 @click.option("--anyway", is_flag=True, help="Write the new version whatever comes out.")
+@click.option(
+    "--until",
+    type=click.IntRange(min=0),
+    metavar="ROW",
+    help="Read feedback up to this row only, to make an earlier version again.",
+)
 @click.option("--when-it-pays", is_flag=True, help="Only tell whether it pays now; train nothing.")
 @with_terminal
 def command(
@@ -53,6 +59,7 @@ def command(
     trust: tuple[str, ...],
     most_share: float,
     anyway: bool,
+    until: int | None,
     when_it_pays: bool,
 ) -> None:
     """Learn from feedback, and write a new version beside the old one where it earns more.
@@ -73,7 +80,14 @@ def command(
     project = Source(path).project()
     limits = LabellerLimits(most_share=most_share)
     rules = replace(GatheringRules(limits=limits, trusted=trust), judge_share=judges)
-    wish = Wish(artifact=artifact, minutes=minutes, rules=rules, anyway=anyway, only=recipes)
+    wish = Wish(
+        artifact=artifact,
+        minutes=minutes,
+        rules=rules,
+        anyway=anyway,
+        only=recipes,
+        until=until,
+    )
     place = journal or str(journal_of(project.folder, project.name))
     with Journal.open(existing_journal(place)) as book:
         if when_it_pays:

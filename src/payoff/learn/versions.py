@@ -59,6 +59,23 @@ def note_made(
         return _note(connection, model, MADE, artifact_sha256, facts)
 
 
+def note_place(journal: Journal, model: str, artifact_sha256: str, place: str) -> None:
+    """Note where the artifact of a version lies, unless that was noted before.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     note_place(journal, "support", "a" * 64, "support.payoff")
+        ...     release(journal, "support", "a" * 64).facts
+        {'artifact': 'support.payoff'}
+    """
+    with journal.writing() as connection:
+        if not place_in(_events(connection, model), artifact_sha256):
+            _note(connection, model, MADE, artifact_sha256, {PLACE: place})
+
+
 def release(
     journal: Journal, model: str, artifact_sha256: str, facts: Mapping[str, Any] | None = None
 ) -> VersionEvent:
@@ -95,9 +112,10 @@ def put_in_place(
     if place and not told.get(PLACE):
         told[PLACE] = place
     standing = standing_releases(events)
-    if standing and standing[-1].artifact_sha256 == artifact_sha256:
-        if standing[-1].facts.get(PLACE) == told.get(PLACE):
-            return standing[-1]
+    now = standing[-1] if standing else None
+    same = now is not None and now.artifact_sha256 == artifact_sha256
+    if now is not None and same and now.facts.get(PLACE) == told.get(PLACE):
+        return now
     return _note(connection, model, RELEASED, artifact_sha256, told)
 
 

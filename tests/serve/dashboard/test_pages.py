@@ -174,7 +174,7 @@ def test_all_languages_say_the_same_things() -> None:
 def test_every_message_is_used(repository: Path) -> None:
     templates = repository / "src/payoff/serve/dashboard/templates"
     text = "".join(path.read_text("utf-8") for path in templates.glob("*.html"))
-    built = ("theme.", "nav.", "source.", "overview.", "try.not_")
+    built = ("theme.", "nav.", "source.", "overview.", "try.not_", "rollback.state_")
     unused = [k for k in messages("en") if f'"{k}"' not in text and f"'{k}'" not in text]
     assert [key for key in unused if not key.startswith(built)] == []
 

@@ -145,6 +145,7 @@ class Retrained:
             "before": {"artifact": _within(self.old, folder), "sha256": self.old_sha256},
             "outcome": self.outcome.value,
             "gain_month": {"mean": mean, "low": low, "high": high, "currency": self.currency},
+            "accuracy": self.judged.new_accuracy,
             "cost": self.cost,
             "run": _within(self.folder, folder),
             "lineage": self.gathered.lineage(),
