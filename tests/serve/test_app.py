@@ -15,12 +15,11 @@ import pytest
 from sqlalchemy import select
 
 from payoff.core.codes import catalogue
-from payoff.economics.desk import Desk, load
+from payoff.economics.desk import Desk
 from payoff.learn.entry import customer_hash, read_probabilities, text_hash
 from payoff.learn.journal import Journal
 from payoff.learn.tables import texts as text_rows
 from payoff.serve.app import create_app
-from payoff.serve.service import Service
 
 from .conftest import answering
 
