@@ -63,12 +63,15 @@ def test_what_cannot_be_had_is_not_noted(cli: Run, shop: tuple[Path, str, str]) 
     path = folder / "topics.2.payoff"
     whole = path.read_bytes()
     path.write_bytes((folder / "topics.payoff").read_bytes())
+    foreign = folder / "foreign.payoff"
+    another(path, foreign, 3, name="foreign")
     for words, code in (
         (("release", second), "PF785"),
         (("release", "ffffffff"), "PF787"),
         (("release", second[:3]), "PF787"),
         (("release", second, "--model", "topcs"), "PF711"),
-        (("release", path, "--model", "other"), "PF786"),
+        (("release", path, "--model", "other"), "PF711"),
+        (("release", foreign), "PF711"),
     ):
         done = cli("versions", *words, *book)
         assert done.code != 0
@@ -77,6 +80,10 @@ def test_what_cannot_be_had_is_not_noted(cli: Run, shop: tuple[Path, str, str]) 
     assert "PF5" in cli("versions", "release", path, *book).err
     with Journal.open(folder / "j.db") as journal:
         assert history(journal, "topics") == before
+    # Made under another name, it is a version of the model that is named.
+    done = cli("versions", "release", foreign, "--model", "topics", *book, "--json").json
+    assert done["model"] == "topics"
+    cli("versions", "rollback", *book)
     # Where the artifact lies on another machine, it can be said.
     assert cli("versions", "release", second, "--elsewhere", *book).code == 0
     with Journal.open(folder / "j.db") as journal:

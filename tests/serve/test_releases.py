@@ -211,19 +211,24 @@ def test_labels_may_come_and_go_but_not_all(
         assert answer["action"] in (*kept, "handoff")
 
 
-@pytest.mark.parametrize("what", ["name", "currency"])
-def test_another_name_or_money_is_no_version(
-    old: Desk, journal: Journal, artifact: Path, tmp_path: Path, what: str
+def test_other_money_is_no_version_and_another_name_is(
+    old: Desk, journal: Journal, artifact: Path, tmp_path: Path
 ) -> None:
     document = json.loads(old.artifact.read(POLICY)) | {"currency": "EUR"}
-    wrong = {"name": {"name": "other"}, "currency": {"policy": json.dumps(document).encode()}}
-    path = tmp_path / "wrong.payoff"
-    sha256 = another(artifact, path, 7, **wrong[what])
+    path, named = tmp_path / "euro.payoff", tmp_path / "named.payoff"
+    sha256 = another(artifact, path, 7, policy=json.dumps(document).encode())
+    other = another(artifact, named, 8, name="candidate")
     with answering(create_app(old, journal=journal)) as client:
         release(journal, old.name, sha256, {PLACE: str(path)})
         until(lambda: model_of(client)["trouble"] is not None)
         assert model_of(client)["trouble"]["code"] == "PF786"
         assert model_of(client)["sha256"] == old.artifact.sha256
+        release(journal, old.name, other, {PLACE: str(named)})
+        until(serves(client, other))
+        assert model_of(client)["name"] == old.name
+        body = {"text": "card", "model": old.name}
+        assert client.post("/v1/decide", json=body).status_code == 200
+        assert f'model="{old.name}",tier="",version="{other[:12]}"' in client.get("/metrics").text
 
 
 def test_a_file_that_was_replaced_before_the_start_is_released(

@@ -87,10 +87,8 @@ def release_version(
         path = Path(version)
         facts: dict[str, Any] = {"by": "payoff versions"} | ({"why": why} if why else {})
         if path.exists():
-            name, sha256 = _opened(path)
-            if model not in (None, name):
-                found = f"its name is '{name}'"
-                raise ServiceError("PF786", version, found, expected=str(model))
+            own, sha256 = _opened(path)
+            name = _meant(book, model, own)
             facts[PLACE] = str(path.resolve())
         else:
             name = _known(book, model)
@@ -124,6 +122,18 @@ def rollback_version(
         facts = {"by": "payoff versions"} | ({"why": why} if why else {})
         done = roll_back(book, name, facts, withdrawing=now.artifact_sha256)
     _tell(terminal, name, done)
+
+
+def _meant(book: Journal, model: str | None, own: str) -> str:
+    """The model that a file is to be a version of: the one that is named, or its own name.
+
+    Raises:
+        ServiceError: PF711 where others are served under this journal, and none of that name.
+    """
+    from payoff.learn.versions import models_with_versions
+
+    wanted = own if model is None else model
+    return _known(book, wanted) if models_with_versions(book) else wanted
 
 
 def _known(book: Journal, model: str | None) -> str:

@@ -117,8 +117,8 @@ class ServedModel:
         Labels may come and go, as long as some stay.
 
         Raises:
-            ServiceError: PF786 where its name or currency is another one, where one reads pairs and
-                the other single texts, where they share no label, or where it asks an endpoint that
+            ServiceError: PF786 where its currency is another one, where one reads pairs and the
+                other single texts, where they share no label, or where it asks an endpoint that
                 nobody books here.
         """
         now = self._usual.service.desk
@@ -126,7 +126,6 @@ class ServedModel:
         shared = set(now.labels) & set(desk.labels)
         unbooked = self._books is None and self.journal is not None and desk.artifact.endpoints()
         for wrong, found, expected in (
-            (desk.name != now.name, f"its name is '{desk.name[:100]}'", now.name),
             (desk.currency != now.currency, f"its money is {desk.currency}", now.currency),
             (
                 desk.reads_pairs != now.reads_pairs,
@@ -145,12 +144,14 @@ class ServedModel:
                 raise ServiceError("PF786", where, found, expected=expected)
 
     def prepare(self, desk: Desk) -> None:
-        """Have the books of a checked version kept; this may ask the journal, from any thread.
+        """Give a checked version this model's name, and have its books kept.
+
+        This may ask the journal, and be done in any thread.
 
         Raises:
             PayoffError: What its books refuse.
         """
-        desk.keeps_answering = True
+        desk.name, desk.keeps_answering = self.name, True
         if self._books is not None:
             self._books.take_in(desk)
 
