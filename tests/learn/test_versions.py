@@ -13,7 +13,7 @@ from payoff.learn.experiments.course import EXAMPLE
 from payoff.learn.journal import Journal
 from payoff.learn.version_rows import version_rows
 from payoff.learn.versions import (
-    first_released,
+    begun_with,
     history,
     models_with_versions,
     note_made,
@@ -103,12 +103,17 @@ def test_going_back_twice_goes_back_once(books_url: str) -> None:
         assert [one.event for one in history(journal, "desk")].count("withdrawn") == 1
 
 
-def test_what_is_served_first_is_released_unless_something_is(books_url: str) -> None:
+def test_what_a_service_is_started_with_is_released_unless_it_was_before(books_url: str) -> None:
     with Journal.open(books_url) as journal:
-        assert first_released(journal, "desk", A, {"why": "first"}).artifact_sha256 == A
-        assert first_released(journal, "desk", B, {}).artifact_sha256 == A
+        assert begun_with(journal, "desk", A, {"why": "first"}).facts == {"why": "first"}
+        assert begun_with(journal, "desk", B, {}).artifact_sha256 == B
         release(journal, "desk", C)
-        assert first_released(journal, "desk", A, {}).artifact_sha256 == C
+        for sha256 in (A, B, C):
+            assert begun_with(journal, "desk", sha256, {}).artifact_sha256 == C
+        assert len(history(journal, "desk")) == 3
+        for sha256 in (C, B, A):
+            withdraw(journal, "desk", sha256)
+        assert begun_with(journal, "desk", B, {}).artifact_sha256 == B
 
 
 def test_a_row_tells_what_became_of_a_version(books_url: str) -> None:

@@ -231,21 +231,41 @@ def test_other_money_is_no_version_and_another_name_is(
         assert f'model="{old.name}",tier="",version="{other[:12]}"' in client.get("/metrics").text
 
 
-def test_a_file_that_was_replaced_before_the_start_is_released(
-    old: Desk, journal: Journal, artifact: Path
+def test_what_a_service_is_started_with_is_released_once(
+    old: Desk, journal: Journal, artifact: Path, newer: tuple[Path, str]
 ) -> None:
+    """A new file is wanted; the old one named after a promotion is not, and begins nothing."""
     with answering(create_app(old, journal=journal)):
         pass
     sha256 = another(artifact, old.artifact.path, seed=9)
+    with load(old.artifact.path, threads=1) as desk:
+        with answering(create_app(desk, journal=journal)) as client:
+            assert model_of(client)["sha256"] == sha256
+        promoted = newer[1]
+        release(journal, old.name, promoted, {PLACE: str(newer[0])})
+        with answering(create_app(desk, journal=journal)) as client:
+            assert model_of(client)["sha256"] == promoted
+            assert set(model_of(client)["versions"]) == {promoted, sha256}
+    done = [(one.artifact_sha256, one.facts.get("why", "")) for one in history(journal, old.name)]
+    begun = "a service was started with it"
+    assert done == [(old.artifact.sha256, begun), (sha256, begun), (promoted, "")]
+
+
+def test_the_file_of_a_promoted_version_may_be_replaced_too(
+    old: Desk, journal: Journal, artifact: Path, newer: tuple[Path, str]
+) -> None:
+    path, sha256 = newer
+    release(journal, old.name, old.artifact.sha256, {PLACE: str(old.artifact.path)})
+    release(journal, old.name, sha256, {PLACE: str(path)})
+    replaced = another(artifact, path, seed=9)
     with (
-        load(old.artifact.path, threads=1) as desk,
-        answering(create_app(desk, journal=journal)) as client,
+        load(path, threads=1) as desk,
+        answering(create_app(old, journal=journal, versions=[desk])) as client,
     ):
-        assert model_of(client)["sha256"] == sha256
-        assert model_of(client)["trouble"] is None
+        assert model_of(client)["sha256"] == replaced
     now = released(journal, old.name)
     assert now is not None
-    assert (now.artifact_sha256, now.facts["why"]) == (sha256, "its file was replaced")
+    assert now.facts["why"] == "its file was replaced"
 
 
 def experiment(old: Desk, treatment: str) -> Experiment:
@@ -349,11 +369,11 @@ def test_released_and_rolled_back_over_http(
         assert back[0]["released"] == back[0]["serving"] == first
     events = [(e.event, e.artifact_sha256, e.facts.get("why")) for e in history(journal, old.name)]
     assert events == [
-        ("released", first, "it was served first"),
+        ("released", first, "a service was started with it"),
         ("made", sha256, None),
         ("released", sha256, "it earns more"),
         ("withdrawn", sha256, "it does not"),
-        ("released", first, "it was served first"),
+        ("released", first, "a service was started with it"),
     ]
     assert history(journal, old.name)[2].facts["by"] == "ops"
 

@@ -130,29 +130,35 @@ def released_within(connection: Connection, model: str) -> VersionEvent | None:
     return standing[-1] if standing else None
 
 
-def first_released(
+def begun_with(
     journal: Journal, model: str, artifact_sha256: str, facts: Mapping[str, Any]
 ) -> VersionEvent:
-    """What is released; where nothing is, the version that is named, from now on.
+    """Release the version that a service is started with, unless that was released before.
 
-    A service says so of the version that it begins with, so that there is one to go back to.
+    Whoever starts a service with a new version wants it; whoever starts it with an old one, as
+    after a promotion, wants what is released.
+
+    Returns:
+        The release that stands now.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
 
     Example:
         >>> with Journal.open("sqlite://") as journal:
-        ...     _ = first_released(journal, "support", "a" * 64, {"artifact": "support.payoff"})
-        ...     first_released(journal, "support", "b" * 64, {}).artifact_sha256[:3]
+        ...     for sha256 in ("a" * 64, "b" * 64, "a" * 64):
+        ...         begun_with(journal, "support", sha256, {}).artifact_sha256[:3]
         'aaa'
+        'bbb'
+        'bbb'
     """
-    found = released(journal, model)
-    if found is not None:
-        return found
     with journal.writing() as connection:
-        return released_within(connection, model) or _note(
-            connection, model, RELEASED, artifact_sha256, facts
-        )
+        events = _events(connection, model)
+        standing = standing_releases(events)
+        before = {one.artifact_sha256 for one in events if one.event == RELEASED}
+        if standing and artifact_sha256 in before:
+            return standing[-1]
+        return put_in_place(connection, model, artifact_sha256, facts)
 
 
 def place_in(events: Sequence[VersionEvent], artifact_sha256: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 
-from payoff.core.errors import PayoffError, ServiceError
+from payoff.core.errors import EconomicsError, PayoffError, ServiceError
 from payoff.serve.candidate import candidate, candidate_at
 from payoff.serve.experiments import Experiments
 from payoff.serve.models import Models
@@ -205,12 +205,12 @@ class Releases:
         self._let_go(model)
 
     def _settle(self, model: ServedModel, journal: Journal) -> None:
-        """Note what serves first, and that the file of what is released was replaced meanwhile."""
-        from payoff.learn.versions import PLACE, first_released, release
+        """Note what the service is started with, and which file was replaced meanwhile."""
+        from payoff.learn.versions import PLACE, begun_with, release
 
         begun = model.service.desk
-        facts = {PLACE: _whole(begun), "why": "it was served first"}
-        found = first_released(journal, model.name, begun.artifact.sha256, facts)
+        facts = {PLACE: _whole(begun), "why": "a service was started with it"}
+        found = begun_with(journal, model.name, begun.artifact.sha256, facts)
         if model.line(found.artifact_sha256) is not None:
             return
         noted = str(found.facts.get(PLACE) or "")
@@ -240,12 +240,16 @@ class Releases:
         try:
             await self._bring(model, sha256, events)
         except ServiceError as error:
+            if error.code not in (
+                "PF785",
+                "PF786",
+            ):  # the journal's failure is no fault of the file
+                raise
             self._failed[key] = seen
             if released:
                 model.trouble = error
             _LOG.error("%s goes on with %s: %s", model.name, model.sha256[:12], error)
             return False
-        self._failed.pop(key, None)
         return True
 
     async def _bring(self, model: ServedModel, sha256: str, events: Sequence[VersionEvent]) -> Desk:
@@ -257,13 +261,14 @@ class Releases:
             folders = self._folders[model.name]
             opened = partial(candidate, sha256, place_in(events, sha256), folders, model)
             line = await self._taken_in(model, await run_in_threadpool(opened))
+        self._failed.pop((model.name, sha256), None)
         return line.service.desk
 
     async def _taken_in(self, model: ServedModel, desk: Desk) -> Batches:
         """Its line; where its books refuse it, it is closed again.
 
         Raises:
-            ServiceError: PF785 where they do.
+            ServiceError: PF785 where they do; PF703 to PF706 where the database fails.
         """
         from payoff.learn.whereabouts import not_to_be_had
 
@@ -271,7 +276,9 @@ class Releases:
             await run_in_threadpool(model.prepare, desk)
         except PayoffError as error:
             desk.close()
-            raise not_to_be_had(desk.artifact.sha256, str(error)) from error
+            if isinstance(error, EconomicsError):
+                raise not_to_be_had(desk.artifact.sha256, str(error)) from error
+            raise
         return model.add(desk)
 
     async def _read_again(self, model: ServedModel, path: Path, before: str) -> None:
