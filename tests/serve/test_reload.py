@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -106,7 +107,7 @@ def test_no_request_is_lost_while_versions_come_and_go(artifact: Path, tmp_path:
                 for seed in range(10, 20):
                     after = another(artifact, path, seed)
                     os.kill(process.pid, signal.SIGHUP)
-                    until(lambda after=after: serving(after))  # type: ignore[misc]
+                    until(partial(serving, after))
                     replaced.append((before, now()))
                     before = after
                 n = len(crowd.answers)

@@ -108,7 +108,7 @@ def create_app(
 
     models = Models([served(one, book) for one, book in [(desk, journal), *more]])
     experiments = Experiments(models)
-    releases = Releases(models, experiments, **({} if tell is None else {"tell": tell}))
+    releases = Releases(models, experiments, tell=tell)
     figures = Figures(models)
 
     keys = None if journal is None else Keys(journal)

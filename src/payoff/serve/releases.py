@@ -42,7 +42,7 @@ class Releases:
     Args:
         models: What is served.
         experiments: Whose arms are kept, and opened where it is known where they lie.
-        tell: Told what was put in place.
+        tell: Told what was put in place; the log where None.
 
     Example:
         >>> releases = Releases(models, experiments)  # doctest: +SKIP
@@ -55,11 +55,11 @@ class Releases:
         models: Models[ServedModel],
         experiments: Experiments,
         *,
-        tell: Callable[[str], object] = _LOG.info,
+        tell: Callable[[str], object] | None = None,
     ) -> None:
         self._models = models
         self._experiments = experiments
-        self._tell = tell
+        self._tell = tell or _LOG.info
         self._folders = {
             one.name: list(dict.fromkeys(path.resolve().parent for path in one.named))
             for one in models

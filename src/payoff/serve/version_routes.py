@@ -93,7 +93,7 @@ def version_routes(
     how: dict[str, Any] = {
         "responses": {
             200: {"model": VersionResponse},
-            **{s: {"model": ErrorResponse} for s in (401, 403, 404, 409, 413, 422, 503, 507)},
+            **{s: {"model": ErrorResponse} for s in (401, 403, 404, 408, 409, 413, 422, 503, 507)},
         },
         "openapi_extra": {
             "requestBody": {
