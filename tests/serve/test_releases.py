@@ -62,11 +62,11 @@ def model_of(client: httpx.Client, **headers: str) -> dict[str, Any]:
 
 
 def until(done: Callable[[], bool]) -> None:
-    for _ in range(2000):
+    for _ in range(10_000):
         if done():
             return
         time.sleep(0.01)
-    raise AssertionError("it did not come to that in 20 s")
+    raise AssertionError("it did not come to that in 100 s")
 
 
 def serves(client: httpx.Client, sha256: str) -> Callable[[], bool]:

@@ -51,7 +51,7 @@ class Crowd:
     def ask(self, number: int) -> None:
         """Ask until all is over; half of them by the other protocol."""
         headers = {"authorization": f"Bearer {self.key}"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=60) as client:
+        with httpx.Client(base_url=self.url, headers=headers, timeout=300) as client:
             asked = 0
             while not self.ended.is_set():
                 sent, text = now(), f"card {number} {asked}"
@@ -74,11 +74,11 @@ def now() -> str:
 
 
 def until(done: Callable[[], bool]) -> None:
-    for _ in range(6000):
+    for _ in range(30_000):
         if done():
             return
         time.sleep(0.01)
-    raise AssertionError("it did not come to that in 60 s")
+    raise AssertionError("it did not come to that in five minutes")
 
 
 def test_no_request_is_lost_while_versions_come_and_go(artifact: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_no_request_is_lost_while_versions_come_and_go(artifact: Path, tmp_path:
         def serving(sha256: str) -> bool:
             return client.models()[0]["sha256"] == sha256
 
-        with ThreadPoolExecutor(16) as pool, Client(url, key=ops, timeout_s=60) as client:
+        with ThreadPoolExecutor(16) as pool, Client(url, key=ops, timeout_s=300) as client:
             jobs = [pool.submit(crowd.ask, number) for number in range(16)]
             try:
                 until(lambda: len(crowd.answers) > 50)
@@ -117,7 +117,7 @@ def test_no_request_is_lost_while_versions_come_and_go(artifact: Path, tmp_path:
             for job in jobs:
                 job.result()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert "Traceback" not in err
     with Journal.open(tmp_path / "j.sqlite") as journal:
@@ -163,7 +163,7 @@ def test_a_broken_file_leaves_the_old_one_serving(artifact: Path, tmp_path: Path
         os.kill(process.pid, signal.SIGHUP)
         until(lambda: client.get("/v1/models").json()["models"][0]["sha256"] == after)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert process.returncode == 0
     with Journal.open(tmp_path / "j.sqlite") as journal:
         assert [one.artifact_sha256 for one in history(journal, NAME)] == [first, after]
