@@ -139,6 +139,7 @@ def test_by_keyboard_with_and_without_script(
 ) -> None:
     context = chromium.new_context(locale="en-GB", java_script_enabled=script)
     page = context.new_page()
+    page.set_default_timeout(120_000)
     problems: list[str] = []
     page.on("console", lambda one: problems.append(one.text) if one.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
