@@ -59,7 +59,7 @@ class Releases:
     ) -> None:
         self._models = models
         self._experiments = experiments
-        self._tell = tell or _LOG.info
+        self._tell: Callable[[str], object] = tell or _LOG.info
         self._folders = {
             one.name: list(dict.fromkeys(path.resolve().parent for path in one.named))
             for one in models
