@@ -15,7 +15,7 @@ from payoff.economics.policy import Policy
 from payoff.learn import tally as tallying
 from payoff.learn.booking import Booking
 from payoff.learn.entry import Entry, packed_probabilities
-from payoff.learn.events import alert_log, experiment_log, version_log
+from payoff.learn.events import alert_log, experiment_log
 from payoff.learn.feedback import Feedback, take, told_of
 from payoff.learn.journal import Journal
 from payoff.learn.month_costs import month_costs
@@ -174,4 +174,4 @@ def test_costs_of_a_month_and_events(books_url: str) -> None:
             connection.execute(insert(experiment_events), rows)
         facts = [dict(one.facts) for one in experiment_log(journal)]
         assert facts == [{"facts": [1]}, {"facts": "no JSON"}, {"share": 0.05}]
-        assert alert_log(journal) == version_log(journal) == []
+        assert alert_log(journal) == []

@@ -43,7 +43,8 @@ def answering(app: FastAPI, **options: Any) -> Iterator[httpx.Client]:
             while not server.started:
                 assert thread.is_alive()
                 time.sleep(0.005)
-            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with httpx.Client(base_url=url, timeout=60) as client:
                 yield client
         finally:
             server.should_exit = True

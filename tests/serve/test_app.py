@@ -15,12 +15,11 @@ import pytest
 from sqlalchemy import select
 
 from payoff.core.codes import catalogue
-from payoff.economics.desk import Desk, load
+from payoff.economics.desk import Desk
 from payoff.learn.entry import customer_hash, read_probabilities, text_hash
 from payoff.learn.journal import Journal
 from payoff.learn.tables import texts as text_rows
 from payoff.serve.app import create_app
-from payoff.serve.service import Service
 
 from .conftest import answering
 
@@ -308,34 +307,6 @@ def test_a_caller_that_goes_away_leaves_the_line(desk: Desk, journal: Journal) -
             model.go.set()
         assert first.result().status_code == 200
     assert journal.count() == 1
-
-
-def test_a_model_is_replaced_under_load_without_a_lost_request(
-    artifact: Path, desk: Desk, journal: Journal
-) -> None:
-    app = create_app(desk, journal=journal)
-    batches = app.state.models.of(None)
-    ended = threading.Event()
-    with answering(app) as client, load(artifact, threads=1) as other:
-
-        def ask(number: int) -> int:
-            asked = 0
-            while not ended.is_set():
-                body = {"text": f"card {asked}", "request_id": f"{number}-{asked}"}
-                assert client.post("/v1/decide", json=body).status_code == 200
-                asked += 1
-            return asked
-
-        with ThreadPoolExecutor(4) as pool:
-            jobs = [pool.submit(ask, number) for number in range(4)]
-            for _ in range(5):
-                time.sleep(0.05)
-                before = batches.replace(Service(other, journal))
-                batches.replace(before)
-            ended.set()
-            n_answered = sum(job.result() for job in jobs)
-    assert n_answered > 5
-    assert journal.count() == n_answered
 
 
 def test_texts_are_kept_only_where_wanted(desk: Desk, tmp_path: Path) -> None:

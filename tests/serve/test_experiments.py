@@ -12,8 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from payoff.artifact.write import write_artifact
-from payoff.economics.desk import POLICY, Desk, load
+from payoff.economics.desk import Desk, load
 from payoff.learn.entry import customer_hash
 from payoff.learn.experiments.assignment import TREATMENT, arm_of
 from payoff.learn.experiments.book import promote, ramp, start, stop
@@ -25,6 +24,7 @@ from payoff.serve.app import create_app
 from payoff.serve.run import _opened
 
 from .conftest import answering
+from .other_versions import another
 
 N = 60
 
@@ -32,25 +32,8 @@ N = 60
 @pytest.fixture
 def newer(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
     """The same model under another seed in its manifest: another artifact."""
-    artifact = desk.artifact
-    with load(artifact.path) as whole:
-        folder = tmp_path / "members"
-        folder.mkdir()
-        for name in whole.artifact.manifest.tier_members(0):
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(whole.artifact.read(name))
-        path = tmp_path / "newer.payoff"
-        write_artifact(
-            path,
-            name=artifact.name,
-            labels=artifact.labels,
-            tiers=[(artifact.tiers[0], folder)],
-            calibrations=list(artifact.calibrations),
-            documents={POLICY: artifact.read(POLICY)},
-            seed=1,
-            data_fingerprint="newer",
-        )
+    path = tmp_path / "newer.payoff"
+    another(desk.artifact.path, path, seed=1)
     with load(path, threads=1) as found:
         assert found.artifact.sha256 != desk.artifact.sha256
         yield found

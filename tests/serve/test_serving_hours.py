@@ -207,6 +207,34 @@ def test_an_endpoint_that_fails_leaves_the_answer_to_the_model_before_it(
         assert desk.decide("what").tier == "large"
 
 
+def test_a_further_version_is_booked_and_held_too(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old = budgeted(tmp_path / "old", per_month=0.5)
+    new = budgeted(tmp_path / "new", per_month=0.5, url=server.url)
+    with Journal.open(tmp_path / "j.db") as journal, load(old) as desk, load(new) as newer:
+        books = ServingHours(desk, journal, tell=told.append)
+        books.begin()
+        assert not books.asks_endpoints
+        newer.keeps_answering = True
+        books.take_in(newer)
+        for number in range(30):
+            newer.decide(f"what is it {number}")
+            if number % 4 == 3:
+                books.book()
+        assert Decimal("0.1") < charged(server) <= Decimal("0.5")
+        books.let_go(newer)
+        assert booked(journal) == charged(server)
+        assert not books.asks_endpoints
+        monkeypatch.delenv("PAYOFF_ENDPOINT_PRICE")
+        with load(new) as unpriced, pytest.raises(EconomicsError, match="PF629"):
+            books.take_in(unpriced)
+        assert not books.asks_endpoints
+
+
 def test_a_budget_needs_the_price_of_a_token(
     server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

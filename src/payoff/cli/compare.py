@@ -92,7 +92,8 @@ def start(
 ) -> None:
     """Start an experiment: TREATMENT is to earn more than CONTROL, which decides now.
 
-    The service that writes the journal shares customers out from now on. How long it takes and
+    The service that writes the journal shares customers out from now on; it opens TREATMENT by
+    itself where it does not serve it yet. How long it takes and
     what it can cost at most is told beforehand.
     """
     from payoff.learn.experiments import book
@@ -100,6 +101,7 @@ def start(
     from payoff.learn.experiments.experiment import Experiment, Mode
     from payoff.learn.experiments.guardrails import Guardrails
     from payoff.learn.journal import Journal
+    from payoff.learn.versions import note_place
 
     contest = contest_of(control, treatment)
     with Journal.open(journal or control.with_suffix(".journal.db")) as opened:
@@ -124,6 +126,8 @@ def start(
             ),
         )
         course = book.start(opened, experiment, contest.policy)
+        for sha256, path in ((contest.control, control), (contest.treatment, treatment)):
+            note_place(opened, contest.model, sha256, str(path.resolve()))
 
     def people() -> None:
         terminal.line(f"'{name}' has begun with {course.share:.0%} of the customers.")

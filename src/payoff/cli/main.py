@@ -38,6 +38,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "compare",
         "watch",
         "retrain",
+        "versions",
         "journal",
         "keys",
     ),

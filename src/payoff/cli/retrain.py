@@ -52,6 +52,12 @@ _SHARE = click.FloatRange(min=0.05, max=0.95)
     help="Share that one program may have labelled before people have checked it.",
 )
 @click.option("--anyway", is_flag=True, help="Write the new version whatever comes out.")
+@click.option(
+    "--until",
+    type=click.IntRange(min=0),
+    metavar="ROW",
+    help="Read feedback up to this row only, to make an earlier version again.",
+)
 @click.option("--when-it-pays", is_flag=True, help="Only where it pays now; for a schedule.")
 @click.option("--every", metavar="TIME", help="Only so long after the last time, such as 30d.")
 @click.option("--start", is_flag=True, help="Put a better version out as an experiment at once.")
@@ -70,6 +76,7 @@ def command(
     most_share: float,
     most_unchecked: float,
     anyway: bool,
+    until: int | None,
     when_it_pays: bool,
     every: str | None,
     start: bool,
@@ -96,7 +103,14 @@ def command(
     project = Source(path).project()
     limits = LabellerLimits(most_share=most_share, most_unchecked=most_unchecked)
     rules = replace(GatheringRules(limits=limits, trusted=trust), judge_share=judges)
-    wish = Wish(artifact=artifact, minutes=minutes, rules=rules, anyway=anyway, only=recipes)
+    wish = Wish(
+        artifact=artifact,
+        minutes=minutes,
+        rules=rules,
+        anyway=anyway,
+        only=recipes,
+        until=until,
+    )
     place = journal or str(journal_of(project.folder, project.name))
     every_s = None if every is None else duration_s(every)
     one_at_a_time = folder_lock(project.folder / "runs" / f"retraining-{project.name}", terminal)

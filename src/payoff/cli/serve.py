@@ -85,6 +85,9 @@ def command(
     tuned with --set merged=0 on one backbone share it in memory. An artifact with the name of an
     earlier one is a further version of it: `payoff compare` shares customers out between them.
 
+    While it runs, the version decides that its journal says is released (`payoff versions`). SIGHUP
+    has the artifacts read again from their files; what changed is released.
+
     Where the month's budget is spent it is not begun (PF630). A service that runs goes on
     answering: what the budget does not hold is told (PF631), and no endpoint is asked beyond it.
     """

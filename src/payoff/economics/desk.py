@@ -50,6 +50,8 @@ class Desk:
             all requests.
 
     Attributes:
+        name: What people call it: its artifact's name. A service gives a further version the name
+            of the model that it is a version of.
         keeps_answering: Whether a model before an endpoint answers where that cannot be asked. A
             service sets it; who measures leaves it, so that no other model is measured unseen.
         on_asked: Told of every model that was asked, in the thread that asks: its name, about how
@@ -82,17 +84,13 @@ class Desk:
         if cascade is not None:
             _check_cascade(cascade, artifact)
         self.artifact = artifact
+        self.name = artifact.name
         self.policy = policy
         self.cascade = cascade
         self.keeps_answering = False
         self.on_asked: Callable[[str, int, float, str], object] | None = None
         self._failing: dict[int, str] = {}
         self.currency = Money.of(0, currency).currency
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.artifact.name
 
     @property
     def labels(self) -> tuple[str, ...]:

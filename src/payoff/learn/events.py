@@ -1,4 +1,4 @@
-"""Events: what happened to versions, in experiments and with alerts, the newest first."""
+"""Events: what happened in experiments and with alerts, the newest first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from payoff.learn.journal import Journal
-from payoff.learn.tables import alert_events, experiment_events, versions
+from payoff.learn.tables import alert_events, experiment_events
 
 _MOST = 50
 
@@ -21,7 +21,7 @@ class Event:
 
     Args:
         time_utc: When.
-        name: Of the experiment, the alert or the model.
+        name: Of the experiment or the alert.
         event: What happened, in a word.
         facts: What is known of it.
     """
@@ -60,30 +60,11 @@ def alert_log(journal: Journal, limit: int = _MOST) -> list[Event]:
     return _newest(journal, alert_events, "alert", limit)
 
 
-def version_log(journal: Journal, limit: int = _MOST) -> list[Event]:
-    """What was made, released and withdrawn.
-
-    Raises:
-        ServiceError: PF703 to PF706 where the database fails.
-
-    Example:
-        >>> with Journal.open("sqlite://") as journal:
-        ...     version_log(journal)
-        []
-    """
-    return _newest(journal, versions, "model", limit)
-
-
 def _newest(journal: Journal, table: Table, name: str, limit: int) -> list[Event]:
     with journal.reading() as connection:
         wanted = select(table).order_by(table.c.id.desc()).limit(limit)
         rows = connection.execute(wanted).mappings().all()
-    events = []
-    for row in rows:
-        sha256 = row.get("artifact_sha256")
-        facts = _read(row["facts"]) | ({"artifact_sha256": sha256} if sha256 else {})
-        events.append(Event(row["time_utc"], row[name], row["event"], facts))
-    return events
+    return [Event(row["time_utc"], row[name], row["event"], _read(row["facts"])) for row in rows]
 
 
 def _read(facts: str) -> dict[str, Any]:

@@ -84,9 +84,18 @@ class ServingHours:
         self._told = _FITS
         self._finding = Finding("PF631", _TITLE, Status.NOT_CHECKED, "nothing was looked at yet")
         self._clients: list[tuple[EndpointClient, Allowance]] = []
-        for client in (c for one in (desk, *versions) for c in one.artifact.endpoints()):
+        for one in (desk, *versions):
+            self._add(one)
+
+    def _add(self, desk: Desk) -> None:
+        known = [client for client, _ in self._clients]
+        made = []
+        for client in desk.artifact.endpoints():
+            if any(client is one for one in known):
+                continue
             client.allowance = Allowance(client.price)
-            self._clients.append((client, client.allowance))
+            made.append((client, client.allowance))
+        self._clients = [*self._clients, *made]
 
     @property
     def asks_endpoints(self) -> bool:
@@ -122,6 +131,35 @@ class ServingHours:
                 mend="Give it more (payoff serve --budget AMOUNT), or wait for the next month.",
             )
         self._look()
+
+    def take_in(self, desk: Desk) -> None:
+        """Keep the books of a further version of the model too, before its first answer.
+
+        Raises:
+            EconomicsError: PF629 where a budget is stated and nobody knows what a token of one of
+                its endpoints costs; PF605 without a needed rate.
+            ServiceError: PF703 to PF706 where the journal fails.
+        """
+        clients = desk.artifact.endpoints()
+        if not clients:
+            return
+        for client in clients:
+            if self._cap is not None and client.price is None:
+                raise unpriced_budget(client.model, client.base_url)
+        self._add(desk)
+        self._look()
+
+    def let_go(self, desk: Desk) -> None:
+        """Book what a version has used that answers no more, and forget it once that is booked."""
+        gone = desk.artifact.endpoints()
+        if not gone:
+            return
+        try:
+            self.book()
+        except PayoffError as error:
+            self._tell(f"serving hours are not booked yet: {error}")
+            return
+        self._clients = [one for one in self._clients if one[0] not in gone]
 
     def book(self) -> None:
         """Book what was used since the last time, and look at the budget.

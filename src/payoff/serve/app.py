@@ -31,9 +31,12 @@ from payoff.serve.gate import Gate
 from payoff.serve.guard import Guard, Keys, Rates
 from payoff.serve.models import Models
 from payoff.serve.open_inference import open_inference
+from payoff.serve.releases import Releases
 from payoff.serve.review import review_routes
+from payoff.serve.served_model import ServedModel
 from payoff.serve.service import Answer, Service, Texts
 from payoff.serve.traces import Traced
+from payoff.serve.version_routes import version_routes
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
@@ -60,6 +63,7 @@ def create_app(
     workers: int = 1,
     dashboard: bool = False,
     traces: Traces | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
 
@@ -74,7 +78,7 @@ def create_app(
         max_text_bytes: UTF-8 bytes of one text.
         max_waiting: Requests that may wait for their turn; more are answered with PF707.
         more: Further models with their journals, asked by their names.
-        versions: Further versions of these models, for the experiments of the first one's journal.
+        versions: Further versions of these models, for experiments and to be released.
         books: What is told of a month's budget at ``/readyz``, where one is stated and whoever asks
             may know it: where there are no keys.
         texts: What the journals keep of the texts, as `payoff.serve.service.Service` has it.
@@ -84,6 +88,7 @@ def create_app(
             of several threads that wait for each other.
         dashboard: Serve pages for people below ``/dashboard``.
         traces: Told of every request, and ended with the app; None where nobody collects traces.
+        tell: Told which version serves from now on; the log where None.
 
     Raises:
         ServiceError: PF712 where two models have one name; PF760 where a dashboard is wanted and no
@@ -93,15 +98,25 @@ def create_app(
     Example:
         >>> app = create_app(load("support.payoff"))  # doctest: +SKIP
     """
-    services = [Service(one, book, texts=texts) for one, book in [(desk, journal), *more]]
-    twins = [Service(one, journal, texts=texts) for one in versions]
-    bounds: dict[str, Any] = {"max_waiting": max_waiting, "workers": workers, "traces": traces}
-    models = Models([Batches(service, **bounds) for service in services])
-    others = [Batches(service, **bounds) for service in twins]
-    by_sha256 = {one.service.sha256: one for one in (*others, *models)}
-    of_journal = [one for one in models if one.service.journal is journal]
-    experiments = Experiments(journal, of_journal, by_sha256)
-    figures = Figures(list(models), others)
+
+    def line(one: Desk, book: Journal | None) -> Batches:
+        service = Service(one, book, texts=texts)
+        if traces is not None:
+            one.on_asked = traces.note
+        return Batches(service, max_waiting=max_waiting, workers=workers, traces=traces)
+
+    def served(one: Desk, book: Journal | None) -> ServedModel:
+        return ServedModel(
+            line(one, book),
+            [line(other, book) for other in versions if other.name == one.name],
+            open_line=lambda newer: line(newer, book),
+            books=next((hours for hours in books if hours.project == one.name), None),
+        )
+
+    models = Models([served(one, book) for one, book in [(desk, journal), *more]])
+    experiments = Experiments(models)
+    releases = Releases(models, experiments, tell=tell)
+    figures = Figures(list(models))
 
     keys = None if journal is None else Keys(journal)
     gate = Gate()
@@ -110,13 +125,14 @@ def create_app(
     if dashboard:
         from payoff.serve.dashboard.pages import Dashboard
 
-        pages = Dashboard(models, keys, gate, limits=limits, books=books)
+        pages = Dashboard(models, keys, gate, releases, limits=limits, books=books)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with nullcontext() if pages is None else pages.warm():
-            yield
-        for end in (*(one.close for one in (*models, *others)), *ends):
+            async with releases.followed():
+                yield
+        for end in (*(one.close for one in models), *ends):
             await run_in_threadpool(end)
 
     title = f"payoff: {', '.join(models.names)}"
@@ -128,15 +144,13 @@ def create_app(
     if traces is not None:
         app.add_middleware(Traced, traces=traces)
         ends.append(traces.close)
-        for service in (*services, *twins):
-            service.desk.on_asked = traces.note
-    app.state.models, app.state.figures = models, figures
+    app.state.models, app.state.figures, app.state.releases = models, figures, releases
 
     async def answered(
-        request: Request, usual: Batches, asked: DecideRequest, begin: float
+        request: Request, model: ServedModel, asked: DecideRequest, begin: float
     ) -> Answer:
-        work = experiments.decide(usual, asked, begin)
-        answer = await _unless_gone(request, work, usual.inside > 0)
+        work = experiments.decide(model, asked, begin)
+        answer = await _unless_gone(request, work, model.inside > 0)
         figures.decided(answer, time.perf_counter() - begin)
         return answer
 
@@ -144,6 +158,7 @@ def create_app(
     if journal is not None:
         app.include_router(feedback_routes(journal, gate, limits, figures))
         app.include_router(review_routes(models, gate, limits, figures))
+        app.include_router(version_routes(models, releases, keys, limits))
     if pages is not None:
         app.include_router(pages.routes())
 
@@ -174,7 +189,7 @@ def create_app(
         responses=_responses(401, 403, 429, 503),
     )
     async def all_models() -> JSONResponse:
-        return JSONResponse({"models": [one.service.facts() for one in models]})
+        return JSONResponse({"models": [one.facts() for one in models]})
 
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> JSONResponse:
@@ -219,7 +234,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T], must_wai
 
 
 def _ready(
-    models: Iterable[Batches], books: Iterable[ServingHours], keys: Keys | None
+    models: Iterable[ServedModel], books: Iterable[ServingHours], keys: Keys | None
 ) -> dict[str, Any]:
     journals = [one.service.check() for one in models]
     if keys is not None and keys.read():

@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -63,11 +63,11 @@ class Waiting:
 
 
 Done = tuple[Waiting, Answer | Exception]
-Computed = tuple[Service, list[Done], Seen | None]
+Computed = tuple[list[Done], Seen | None]
 
 
 class Batches:
-    """Requests of one model, in line.
+    """Requests of one version of a model, in line.
 
     Args:
         service: Decides and writes down.
@@ -97,7 +97,6 @@ class Batches:
         self._service = service
         self._line: deque[Waiting] = deque()
         self._changed = threading.Condition()
-        self._busy: Counter[Service] = Counter()
         self._to_write: queue.Queue[Computed | None] = queue.Queue(_MOST_TO_WRITE)
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -111,7 +110,7 @@ class Batches:
 
     @property
     def service(self) -> Service:
-        """What decides now."""
+        """What decides."""
         return self._service
 
     async def decide(self, asked: DecideRequest, begin: float, place: Place = NO_PLACE) -> Answer:
@@ -146,17 +145,6 @@ class Batches:
             with self._changed:
                 self.inside -= 1
 
-    def replace(self, service: Service) -> Service:
-        """Decide with another model from the next batch on; no request is lost.
-
-        Returns:
-            The one before, which decides on nothing any more.
-        """
-        with self._changed:
-            before, self._service = self._service, service
-            self._changed.wait_for(lambda: not self._busy[before])
-        return before
-
     def close(self) -> None:
         """Decide on what waits, then end; more is refused."""
         with self._changed:
@@ -184,8 +172,8 @@ class Batches:
             self._threads.append(thread)
             thread.start()
 
-    def _take(self) -> tuple[Service, list[Waiting]]:
-        """The next batch and who decides; empty once all is done and nothing more may come."""
+    def _take(self) -> list[Waiting]:
+        """The next batch; empty once all is done and nothing more may come."""
         with self._changed:
             self._changed.wait_for(lambda: self._line or self._closed)
             batch: list[Waiting] = []
@@ -195,23 +183,19 @@ class Batches:
                 if batch and n_texts > self.max_texts:
                     break
                 batch.append(self._line.popleft())
-            self._busy[self._service] += 1
-            return self._service, batch
+            return batch
 
     def _compute(self) -> None:
         while True:
-            service, batch = self._take()
+            batch = self._take()
             taken = time.perf_counter()
-            done = _decided(service, [one for one in batch if not one.future.done()])
-            computed = service, done, self._seen(service, taken)
+            done = _decided(self._service, [one for one in batch if not one.future.done()])
+            computed = done, self._seen(taken)
             # Handing over takes longer than it saves where nobody else is inside.
             if self.inside <= len(batch):
                 self._finish(*computed)
             else:
                 self._to_write.put(computed)
-            with self._changed:
-                self._busy[service] -= 1
-                self._changed.notify_all()
             if not batch:
                 return
 
@@ -219,20 +203,20 @@ class Batches:
         while (computed := self._to_write.get()) is not _END:
             self._finish(*computed)
 
-    def _finish(self, service: Service, done: Sequence[Done], seen: Seen | None) -> None:
+    def _finish(self, done: Sequence[Done], seen: Seen | None) -> None:
         writing = time.perf_counter()
-        _deliver(_written(service, done))
+        _deliver(_written(self._service, done))
         if self._traces is not None and seen is not None:
-            kept = 0.0 if service.journal is None else time.perf_counter()
+            kept = 0.0 if self._service.journal is None else time.perf_counter()
             parts = [Part(one.span, one.begin, len(one.asked.first_texts)) for one, _ in done]
             self._traces.batch(parts, replace(seen, writing=writing, written=kept))
 
-    def _seen(self, service: Service, taken: float) -> Seen | None:
+    def _seen(self, taken: float) -> Seen | None:
         """What is known of a batch that this thread has computed just now."""
         if self._traces is None:
             return None
         asked, now = self._traces.take_notes(), time.perf_counter()
-        return Seen(service.name, service.sha256[:12], taken, now, asked)
+        return Seen(self._service.name, self._service.sha256[:12], taken, now, asked)
 
 
 def _decided(service: Service, batch: Sequence[Waiting]) -> list[Done]:

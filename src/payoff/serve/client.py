@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 from payoff.core.errors import MachineError, PayoffError, Problems
 from payoff.core.extras import require
@@ -109,6 +110,45 @@ class Client:
         """
         found: list[dict[str, Any]] = self._ask("GET", "/v1/models", None)["models"]
         return found
+
+    def release(self, model: str, artifact_sha256: str, *, why: str = "") -> dict[str, Any]:
+        """Let a version serve from now on; done twice, it is released once.
+
+        Args:
+            model: Its name.
+            artifact_sha256: Of the version, which the service's journal has noted.
+            why: Noted with it.
+
+        Returns:
+            What is ``released`` now and what is ``serving``, by SHA-256.
+
+        Raises:
+            PayoffError: What the service told, with its code.
+            MachineError: PF809 where it cannot be reached.
+        """
+        return self._version(model, "release", artifact_sha256, why)
+
+    def roll_back(self, model: str, artifact_sha256: str, *, why: str = "") -> dict[str, Any]:
+        """Withdraw a version; the one that was released before it serves again.
+
+        Args:
+            model: Its name.
+            artifact_sha256: Of the version that is to be withdrawn; done twice, that one goes, and
+                no other.
+            why: Noted with it.
+
+        Returns:
+            What is ``released`` now and what is ``serving``, by SHA-256.
+
+        Raises:
+            PayoffError: What the service told, with its code.
+            MachineError: PF809 where it cannot be reached.
+        """
+        return self._version(model, "rollback", artifact_sha256, why)
+
+    def _version(self, model: str, verb: str, sha256: str, why: str) -> dict[str, Any]:
+        path = f"/v1/models/{quote(model, safe='')}/{verb}"
+        return self._post(path, {"artifact_sha256": sha256, "why": why})
 
     def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._ask("POST", path, body)

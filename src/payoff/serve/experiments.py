@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from payoff.core.errors import PayoffError
 from payoff.serve.batches import Batches
 from payoff.serve.bodies import DecideRequest
+from payoff.serve.models import Models
+from payoff.serve.served_model import ServedModel
 from payoff.serve.service import Answer, Place
 
 if TYPE_CHECKING:
@@ -24,70 +26,67 @@ _FRESH_S = 10.0  # an experiment does not count the first minute after a change
 
 
 class Experiments:
-    """Sends requests to the arms of the experiments that run in a journal.
+    """Sends requests to the arms of the experiments that run in the journals of the models.
 
-    The journal is asked every ten seconds, so that every process that serves from it soon knows of
-    a start, a ramp, a promotion and a stop. Where an arm is not loaded here, the experiment is left
-    alone and that is told: half an experiment would compare nothing.
+    Journals are asked every ten seconds, so that every process that serves from one soon knows of
+    a start, a ramp and an end. What is promoted is a release (`payoff.serve.releases`). An
+    experiment is left alone, and that is told, where an arm is not loaded here, or where its
+    control is not the version that serves: half an experiment would compare nothing.
 
     Args:
-        journal: Keeps the experiments; None for none.
-        models: What is served, each by its usual version.
-        versions: All that is loaded, by the SHA-256 of its artifact.
+        models: What is served.
         clock: Seconds that only grow.
 
     Example:
-        >>> arms = Experiments(journal, models, versions)  # doctest: +SKIP
+        >>> arms = Experiments(models)  # doctest: +SKIP
         >>> (await arms.decide(models.of("support"), asked, begin)).decisions  # doctest: +SKIP
     """
 
     def __init__(
-        self,
-        journal: Journal | None,
-        models: Iterable[Batches],
-        versions: dict[str, Batches],
-        *,
-        clock: Callable[[], float] = time.monotonic,
+        self, models: Models[ServedModel], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._journal = journal
-        self._names = [one.name for one in models]
-        self._versions = versions
+        self._models = models
         self._clock = clock
         self._read_at = -_FRESH_S
         self._reading: asyncio.Lock | None = None
         self._courses: dict[str, Course] = {}
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
         self._shadows: set[asyncio.Task[None]] = set()
 
-    async def decide(self, usual: Batches, asked: DecideRequest, begin: float) -> Answer:
+    def arms(self, model: ServedModel) -> tuple[str, ...]:
+        """The versions that the experiment on a model needs, by SHA-256; none where none runs."""
+        course = self._courses.get(model.name)
+        return () if course is None else (course.experiment.control, course.experiment.treatment)
+
+    async def decide(self, model: ServedModel, asked: DecideRequest, begin: float) -> Answer:
         """The answer of the version whose turn it is, once it is written down.
 
         Args:
-            usual: The model that is asked, by its usual version.
+            model: What is asked.
             asked: The request.
             begin: When it came, by `time.perf_counter`.
 
         Raises:
             PayoffError: As `Batches.decide`.
         """
-        course = await self._course(usual)
-        if course is None:
-            return await usual.decide(asked, begin)
+        if model.n_versions > 1:
+            await self.freshen()
+        course = self._courses.get(model.name)
+        lines = None if course is None else self._lines(model, course)
+        if course is None or lines is None:
+            return await model.usual.decide(asked, begin)
         from payoff.learn.entry import customer_hash
         from payoff.learn.experiments.assignment import CONTROL, TREATMENT, arm_of
 
-        assert self._journal is not None
-        experiment = course.experiment
-        control = self._versions[experiment.control]
-        treatment = self._versions[experiment.treatment]
-        customer = customer_hash(asked.customer or "", self._journal.salt)
+        assert model.journal is not None
+        control, treatment = lines
+        customer = customer_hash(asked.customer or "", model.journal.salt)
         arm = arm_of(course, customer, asked.request_id)
-        if course.over:  # promoted: it decides on everybody, and nothing is compared any more
-            return await treatment.decide(asked, begin)
+        name = course.experiment.name
         chosen = treatment if arm == TREATMENT else control
-        answer = await chosen.decide(asked, begin, Place(experiment.name, arm))
+        answer = await chosen.decide(asked, begin, Place(name, arm))
         if course.in_shadow and arm == CONTROL:
-            self._ask_aside(treatment, asked, Place(experiment.name, TREATMENT, shadow=True))
+            self._ask_aside(treatment, asked, Place(name, TREATMENT, shadow=True))
         return answer
 
     def _ask_aside(self, treatment: Batches, asked: DecideRequest, place: Place) -> None:
@@ -103,47 +102,53 @@ class Experiments:
         self._shadows.add(task)
         task.add_done_callback(self._shadows.discard)
 
-    async def _course(self, usual: Batches) -> Course | None:
-        """The experiment that runs on a model, or has promoted another version."""
-        if self._journal is None or len(self._versions) < 2:
+    def _lines(self, model: ServedModel, course: Course) -> tuple[Batches, Batches] | None:
+        """Where control and treatment are asked; None where the experiment is left alone."""
+        experiment = course.experiment
+        if experiment.control != model.sha256:
+            self._leave_alone(experiment.name, "its control is not what serves", experiment.control)
             return None
-        if self._clock() - self._read_at >= _FRESH_S:
-            self._reading = self._reading or asyncio.Lock()
-            async with self._reading:
-                if self._clock() - self._read_at >= _FRESH_S:
-                    self._courses = await run_in_threadpool(self._read)
-                    self._read_at = self._clock()
-        return self._courses.get(usual.name)
+        treatment = model.line(experiment.treatment)
+        if treatment is None:
+            self._leave_alone(experiment.name, "it is not served here", experiment.treatment)
+            return None
+        return model.usual, treatment
+
+    def _leave_alone(self, name: str, why: str, sha256: str) -> None:
+        if (name, why) not in self._told:
+            self._told.add((name, why))
+            _LOG.warning("experiment %s is left alone: artifact %s: %s", name, sha256[:12], why)
+
+    async def freshen(self) -> None:
+        """Read the journals again where that is due."""
+        if self._clock() - self._read_at < _FRESH_S:
+            return
+        self._reading = self._reading or asyncio.Lock()
+        async with self._reading:
+            if self._clock() - self._read_at >= _FRESH_S:
+                self._courses = await run_in_threadpool(self._read)
+                self._read_at = self._clock()
 
     def _read(self) -> dict[str, Course]:
-        from payoff.learn.experiments.book import courses
-        from payoff.learn.experiments.course import PROMOTED
+        """The experiments that run, by model."""
+        found: dict[str, Course] = {}
+        names: dict[int, tuple[Journal, set[str]]] = {}
+        for model in self._models:
+            if model.journal is not None:
+                names.setdefault(id(model.journal), (model.journal, set()))[1].add(model.name)
+        for journal, mine in names.values():
+            found |= self._running(journal, mine)
+        return found
 
-        assert self._journal is not None
+    def _running(self, journal: Journal, names: set[str]) -> dict[str, Course]:
+        from payoff.learn.experiments.book import courses
+
         try:
-            all_courses = courses(self._journal)
+            return {
+                one.experiment.model: one
+                for one in courses(journal)
+                if one.running and one.experiment.model in names
+            }
         except PayoffError as error:  # what is known goes on: the decision itself tells the failure
             _LOG.warning("experiments could not be read: %s", error.code)
-            return self._courses
-        found: dict[str, Course] = {}
-        for course in all_courses:
-            experiment = course.experiment
-            if experiment.model not in self._names or not (
-                course.running or course.over == PROMOTED
-            ):
-                continue
-            missing = [
-                one
-                for one in (experiment.control, experiment.treatment)
-                if one not in self._versions
-            ]
-            if not missing:
-                found[experiment.model] = course
-            elif course.running and experiment.name not in self._told:
-                self._told.add(experiment.name)
-                _LOG.warning(
-                    "experiment %s is left alone: the artifact %s is not served here",
-                    experiment.name,
-                    missing[0][:12],
-                )
-        return found
+            return {name: one for name, one in self._courses.items() if name in names}

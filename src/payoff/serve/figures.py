@@ -17,7 +17,7 @@ from payoff.economics.actions import HANDOFF
 from payoff.serve.endpoints import asked_endpoints
 
 if TYPE_CHECKING:
-    from payoff.serve.batches import Batches
+    from payoff.serve.served_model import ServedModel
     from payoff.serve.service import Answer
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -37,7 +37,7 @@ class Figures:
         True
     """
 
-    def __init__(self, models: Sequence[Batches], versions: Sequence[Batches] = ()) -> None:
+    def __init__(self, models: Sequence[ServedModel]) -> None:
         self.registry = CollectorRegistry()
         self._decisions = Counter(
             "payoff_decisions",
@@ -76,9 +76,16 @@ class Figures:
             ("model",),
             registry=self.registry,
         )
+        missing = Gauge(
+            "payoff_release_missing",
+            "1 where the version that is released cannot be served here.",
+            ("model",),
+            registry=self.registry,
+        )
         for one in models:
+            missing.labels(one.name).set_function(lambda one=one: float(one.trouble is not None))  # type: ignore[misc]
             inside.labels(one.name).set_function(lambda one=one: float(one.inside))  # type: ignore[misc]
-        self.registry.register(_Endpoints([*models, *versions]))
+        self.registry.register(_Endpoints(models))
 
     def decided(self, answer: Answer, seconds: float) -> None:
         """Count a request that was answered."""
@@ -112,7 +119,7 @@ class Figures:
 class _Endpoints(Collector):
     """Whether the circuit breakers of endpoints are open, as of now."""
 
-    def __init__(self, models: Sequence[Batches]) -> None:
+    def __init__(self, models: Sequence[ServedModel]) -> None:
         self._models = models
 
     def collect(self) -> Iterator[Metric]:
@@ -122,7 +129,7 @@ class _Endpoints(Collector):
         state = GaugeMetricFamily("payoff_endpoint_open", told, labels=labels)
         told = "How often an endpoint was left alone after it had answered."
         opened = CounterMetricFamily("payoff_endpoint_opened", told, labels=labels)
-        for service in (one.service for one in self._models):
+        for service in (one for model in self._models for one in model.services):
             for tier, client in asked_endpoints(service.desk):
                 if client.breaker is not None:
                     values = (service.name, service.sha256[:12], tier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ _SCOPES = (
     ("/metrics", "metrics"),
     ("/dashboard", ""),  # asks by itself: people have a cookie and no header
 )
+_RELEASES = re.compile(r"/v1/models/[^/]+/(release|rollback)/?")
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -40,9 +42,13 @@ def scope_of(path: str) -> str:
     Example:
         >>> scope_of("/v1/decide"), scope_of("/v1/review/next"), scope_of("/healthz")
         ('decide', 'review', '')
+        >>> scope_of("/v1/models"), scope_of("/v1/models/support/release")
+        ('decide', 'admin')
     """
     if path in _FREE:
         return ""
+    if _RELEASES.fullmatch(path):
+        return "admin"
     for start, scope in _SCOPES:
         if path == start or path.startswith(f"{start}/"):
             return scope

@@ -20,11 +20,11 @@ from pydantic import BaseModel, ConfigDict
 
 from payoff import __version__
 from payoff.core.errors import PayoffError, ServiceError, did_you_mean, raise_all
-from payoff.serve.batches import Batches
 from payoff.serve.bodies import DecideRequest, ErrorResponse, Limits, read_body, read_json
 from payoff.serve.gate import Gate
 from payoff.serve.models import Models
 from payoff.serve.reply import Reply
+from payoff.serve.served_model import ServedModel
 from payoff.serve.service import Answer, Service
 
 _LOG = logging.getLogger("payoff.serve")
@@ -59,7 +59,7 @@ class InferFailure(BaseModel):
     error: str
 
 
-Answered = Callable[[Request, Batches, DecideRequest, float], Awaitable[Answer]]
+Answered = Callable[[Request, ServedModel, DecideRequest, float], Awaitable[Answer]]
 """Gives the answer to what is asked of a model, once it is written down."""
 
 
@@ -152,7 +152,7 @@ class InferRequest(BaseModel):
 
 
 def open_inference(
-    models: Models[Batches], answered: Answered, gate: Gate, limits: Limits
+    models: Models[ServedModel], answered: Answered, gate: Gate, limits: Limits
 ) -> APIRouter:
     """The addresses below ``/v2``.
 
@@ -215,7 +215,7 @@ def open_inference(
     )
     async def infer(name: str, request: Request) -> JSONResponse:
         begin = time.perf_counter()
-        batches = models.of(name)
+        served = models.of(name)
         if _BINARY in request.headers:
             raise ServiceError(
                 "PF701",
@@ -227,7 +227,7 @@ def open_inference(
         inference = read_json(InferRequest, await read_body(request, limits.body_bytes))
         asked = inference.asked()
         limits.check(asked.all_texts)
-        return JSONResponse(inference.as_tensors(await answered(request, batches, asked, begin)))
+        return JSONResponse(inference.as_tensors(await answered(request, served, asked, begin)))
 
     return router
 

@@ -14,10 +14,10 @@ from payoff.core.errors import ServiceError, did_you_mean
 from payoff.serve.bodies import ErrorResponse, Limits, RequestId, read_body, read_json, too_large
 
 if TYPE_CHECKING:
-    from payoff.serve.batches import Batches
     from payoff.serve.figures import Figures
     from payoff.serve.gate import Gate
     from payoff.serve.models import Models
+    from payoff.serve.served_model import ServedModel
     from payoff.serve.service import Service
 
 _MOST = 200
@@ -93,7 +93,7 @@ class ReviewRequest(BaseModel):
 
 
 def review_routes(
-    models: Models[Batches], gate: Gate, limits: Limits, figures: Figures
+    models: Models[ServedModel], gate: Gate, limits: Limits, figures: Figures
 ) -> APIRouter:
     """``/v1/review/next`` and ``/v1/review``; the name of the key says who labelled.
 

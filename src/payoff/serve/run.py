@@ -47,6 +47,8 @@ def run(
 ) -> None:
     """Serve artifacts until SIGTERM or Ctrl-C; requests under way are finished first.
 
+    SIGHUP has the artifacts read again from their files (`payoff.serve.releases`).
+
     Args:
         path: The artifact that decides where a request names none.
         host: Address to listen on.
@@ -79,6 +81,8 @@ def run(
 
     traces = Traces.of_environment()
     with ExitStack() as open_things:
+        on_hangup: list[Callable[[], object]] = []
+        open_things.enter_context(_hangups_heard(on_hangup))
         listener = open_things.enter_context(listen(host, port))
         threads = threads or 1
         ((desk, book), *others), versions = _opened([(path, journal), *more], threads, open_things)
@@ -93,19 +97,22 @@ def run(
         from payoff.serve.app import create_app
         from payoff.serve.connection import bounded, most_connections
 
+        app = create_app(
+            desk,
+            journal=book,
+            more=others,
+            versions=versions,
+            books=books,
+            texts=texts,
+            per_second=per_second,
+            workers=max(1, physical_cores() // threads),
+            dashboard=dashboard,
+            tell=say,
+            traces=traces,
+        )
+        on_hangup.append(app.state.releases.reload_soon)
         config = uvicorn.Config(
-            create_app(
-                desk,
-                journal=book,
-                more=others,
-                versions=versions,
-                books=books,
-                texts=texts,
-                per_second=per_second,
-                workers=max(1, physical_cores() // threads),
-                dashboard=dashboard,
-                traces=traces,
-            ),
+            app,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -253,6 +260,24 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _refused(where: str, found: str) -> MachineError:
     return MachineError("PF805", where, found, mend="Choose another with --port or --host.")
+
+
+@contextmanager
+def _hangups_heard(on_hangup: Sequence[Callable[[], object]]) -> Iterator[None]:
+    """Do these on SIGHUP, which would end the process otherwise; nothing while there are none."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
+        yield
+        return
+
+    def heard(*_: object) -> None:
+        for one in on_hangup:
+            one()
+
+    before = signal.signal(signal.SIGHUP, heard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,17 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 from tests.plan.retraining.market import Market
 
+from payoff.artifact.artifact import Artifact
+from payoff.cli.main import run_command_line
 from payoff.core.errors import ArtifactError, ServiceError
 from payoff.core.findings import Status
 from payoff.core.progress import Silent
 from payoff.economics.desk import load
 from payoff.learn.journal import Journal
 from payoff.learn.meter import Meter
+from payoff.learn.tables import versions
 from payoff.learn.versions import MADE, history, release
 from payoff.plan.project import Project
 from payoff.plan.retraining.gathered import GatheringRules
+from payoff.plan.retraining.reproduce import decides_sha256
 from payoff.plan.retraining.retrain import Wish, retrain
 from payoff.plan.retraining.retrained import Outcome
 from payoff.plan.retraining.whether_it_pays import whether_it_pays
@@ -98,6 +105,45 @@ def test_a_new_intent_is_learnt_and_the_old_ones_are_kept(
     assert third.old == found.artifact
     assert third.outcome is Outcome.NOT_BETTER
     assert third.artifact is None
+
+
+def test_a_version_is_made_again_from_what_was_noted_of_it(
+    folder: Path, journal: Journal, project: Project, market: Market, tmp_path: Path
+) -> None:
+    """On a copy without the runs, after more feedback: the command that was noted, and no more."""
+    drifted(market)
+    made = retrain(project, journal, QUICK)
+    assert made.artifact is not None
+    (noted,) = history(journal, "desk")
+    told = noted.facts["reproduce"]
+    assert told["seed"] == project.seed
+    assert told["data_fingerprint"] == project.dataset().fingerprint
+    assert told["versions"]["payoff"]
+    market.label(market.ask({"card": 40, "loan": 40}), "ann")
+    copy = Path(shutil.copytree(folder, tmp_path / "again"))
+    shutil.rmtree(copy / "runs")
+    (copy / "desk.2.payoff").unlink()
+    with Journal.open(copy / "desk.journal.db") as fresh, fresh.writing() as connection:
+        connection.execute(delete(versions))
+    verb, *words = shlex.split(told["command"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(copy)
+        assert verb == "payoff"
+        assert run_command_line([*words, "--quiet"]) == 0
+    with Journal.open(copy / "desk.journal.db") as fresh:
+        (again,) = history(fresh, "desk")
+    assert again.facts["lineage"] == noted.facts["lineage"]
+    assert again.facts["reproduce"]["decides_sha256"] == told["decides_sha256"]
+    with Artifact.open(made.artifact) as old, Artifact.open(copy / "desk.2.payoff") as new:
+        assert old.labels == new.labels
+        names = set(old.manifest.members)
+        assert names == set(new.manifest.members)
+        apart = {name for name in names if old.read(name) != new.read(name)}
+        # Seconds of a machine, and the money that follows from them, are never the same twice.
+        assert apart <= {"card.md", "costs.json", "evidence.json"}
+        assert decides_sha256(old) == decides_sha256(new) == told["decides_sha256"]
+    with load(folder / "desk.payoff") as first:
+        assert decides_sha256(first.artifact) != told["decides_sha256"]
 
 
 def test_a_version_that_is_not_better_is_not_written(

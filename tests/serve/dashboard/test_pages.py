@@ -180,7 +180,16 @@ def test_every_message_is_used(repository: Path) -> None:
     templates = repository / "src/payoff/serve/dashboard/templates"
     text = "".join(path.read_text("utf-8") for path in templates.glob("*.html"))
     built = ("theme.", "nav.", "source.", "overview.", "try.not_", "range.", "step.", "advice.")
-    built += ("status.", "cell.", "check.", "cause.", "feature.", "drift.against_", "experiments.")
+    built += (
+        "status.",
+        "cell.",
+        "check.",
+        "cause.",
+        "feature.",
+        "drift.against_",
+        "experiments.",
+        "rollback.state_",
+    )
     unused = [k for k in messages("en") if f'"{k}"' not in text and f"'{k}'" not in text]
     assert [key for key in unused if not key.startswith(built)] == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from payoff.learn.experiments.outcomes import requests_of
 from payoff.learn.experiments.recommendation import Advice
 from payoff.learn.journal import Journal
 from payoff.learn.tables import experiment_events as events
+from payoff.learn.versions import put_in_place, released_within
 
 
 def start(journal: Journal, experiment: Experiment, policy: Policy) -> Course:
@@ -184,17 +186,25 @@ def stop(journal: Journal, name: str = "", *, why: str = "", look: Look | None =
 
 
 def promote(journal: Journal, name: str = "", *, why: str = "", look: Look | None = None) -> Course:
-    """End an experiment: the treatment decides on all requests from now on.
+    """End an experiment and release its treatment, both or neither.
+
+    Who serves is told by the releases alone (`payoff.learn.versions`): a promotion is one of them,
+    and rolling it back brings the control again.
 
     Raises:
         ServiceError: As `stop`.
 
     Example:
         >>> from payoff.learn.experiments.course import EXAMPLE
+        >>> from payoff.learn.versions import released, roll_back
         >>> with Journal.open("sqlite://") as journal:
         ...     _ = start(journal, EXAMPLE.experiment, EXAMPLE.policy)
         ...     promote(journal).share
+        ...     released(journal, "support").artifact_sha256[:3]
+        ...     roll_back(journal, "support").artifact_sha256[:3]
         1.0
+        'bbb'
+        'aaa'
     """
     return _end(journal, name, PROMOTED, why, look)
 
@@ -258,7 +268,24 @@ def _end(journal: Journal, name: str, event: str, why: str, look: Look | None) -
     with journal.writing() as connection:
         course = _under_way(connection, name)
         _write(connection, course.experiment.name, event, facts)
+        if event == PROMOTED:
+            _release(connection, course.experiment, why, look)
     return course_of(journal, course.experiment.name)
+
+
+def _release(connection: Connection, experiment: Experiment, why: str, look: Look | None) -> None:
+    """Put the treatment in place; the control first, where nothing tells that it served."""
+    model = experiment.model
+    if released_within(connection, model) is None:
+        told = f"it decided before the experiment {experiment.name}"
+        put_in_place(connection, model, experiment.control, {"why": told})
+    facts: dict[str, Any] = {"experiment": experiment.name, "why": why or "promoted"}
+    if look is not None:
+        gain = look.gain_per_month
+        ends = {"mean": gain.estimate, "low": gain.low, "high": gain.high}
+        if all(map(math.isfinite, ends.values())):
+            facts["gain_month"] = ends | {"currency": look.currency}
+    put_in_place(connection, model, experiment.treatment, facts)
 
 
 def _under_way(connection: Connection, name: str) -> Course:

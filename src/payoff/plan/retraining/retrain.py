@@ -27,6 +27,7 @@ from payoff.plan.retraining.feedback_dataset import with_feedback
 from payoff.plan.retraining.gathered import Gathered, GatheringRules
 from payoff.plan.retraining.judged import Judged, decide_rows
 from payoff.plan.retraining.population import expected_mix
+from payoff.plan.retraining.reproduce import reproduce
 from payoff.plan.retraining.retrained import Outcome, Retrained
 from payoff.plan.retraining.version_in_use import VersionInUse, next_version, recalls
 from payoff.plan.search import search_for
@@ -46,6 +47,7 @@ class Wish:
         rules: How feedback is cut and bounded.
         anyway: Write the new version whatever the comparison says.
         only: Recipes to try; all that may pay where empty.
+        until: Row of feedback up to which is read, to make an earlier version again; None for all.
     """
 
     artifact: Path | None = None
@@ -53,6 +55,7 @@ class Wish:
     rules: GatheringRules = field(default_factory=GatheringRules)
     anyway: bool = False
     only: Sequence[str] = ()
+    until: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """What must be the same for a retraining that was killed to go on."""
@@ -66,6 +69,7 @@ class Wish:
             "trusted": sorted(rules.trusted),
             "most_share": rules.limits.most_share,
             "most_unchecked": rules.limits.most_unchecked,
+            **({} if self.until is None else {"until": self.until}),
         }
 
 
@@ -111,7 +115,7 @@ def retrain(
             known=in_use.desk.labels,
             seen=() if test is None else test.texts,
             rules=wish.rules,
-            until=pending.until(),
+            until=pending.until() if wish.until is None else wish.until,
             since=pending.since(in_use.losing_since(journal)),
         )
         gathered.check_judges(wish.rules)
@@ -282,7 +286,8 @@ def _written(
     write_json(found.folder / "feedback_rows.json", found.gathered.rows_of_use())
     write_json(found.folder / "retraining.json", found.as_dict())
     if found.artifact is not None:
-        note_made(journal, project.name, found.new_sha256, found.facts(project.folder))
+        facts = {**found.facts(project.folder), "reproduce": reproduce(found, project, wish)}
+        note_made(journal, project.name, found.new_sha256, facts)
     return found
 
 

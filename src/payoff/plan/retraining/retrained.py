@@ -147,6 +147,7 @@ class Retrained:
             "outcome": self.outcome.value,
             "gain_month": {"mean": mean, "low": low, "high": high, "currency": self.currency},
             "forecast_each": forecast | {"currency": self.currency},
+            "accuracy": self.judged.new_accuracy,
             "cost": self.cost,
             "run": _within(self.folder, folder),
             "lineage": self.gathered.lineage(),

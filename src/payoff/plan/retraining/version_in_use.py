@@ -13,6 +13,7 @@ from payoff.economics.desk import Desk, load
 from payoff.learn.journal import Journal
 from payoff.learn.versions import released
 from payoff.learn.watching.alert_book import standing_alert
+from payoff.learn.whereabouts import located
 from payoff.plan.kept import Kept
 from payoff.plan.project import Project
 from payoff.plan.retraining.class_changes import Recalls
@@ -42,8 +43,11 @@ class VersionInUse:
         event = released(journal, project.name)
         path = artifact or project.folder / f"{project.name}.payoff"
         noted = event and event.facts.get("artifact")
-        if artifact is None and noted:
-            path = project.folder / str(noted)
+        if event is not None and artifact is None and noted:
+            try:
+                path = located(event.artifact_sha256, str(noted), [project.folder])
+            except ServiceError:  # what lies there instead is told below
+                path = project.folder / str(noted)
         desk = load(path)
         sha256 = desk.artifact.sha256
         if artifact is None and event is not None and event.artifact_sha256 != sha256:

@@ -140,8 +140,9 @@ def _errors(
 ) -> list[Errors]:
     told: dict[str, int] = defaultdict(int)
     for one in found:
-        if one.truth in labels and one.action != HANDOFF:
-            told[one.truth] += one.n
+        truth = one.word.truth(one.action)
+        if truth in labels and one.action != HANDOFF:
+            told[truth] += one.n
     made = []
     for truth, n in told.items():
         mine = [one for one in pairs if one.truth == truth]

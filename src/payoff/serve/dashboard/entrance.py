@@ -40,6 +40,7 @@ class Visitor:
         name: Of the key; empty where nobody signed in.
         is_in: Whether the pages are shown.
         is_known: Whether somebody signed in, who can sign out again.
+        is_admin: Whether they may change what is served.
     """
 
     visit: str
@@ -47,6 +48,7 @@ class Visitor:
     name: str = ""
     is_in: bool = False
     is_known: bool = False
+    is_admin: bool = False
 
 
 class Entrance:
@@ -78,11 +80,13 @@ class Entrance:
         visit = sent if self.sessions.is_id(sent) else self.sessions.new_id()
         token = self.sessions.token(visit)
         if not known:
-            return Visitor(visit, token, name="local", is_in=_is_local(request))
+            local = _is_local(request)
+            return Visitor(visit, token, name="local", is_in=local, is_admin=local)
         key = known.get(self.sessions.key_of(visit) or "")
         if key is None or not _opens(key):
             return Visitor(visit, token)
-        return Visitor(visit, token, name=key.name, is_in=True, is_known=True)
+        admin = "admin" in key.scopes
+        return Visitor(visit, token, name=key.name, is_in=True, is_known=True, is_admin=admin)
 
     async def asks_for_key(self) -> bool:
         """Whether the service has keys at all."""

@@ -25,6 +25,12 @@ from payoff.serve.dashboard.frame import HEADERS, environment, page, static_file
 from payoff.serve.dashboard.kept import Kept
 from payoff.serve.dashboard.overview import overview
 from payoff.serve.dashboard.queue import label, queue
+from payoff.serve.dashboard.rollback import (
+    VersionHistory,
+    check_admin,
+    go_back,
+    version_history,
+)
 from payoff.serve.dashboard.span import DAYS, USUAL, Span, span_of
 from payoff.serve.dashboard.spent import spending
 from payoff.serve.dashboard.subject import Subject
@@ -36,10 +42,11 @@ if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
-    from payoff.serve.batches import Batches
     from payoff.serve.gate import Gate
     from payoff.serve.guard import Keys
     from payoff.serve.models import Models
+    from payoff.serve.releases import Releases
+    from payoff.serve.served_model import ServedModel
 
 _KEY_BYTES = 4_096
 Handler = Callable[[Request, Visitor], Awaitable[Response]]
@@ -52,6 +59,7 @@ class Dashboard:
         models: What is served; models that keep no journal are not shown.
         keys: Who may sign in.
         gate: Through which work goes.
+        releases: Change what serves.
         limits: Of one text.
         books: What is told of a month's budget.
 
@@ -62,9 +70,10 @@ class Dashboard:
 
     def __init__(
         self,
-        models: Models[Batches],
+        models: Models[ServedModel],
         keys: Keys | None,
         gate: Gate,
+        releases: Releases,
         *,
         limits: Limits,
         books: Sequence[ServingHours] = (),
@@ -75,6 +84,7 @@ class Dashboard:
         environment()
         self.entrance = Entrance(keys)
         self._models, self._gate, self._limits = models, gate, limits
+        self._releases = releases
         self._budgets = {one.project: one.per_month for one in books}
         self._journals = {name: book for name, book in shown.items() if book is not None}
         one_each = {id(book): Tally(book) for book in self._journals.values()}
@@ -108,11 +118,13 @@ class Dashboard:
             ("/review", self._review),
             ("/try", self._try),
             ("/versions", self._versions),
+            ("/versions/rollback", self._rollback),
         ):
             router.add_api_route(path, self._shown(handler), methods=["GET"])
         for path, handler in (
             ("/review", self._label),
             ("/try", self._tried),
+            ("/versions/rollback", self._roll_back),
             ("/logout", self._sign_out),
         ):
             router.add_api_route(path, self._shown(handler), methods=["POST"])
@@ -262,7 +274,25 @@ class Dashboard:
 
     async def _versions(self, request: Request, visitor: Visitor) -> Response:
         found = await self._gate.run(partial(versions, *self._model(request)))
-        return self._page(request, visitor, "versions", v=found)
+        done = request.query_params.get("done", "")[:64]
+        told = {"h": await self._history(request), "done": done}
+        return self._page(request, visitor, "versions", v=found, **told)
+
+    async def _history(self, request: Request) -> VersionHistory:
+        desk, journal, _ = self._model(request)
+        model = self._models.of(desk.name)
+        return await self._gate.run(partial(version_history, model, journal))
+
+    async def _rollback(self, request: Request, visitor: Visitor) -> Response:
+        check_admin(visitor)
+        return self._page(request, visitor, "rollback", h=await self._history(request))
+
+    async def _roll_back(self, request: Request, visitor: Visitor) -> Response:
+        form = await self._form(request, visitor, 65_536)
+        model = self._models.of(self._model(request)[0].name)
+        done = await go_back(model, self._releases, form, visitor)
+        query = urlencode({"model": model.name, "done": done})
+        return RedirectResponse(f"{PATH}/versions?{query}", 303, headers=HEADERS)
 
     async def _login(self, request: Request) -> Response:
         visitor = await self.entrance.visitor(request)

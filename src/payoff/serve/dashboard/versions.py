@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from payoff.learn.events import Event, alert_log, experiment_log, version_log
+from payoff.learn.events import Event, alert_log, experiment_log
 from payoff.learn.outcomes import told_by_source
 from payoff.learn.tally import Tally, first_day
 
@@ -48,7 +48,6 @@ class Versions:
         made_by: What made it, by name and version.
         decided: The versions that decided, the newest first.
         told: Pieces of feedback by their source.
-        log: What happened to versions.
         experiments: What happened in experiments.
         alerts: What was alerted.
     """
@@ -61,7 +60,6 @@ class Versions:
     made_by: Mapping[str, Any]
     decided: Sequence[Version]
     told: Sequence[tuple[str, int]]
-    log: Sequence[Event]
     experiments: Sequence[Event]
     alerts: Sequence[Event]
 
@@ -92,7 +90,6 @@ def versions(desk: Desk, journal: Journal, tally: Tally) -> Versions:
         made_by={**made, **(libraries if isinstance(libraries, dict) else {})},
         decided=sorted(found.values(), key=lambda one: one.last_day, reverse=True),
         told=told_by_source(journal, first_day(now)),
-        log=version_log(journal),
         experiments=experiment_log(journal),
         alerts=alert_log(journal),
     )
