@@ -132,7 +132,7 @@ def labels_hash(labels: Sequence[str]) -> str:
 
     Example:
         >>> labels_hash(("a", "b"))[:8]
-        'ed7002b4'
+        'f04cdced'
     """
     return hashlib.sha256("\x1f".join(labels).encode()).hexdigest()
 
