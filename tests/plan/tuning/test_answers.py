@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,21 @@ def faq() -> Dataset:
     return Dataset.from_frame(table, text="question", label="answer")
 
 
+Decoders = Callable[[Dataset], str]
+
+
 @pytest.fixture(scope="module")
-def decoder(tmp_path_factory: pytest.TempPathFactory, faq: Dataset) -> str:
-    texts = [*faq.texts, *faq.targets, *QUESTIONS, *ANSWERS]
-    return str(chat_decoder_folder(tmp_path_factory.mktemp("decoder") / "tiny", texts))
+def decoder_of(tmp_path_factory: pytest.TempPathFactory) -> Decoders:
+    def made(rows: Dataset) -> str:
+        texts = [*rows.texts, *map(str, rows.targets), *QUESTIONS, *ANSWERS]
+        return str(chat_decoder_folder(tmp_path_factory.mktemp("decoder") / "tiny", texts))
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def decoder(decoder_of: Decoders, faq: Dataset) -> str:
+    return decoder_of(faq)
 
 
 def trial(faq: Dataset, decoder: str, runs: Path, **options: Any) -> AnswerTrial:
@@ -70,6 +82,33 @@ def test_what_is_measured_is_what_is_served(faq: Dataset, decoder: str, tmp_path
     assert plain["settings"]["epochs"] == 25.0
     again = trial(faq, decoder, tmp_path, report=True)
     assert again.as_dict() == plain
+
+
+NOTES = (
+    "Hello, I live in {place} and my {thing} is gone since last week, please help me soon",
+    "Good morning from {place}. Nobody told me why the {thing} does not come, I wait and wait",
+    "My {thing}! Again it is late, and here in {place} nobody picks up the phone",
+    "We moved to {place} in May and since then the {thing} has never worked as it should",
+    "I am writing about a {thing} that I ordered twice, both times to {place}, both times lost",
+)
+
+
+def test_messages_are_summed_up_as_the_rows_do(decoder_of: Decoders, tmp_path: Path) -> None:
+    """Long texts, short targets, and an instruction of one's own."""
+    rows = [
+        (note.format(place=place, thing=thing), f"About the {thing} in {place}.")
+        for note in NOTES
+        for place in PLACES
+        for thing in ("card", "app")
+    ]
+    table = pl.DataFrame(rows, schema=["message", "summary"], orient="row")
+    notes = Dataset.from_frame(table, text="message", label="summary")
+    told = "Sum up the message."
+    done = trial(notes, decoder_of(notes), tmp_path, settings=SETTINGS | {"instruction": told})
+    assert done.settings.instruction == told
+    assert done.validation.rouge_1 > 0.5 > done.untuned.rouge_1
+    prompt = (done.folder / "prompt.json").read_text("utf-8")
+    assert told in prompt, "the model is served after the same instruction"
 
 
 def test_test_rows_are_not_looked_at_unasked(faq: Dataset, decoder: str, tmp_path: Path) -> None:
