@@ -224,7 +224,7 @@ def test_an_exporter_of_an_unknown_name_is_told() -> None:
 
 
 def test_no_sdk_is_imported_where_nobody_wants_it() -> None:
-    """FastAPI may import OpenTelemetry's interface by itself, but nothing that sends spans."""
+    """FastAPI imports OpenTelemetry's interface by itself, but nothing that sends spans."""
     code = (
         "import sys, payoff.serve.run, payoff.serve.app\n"
         "from payoff.serve.traces import Traces\n"
