@@ -2,8 +2,8 @@
 
 The environment decides: with ``OTEL_TRACES_EXPORTER``, or an address in
 ``OTEL_EXPORTER_OTLP_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``, spans are sent; without
-them nothing is imported and nothing is done. Sampling, resource and batches follow OpenTelemetry's
-own variables. No span holds a text, a key, a customer or a request id.
+them the SDK is not imported and nothing is done. Sampling, resource and batches follow
+OpenTelemetry's own variables. No span holds a text, a key, a customer or a request id.
 """
 
 from __future__ import annotations
