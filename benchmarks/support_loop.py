@@ -46,7 +46,7 @@ class Sizes:
     """How much of everything there is.
 
     Args:
-        a_day: Requests a day; 1,315 are the 40,000 a month of the example's payoff.toml.
+        a_day: Requests a day.
         quiet_days: Before the drift.
         gathering_days: After the alert, until the retraining.
         closed: Share of the requests whose ticket tells what they were about.
@@ -55,12 +55,12 @@ class Sizes:
         after_days: After the promotion.
     """
 
-    a_day: int = 1315
+    a_day: int = 500
     quiet_days: int = 3
-    gathering_days: int = 6
+    gathering_days: int = 5
     closed: float = 0.9
     bought_a_day: int = 30
-    judge_share: float = 0.8
+    judge_share: float = 0.75
     after_days: int = 20
 
 
@@ -140,7 +140,7 @@ def whole_loop(folder: Path, project: Project, seed: int, sizes: Sizes) -> Loop:
     """
     first = folder / f"{project.name}.payoff"
     with Journal.open(folder / f"{project.name}.journal.db") as journal, load(first) as usual:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng((seed, 1))  # not the customers' stream
         desk = SupportDesk(project, journal, usual, Customers(seed), rng)
         with desk.clock(), without_label_study():
             release(journal, project.name, usual.artifact.sha256, {"artifact": first.name})
