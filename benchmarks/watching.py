@@ -22,9 +22,9 @@ without any alert.
 was lost until then.
 `topics`: intents that the model was never taught, each 50 of 2,000 requests, and windows without.
 
-What can be chosen in the method was chosen on draws of BANKING77 with seed 0. `loss` is reported with
-seed 1: other rows train, calibrate and are asked about, and other draws. No row of CLINC150 took part
-in a choice, so that its figures are those to go by. For topics it
+What can be chosen in the method was chosen on draws of BANKING77 with seed 0. `loss` is reported
+with seed 1: other rows train, calibrate and are asked about, and other draws. No row of CLINC150
+took part in a choice, so that its figures are those to go by. For topics it
 was chosen on CLINC150 with 15 intents taken away, and is measured with 15 others. Results are lines
 in results/watching.jsonl.
 """
