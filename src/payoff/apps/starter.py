@@ -142,6 +142,7 @@ $range
 # prices = "prices.csv"        # prices of your own: payoff prices add
 
 # [own_machine]                # a machine of your own to run on, beside what can be rented
+# name = "the box under the desk"
 # vcpu = 4
 # memory_gib = 16
 # purchase = 900.0
