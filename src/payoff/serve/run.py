@@ -20,6 +20,8 @@ from payoff.core.progress import Progress, Silent
 from payoff.serve.endpoints import keep_answering
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
@@ -124,11 +126,27 @@ def run(
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         names = ", ".join([desk.name, *(other.name for other, _ in others)])
         answers = "answer" if others else "answers"
-        say(f"{names} {answers} on http://{shown}:{bound[1]}")
-        if dashboard:
-            say(f"The dashboard is at http://{shown}:{bound[1]}/dashboard")
+
+        def announce() -> None:
+            say(f"{names} {answers} on http://{shown}:{bound[1]}")
+            if dashboard:
+                say(f"The dashboard is at http://{shown}:{bound[1]}/dashboard")
+
         with _signals_end_here(), _what_is_there_is_kept():
-            uvicorn.Server(config).run(sockets=[listener])
+            _server(config, announce).run(sockets=[listener])
+
+
+def _server(config: uvicorn.Config, announce: Callable[[], object]) -> uvicorn.Server:
+    """A server that says so once it answers: what is released is in place by then."""
+    import uvicorn
+
+    class Announcing(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                announce()
+
+    return Announcing(config)
 
 
 @contextmanager
