@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("PAYOFF_PRECISION", "full")  # the same numbers on every processor
 os.environ.pop("COLUMNS", None)  # test processes have one, and output is then as wide as that
+settings.register_profile("payoff", deadline=None)  # a busy machine is no fault of a test
+settings.load_profile("payoff")
 
 
 @pytest.fixture(scope="session")
