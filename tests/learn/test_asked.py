@@ -83,7 +83,10 @@ def told_gap(window: Window) -> float:
 
 def test_every_drawn_request_keeps_its_chance(books_url: str) -> None:
     entries, truth = decided(900, 0)
-    shadow = [replace(one, request_id=f"{one.request_id}#shadow") for one in entries[:20]]
+    shadow = [
+        replace(one, request_id=f"{one.request_id}#shadow", experiment="new", arm="treatment")
+        for one in entries[:20]
+    ]
     with Journal.open(books_url) as journal:
         journal.append([*entries[:40], *shadow[:5]])
         assert draw_audit(journal, POLICY) == 0  # too few yet: they are drawn from later

@@ -32,7 +32,7 @@ def test_every_decision_is_counted_in_the_kind_that_it_is_of(books_url: str) -> 
             for number, (p, action) in enumerate(rows)
         ]
         journal.append(entries)
-        journal.append([replace(ENTRY, request_id=shadow_id("r-0"))])
+        journal.append([replace(ENTRY, request_id=shadow_id("r-0"), experiment="new")])
         found = kinds_asked(journal)
         by_hand: dict[Kind, int] = {}
         for p, action in rows:

@@ -12,6 +12,8 @@ from payoff.core.errors import ServiceError
 from payoff.serve.batches import Batches
 from payoff.serve.served_model import ServedModel
 
+CLIENT = SimpleNamespace(model="large", base_url="https://api.test", timeout_s=60.0)
+
 
 def desk(sha256: str, **changed: Any) -> Any:
     facts: dict[str, Any] = {
@@ -24,7 +26,10 @@ def desk(sha256: str, **changed: Any) -> Any:
     made = SimpleNamespace(**(facts | changed))
     endpoints = changed.get("endpoints", [])
     made.artifact = SimpleNamespace(
-        sha256=sha256, path=Path(f"{sha256}.payoff"), endpoints=lambda: endpoints
+        sha256=sha256,
+        path=Path(f"{sha256}.payoff"),
+        endpoints=lambda: endpoints,
+        tiers=[SimpleNamespace(name="api", kind="endpoint") for _ in endpoints],
     )
 
     def close() -> None:
@@ -95,7 +100,7 @@ def test_a_file_that_holds_another_version_keeps_that_one() -> None:
         ({"currency": "EUR"}, "its money is EUR"),
         ({"reads_pairs": True}, "it reads pairs of texts"),
         ({"labels": ("x", "y")}, "it knows x, y"),
-        ({"endpoints": ["one"]}, "it asks an endpoint"),
+        ({"endpoints": [CLIENT]}, "it asks an endpoint"),
     ],
 )
 def test_what_is_no_version(changed: dict[str, Any], found: str) -> None:
@@ -110,7 +115,7 @@ def test_endpoints_are_booked_where_books_are_kept() -> None:
     books: Any = SimpleNamespace(take_in=taken.append, let_go=taken.append)
     served = model(desk("a"), desk("other"), books=books)
     assert [one.artifact.sha256 for one in taken] == ["other"]
-    newer = desk("b", endpoints=["one"])
+    newer = desk("b", endpoints=[CLIENT])
     served.check(newer)
     served.prepare(newer)
     assert taken[-1] is newer

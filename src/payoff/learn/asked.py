@@ -78,7 +78,7 @@ def draw_audit(
             return 0
         usable = [row for row in rows if _fits(row, policy.labels)]
         chances = _chances(usable, policy, audit_share)
-        drawn = audit_sample(chances, seed=secrets.randbits(64) if seed is None else seed)
+        drawn = [] if not usable else audit_sample(chances, seed=_seed(seed)).tolist()
         time_utc = now_utc()
         round_row = {
             "time_utc": time_utc,
@@ -100,6 +100,10 @@ def draw_audit(
                 ],
             )
     return len(drawn)
+
+
+def _seed(seed: int | None) -> int:
+    return secrets.randbits(64) if seed is None else seed
 
 
 def answered_chances(connection: Connection, request_ids: Sequence[str]) -> dict[str, float]:

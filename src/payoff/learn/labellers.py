@@ -175,19 +175,16 @@ class Labellers:
             own = self._counts[name]
             median = float(np.median(own.seconds)) if own.seconds else None
             left = bool(why) and not trust
-            checked = trust or (self._is_checked(name, out) and not by_class.finding.failed)
+            checked = trust or _is_person(name)
+            checked |= self._is_checked(name, out) and not by_class.finding.failed
             judged.append(Labeller(name, own.n, findings, median, left, told, checked))
         return judged
 
     def _is_checked(self, name: str, out: set[str]) -> bool:
-        """Whether it is a person, or people have labelled enough of the same and mostly agreed."""
-        if not name.startswith("("):
-            return True
+        """Whether people have labelled enough of the same, and mostly agreed."""
         agreed = n = 0
         for told in self._shared:
-            by_people = {
-                label for who, label in told.items() if not who.startswith("(") and who not in out
-            }
+            by_people = {label for who, label in told.items() if _is_person(who) and who not in out}
             if name in told and len(by_people) == 1:
                 n += 1
                 agreed += told[name] in by_people
@@ -315,3 +312,8 @@ class Labellers:
 def _z(confidence: float, n: int) -> float:
     """One-sided, so that all of ``n`` labellers are judged rightly with that confidence."""
     return NormalDist().inv_cdf(1 - (1 - confidence) / max(1, n))
+
+
+def _is_person(name: str) -> bool:
+    """Programs and what names nobody stand in brackets."""
+    return not name.startswith("(")
