@@ -10,7 +10,6 @@ larger markets and many seeds.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,6 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("support_loop")
 
 
-@pytest.mark.skipif(
-    not os.environ.get("PAYOFF_LONG"), reason="it takes some minutes of one core: set PAYOFF_LONG=1"
-)
 def test_profit_comes_back_as_it_was_forecast(loop: Any, tmp_path: Path) -> None:
     desk = sys.modules["support_desk"]
     project = desk.launched(tmp_path / "support")
