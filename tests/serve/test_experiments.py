@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -42,6 +43,7 @@ def newer(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
 @pytest.fixture(autouse=True)
 def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FRESH_S", 0.0)
+    monkeypatch.setattr("payoff.serve.releases.LOOK_S", 0.05)
 
 
 def begun(desk: Desk, newer: Desk, journal: Journal, mode: Mode, *, share: float = 0.5) -> Course:
@@ -108,6 +110,16 @@ def test_the_other_protocol_is_shared_out_alike(desk: Desk, newer: Desk, journal
         assert f'version="{sha256[:12]}"' in figures
 
 
+def until_served(client: httpx.Client, wanted: Desk) -> dict[str, Any]:
+    """What `/v1/models` says once a version decides, or after half a minute."""
+    for _ in range(300):
+        (facts,) = client.get("/v1/models").json()["models"]
+        if facts["versions"][0] == wanted.artifact.sha256:
+            break
+        time.sleep(0.1)
+    return dict(facts)
+
+
 def test_a_ramp_a_promotion_and_a_stop_are_followed(
     desk: Desk, newer: Desk, journal: Journal
 ) -> None:
@@ -124,6 +136,8 @@ def test_a_ramp_a_promotion_and_a_stop_are_followed(
         assert treated("a") <= treated("b")
         assert 5 <= len(treated("b")) <= 18
         promote(journal, course.experiment.name)
+        served = until_served(client, newer)
+        assert served["versions"][0] == newer.artifact.sha256
         ask_all(client, "c")
         assert len(treated("c")) == 20
         promoted = [e for e in journal.read(1000) if e.request_id.startswith("c")]

@@ -32,6 +32,8 @@ OPERATIONS = [
     ("GET", "/v1/review/next"),
     ("GET", "/v1/model"),
     ("GET", "/v1/models"),
+    ("POST", "/v1/models/{name}/release"),
+    ("POST", "/v1/models/{name}/rollback"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/ping"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import exists, select
 
+from payoff.learn.acted import ACTED
 from payoff.learn.journal import Journal
 from payoff.learn.labelled import Decided, Labelled
 from payoff.learn.tables import asked, decisions, feedback, texts
@@ -33,7 +34,7 @@ def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
     wanted = (
         select(decisions.c.request_id, texts.c.text, *(decisions.c[name] for name in _DECIDED))
         .join(texts, texts.c.request_id == decisions.c.request_id)
-        .where(~told)
+        .where(ACTED, ~told)
         .order_by(~drawn, decisions.c.action != "handoff", decisions.c.probability, decisions.c.id)
         .limit(most)
     )
