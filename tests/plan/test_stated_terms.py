@@ -123,6 +123,7 @@ def test_a_faster_machine_and_a_shorter_memory_cost_less() -> None:
     assert usual["1 runs"] == pytest.approx(1.0), "an hour on this machine"
     assert faster["1 runs"] == pytest.approx(0.25)
     assert brief["journal stored"] == pytest.approx(usual["journal stored"] * 3 / 12)
+    assert usual["labelled data stored"] == pytest.approx(100 * 260 / 1e9)
 
 
 def test_a_machine_of_ones_own_needs_no_price_of_anybody() -> None:

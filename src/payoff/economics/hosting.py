@@ -357,6 +357,9 @@ class _Shared:
                 (Step.STORAGE, "artifact stored", artifact, "GB-month", plain, True),
                 (Step.STORAGE, "journal stored", kept, "GB-month", note, need.sizes_measured),
             ]
+            if need.data_bytes:
+                data = Fixed(need.data_bytes / _GB)
+                parts.append((Step.STORAGE, "labelled data stored", data, "GB-month", plain, True))
         return [
             Charge(
                 step,

@@ -38,6 +38,7 @@ class Requirement:
             are not known, and then no instances are scaled by the hour.
         redundancy: Instances that run in any case.
         retention_months: Months that the journal keeps a request and its answer.
+        data_bytes: Size of the labelled data, which are kept for the next training.
 
     Raises:
         EconomicsError: PF604 for each figure out of range; `Problems` where there are several.
@@ -65,6 +66,7 @@ class Requirement:
     by_hour: tuple[float, ...] = field(default=(), kw_only=True)
     redundancy: int = field(default=1, kw_only=True)
     retention_months: float = field(default=12.0, kw_only=True)
+    data_bytes: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         least = {
@@ -79,6 +81,7 @@ class Requirement:
             "at_once": 1,
             "redundancy": 1,
             "retention_months": 0,
+            "data_bytes": 0,
         }
         above_zero = ("texts_per_s", "single_latency_ms", "speed_ratio", "target_utilisation")
         problems: list[PayoffError] = []

@@ -123,6 +123,7 @@ class Reckoning:
             by_hour=self.terms.traffic.by_hour,
             speed_ratio=self.terms.speed_ratio,
             retention_months=self.terms.retention_months,
+            data_bytes=self.n_labelled * self.request_bytes,
         )
         near = self._near(requirement)
         requests = self.terms.traffic.per_month
