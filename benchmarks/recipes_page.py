@@ -337,9 +337,13 @@ def continual() -> str:
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for line in lines("continual"):
         if line["judged"] == "test":
+            settings = line["result"].get("settings")
+            way = "all at once"
+            if settings is not None:
+                way = f"{settings['kept_texts']:,} kept, distillation {settings['distillation']:g}"
             for figure, value in line["result"].items():
                 if isinstance(value, float):
-                    found[line["way"]][figure].append(100 * value)
+                    found[way][figure].append(100 * value)
     figures = ("old_before", "old_after", "new_after")
     rows = [
         [way, *(spread(by[f], 2) if f in by else "–" for f in figures), str(len(by["old_after"]))]

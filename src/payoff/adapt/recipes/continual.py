@@ -41,7 +41,7 @@ class ContinualTuning(Tuned):
         ("kept_texts", 3000),
         ("replay", 1.0),
         ("consolidation", 0.0),
-        ("distillation", 0.0),
+        ("distillation", 0.3),
     )
 
     def start(self, candidate: Candidate, bench: Workbench) -> ContinualAttempt:
