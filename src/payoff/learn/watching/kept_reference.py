@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select
@@ -14,6 +15,7 @@ from payoff.learn.watching.journal_window import oldest
 from payoff.learn.watching.reference import Reference
 from payoff.learn.watching.watched_model import WatchedModel
 
+_SURE = 3.0  # standard errors
 FIRST_REQUESTS = 1000
 """How many of a model's first requests the quiet period has."""
 
@@ -41,7 +43,11 @@ class KeptReference:
 
 
 def kept_reference(journal: Journal, model: WatchedModel) -> KeptReference | None:
-    """The reference of a model: the artifact's own, else that of its first requests here.
+    """The reference of a model: the artifact's own, or that of its first requests here.
+
+    The first requests are taken where the artifact has none, and where they were surely worth more
+    than its test rows say: a market that turns from kind to as hard as the tests loses money. First
+    requests that were worth less are never taken for normal.
 
     It is written into the journal's settings when there are enough requests, and read from there
     ever after, so that it stays what it was when old decisions are cleared away.
@@ -65,8 +71,20 @@ def kept_reference(journal: Journal, model: WatchedModel) -> KeptReference | Non
         ...     kept_reference(journal, model) is None
         True
     """
-    if model.reference is not None:
-        return KeptReference(Reference.from_dict(model.reference), 0, of_launch=True)
+    quiet = _of_first_requests(journal, model)
+    if model.reference is None:
+        return quiet
+    launch = KeptReference(Reference.from_dict(model.reference), 0, of_launch=True)
+    return quiet if quiet is not None and _surely_better(quiet, launch) else launch
+
+
+def _surely_better(quiet: KeptReference, launch: KeptReference) -> bool:
+    """Whether the market was kinder than the test rows: then it is what can be lost."""
+    error = math.hypot(quiet.reference.worth_se, launch.reference.worth_se)
+    return quiet.reference.worth - launch.reference.worth > _SURE * error
+
+
+def _of_first_requests(journal: Journal, model: WatchedModel) -> KeptReference | None:
     name = f"reference:{model.sha256}"
     with journal.reading() as connection:
         wanted = select(settings.c.value).where(settings.c.name == name)
