@@ -23,6 +23,7 @@ from economics_models import BASE, Model, Trained, trained
 from economics_rows import PARTS
 
 DAY = date(2026, 11, 22)
+CASCADE = "cascade"
 PRICES = {"as listed": 1, "a hundred times as dear": 100}
 REQUESTS = 40_000
 STEPS = 12  # of how dear models are taken to be, for the cheapest cascade
@@ -149,12 +150,13 @@ def compare(known: Trained, worth: Any, factor: int) -> dict[str, Any]:
     """What the choice earns on test rows, and what the others do."""
     terms = Terms.of(known, worth, factor)
     models = [terms.measured(model) for model in known.models]
-    plans = _plans(terms, models)
-    chosen = _chosen(terms, models)
+    cascade = _cascade_plan(terms, models)
+    plans = _plans(terms, models, cascade)
+    chosen = _chosen(terms, models, cascade)
     recommended = max([chosen, "people only", "do nothing"], key=lambda name: plans[name])
     best = max(plans, key=lambda name: plans[name])
     threshold = _best_threshold(terms, models)
-    argmax = _most_accurate(terms, models)
+    argmax, perfect = _most_accurate(terms, models)
     earned = plans[recommended]
     return {
         "chosen": chosen,
@@ -167,7 +169,9 @@ def compare(known: Trained, worth: Any, factor: int) -> dict[str, Any]:
         "over_one_threshold": _gain(earned, threshold["profit"]),
         "argmax": argmax,
         "over_argmax": _gain(earned, argmax["profit"]),
+        "perfect_over_argmax": _gain(perfect, argmax["profit"]),
         "plans": plans,
+        "tiers": [tier.name for tier in cascade.tiers] if cascade else [],
         "cascade": _cascade(terms, models) if factor == 1 else None,
     }
 
@@ -182,7 +186,28 @@ def _gain(profit: float, other: float) -> float:
     return (profit - other) / abs(other)
 
 
-def _plans(terms: Terms, models: list[Measured]) -> dict[str, float]:
+def _cascade_plan(terms: Terms, models: list[Measured]) -> Any:
+    """The best cascade of the models by validation rows, as a search solves it; None for none."""
+    from payoff.core.errors import EconomicsError
+    from payoff.plan.cascades.cascade_of import cascade_of
+    from payoff.plan.measured import Measured as Option
+
+    options = [
+        Option(
+            one.model.recipe, one.model.recipe, one.model.evidence, one.model.training_s,
+            one.said["validation"],
+        )
+        for one in models
+    ]  # fmt: skip
+    references = {one.model.recipe: one.reference for one in models}
+    try:
+        return cascade_of(options, references, terms.judge, terms.reckoning)
+    except EconomicsError as error:
+        print(f"no cascade: {error}", flush=True)
+        return None
+
+
+def _plans(terms: Terms, models: list[Measured], cascade: Any) -> dict[str, float]:
     """Profit of every plan on test rows."""
     from payoff.economics.costs import PlanCosts
 
@@ -195,13 +220,18 @@ def _plans(terms: Terms, models: list[Measured]) -> dict[str, float]:
         )
         for one in models
     }
+    if cascade is not None:
+        by_name = {one.model.recipe: one.said["test"] for one in models}
+        answered = cascade.answered([by_name[tier.name] for tier in cascade.tiers], None)
+        actions = cascade.policy.decide(answered.probabilities).actions
+        found[CASCADE] = terms.profit("test", actions, cascade.costs)
     return found | {
         "people only": terms.profit("test", everybody, PlanCosts(person=worth.person)),
         "do nothing": REQUESTS * worth.nothing,
     }
 
 
-def _chosen(terms: Terms, models: list[Measured]) -> str:
+def _chosen(terms: Terms, models: list[Measured], cascade: Any) -> str:
     """By the rule of the search: forecasts from validation rows."""
     from payoff.economics.case import Case
     from payoff.economics.forecasts import profits
@@ -212,9 +242,12 @@ def _chosen(terms: Terms, models: list[Measured]) -> str:
         Case(one.model.recipe, one.judge.outcome(one.said["validation"]), one.costs, one.reference)
         for one in models
     ]
+    recipes = [one.model.recipe for one in models]
+    if cascade is not None:
+        cases.append(cascade.validated)
+        recipes.append(CASCADE)
     worlds = terms.reckoning.worlds(terms.known.truth["validation"], 0)
     told = profits(cases, worlds, currency=stated.currency, nothing=stated.payoff.nothing)
-    recipes = [one.model.recipe for one in models]
     return recipes[preferred(told, recipes, aversion=0.0, expected="")]
 
 
@@ -243,12 +276,17 @@ def _best_threshold(terms: Terms, models: list[Measured]) -> dict[str, Any]:
     }
 
 
-def _most_accurate(terms: Terms, models: list[Measured]) -> dict[str, Any]:
-    """The model that is right most often on validation rows, acting on its likeliest label."""
+def _most_accurate(terms: Terms, models: list[Measured]) -> tuple[dict[str, Any], float]:
+    """The model that is right most often on validation rows, acting on its likeliest label.
+
+    And what it would earn, were it known which of its answers are wrong: those go to people.
+    """
     truth = terms.known.truth["validation"]
     one = max(models, key=lambda m: (m.said["validation"].argmax(axis=1) == truth).mean())
-    profit = terms.profit("test", one.said["test"].argmax(axis=1), one.costs)
-    return {"model": one.model.recipe, "profit": profit}
+    said, wanted = one.said["test"].argmax(axis=1), terms.known.truth["test"]
+    profit = terms.profit("test", said, one.costs)
+    known = np.where(said == wanted, said, one.said["test"].shape[1])
+    return {"model": one.model.recipe, "profit": profit}, terms.profit("test", known, one.costs)
 
 
 def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:

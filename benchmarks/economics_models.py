@@ -18,7 +18,8 @@ from economics_rows import ENCODER, FROZEN_LAYERS, RUNS, TABLE, Rows, all_rows, 
 
 MODELS = ("bag-of-words", "static-head", "frozen-head", "fine-tune")
 BASE = "base encoder"
-BASES = {"banking77": "mpnet-base"}  # five times the layers' weights; its frozen head
+BASES = {"banking77": "mpnet-base", "clinc150": "mpnet-base"}  # eight times the layers' weights
+BASE_LAYERS = 6  # of its twelve that stay as they are: chosen by benchmarks/published.py
 N_LATENCY = 500
 
 
@@ -101,17 +102,17 @@ def _train(bench: Any, rows: dict[str, Any], name: str, recipe: str, folder: Pat
 
     backbone = {"static-head": TABLE, BASE: BASES.get(name, "")}.get(recipe, ENCODER)
     single = replace(bench, backbones=(backbone,))
-    made = recipe_named("frozen-head" if recipe == BASE else recipe)
+    made = recipe_named("fine-tune" if recipe == BASE else recipe)
     candidate = made.standard(single)[0]
-    if recipe == "fine-tune":  # the upper half, the first that `payoff run` tries
-        settings = {**dict(candidate.settings), "depth": FROZEN_LAYERS}
-        candidate = replace(candidate, settings=tuple(settings.items()))
+    depth = {"fine-tune": FROZEN_LAYERS, BASE: BASE_LAYERS}.get(recipe)
+    if depth is not None:  # the upper half, the first that `payoff run` tries
+        candidate = candidate.having("depth", depth)
     if recipe == "static-head":
         static_vectors(bench, name)
     if recipe == BASE:
         bench = single
-    if candidate.backbone == ENCODER:
-        bench.opened(ENCODER).trunk.prepare((FROZEN_LAYERS,))
+    if candidate.backbone in (ENCODER, BASES.get(name)):
+        bench.opened(candidate.backbone).trunk.prepare((depth or FROZEN_LAYERS,))
     print(f"{name}: training {candidate.name}", flush=True)
     started = time.perf_counter()
     attempt = made.start(candidate, bench)

@@ -112,6 +112,22 @@ class TestTeachers:
         found = teacher_of(str(tmp_path / "some.payoff"), "distil", bench)
         assert isinstance(found, ArtifactTeacher)
 
+    def test_settings_of_a_teacher_stand_in_brackets(self, make: Make) -> None:
+        bench = make()
+        strong = teacher_of("bag-of-words[C=100]", "distil", bench).of_training(bench)
+        weak = teacher_of("bag-of-words[C=0.001]", "distil", bench).of_training(bench)
+        assert strong.max(axis=1).mean() > weak.max(axis=1).mean() + 0.1
+        of = teacher_of(f"lora[rank=2]@{bench.backbones[0]}", "distil", bench)
+        assert isinstance(of, RecipeTeacher)
+        assert (of.recipe.name, of.backbone, of.settings) == ("lora", bench.backbones[0], "rank=2")
+
+    @pytest.mark.parametrize("settings", ["rnak=2", "rank=two"])
+    def test_a_setting_that_it_does_not_have_is_refused(self, settings: str, make: Make) -> None:
+        bench = make()
+        teacher = teacher_of(f"lora[{settings}]@{bench.backbones[0]}", "distil", bench)
+        with pytest.raises(AdaptError, match=r"PF406 recipe 'distil', teacher 'lora'"):
+            teacher.seconds(bench)
+
     def test_an_unknown_recipe_is_refused(self, make: Make) -> None:
         with pytest.raises(AdaptError, match="PF401"):
             teacher_of("loar@minilm-l6", "distil", make())

@@ -10,7 +10,6 @@ make it worse than an equal say of all.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,19 +21,17 @@ from numpy.typing import NDArray
 from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
+from payoff.adapt.recipes.told import all_told, with_settings
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.runtime.stacked import MEMBER_KINDS, Blend, log_probabilities, member_file
 from payoff.artifact.tier import TierSpec
-from payoff.core.errors import AdaptError, did_you_mean
+from payoff.core.errors import AdaptError
 from payoff.core.extras import require
 from payoff.core.files import whole_folder, write_json
 from payoff.evidence.calibration import fit_temperature
 
 _USUAL = ("bag-of-words", "static-head", "frozen-head")
 _WEIGHT_SPREAD, _BIAS_SPREAD = 0.5, 0.25  # standard deviations that the shrinkage supposes
-
-_BETWEEN = re.compile(r"\+(?![^\[]*\])")
-_MEMBER = re.compile(r"(?P<name>[^\[\]+]+)(\[(?P<settings>[^\[\]]+)\])?")
 
 Member = tuple[Recipe, Candidate]
 
@@ -90,20 +87,16 @@ class Stacked:
         Raises:
             AdaptError: As `start` says.
         """
-        told = [_MEMBER.fullmatch(one) for one in _BETWEEN.split(candidate["members"])]
-        names = [one.group("name") for one in told if one]
-        if len(set(names)) != len(told) or len(told) < 2 or self.name in names:
+        members = all_told(candidate["members"])
+        names = [name for name, _ in filter(None, members)]
+        if len(set(names)) != len(members) or len(members) < 2 or self.name in names:
             raise AdaptError(
                 "PF406",
                 "setting 'members'",
                 repr(candidate["members"]),
                 expected="two or more recipes, each once, with + between them",
             )
-        return [
-            self._member(one.group("name"), one.group("settings") or "", candidate, bench)
-            for one in told
-            if one
-        ]
+        return [self._member(*member, candidate, bench) for member in filter(None, members)]
 
     def _member(self, name: str, changed: str, candidate: Candidate, bench: Workbench) -> Member:
         recipe = recipe_named(name)
@@ -116,9 +109,7 @@ class Stacked:
                 mend="Name other members, or another backbone.",
             )
         found = next((c for c in usual if c.backbone == candidate.backbone), usual[0])
-        for pair in filter(None, changed.split(",")):
-            found = _with_setting(found, *pair.partition("=")[::2])
-        return recipe, found
+        return recipe, with_settings(found, changed, where="recipe 'stacked', member")
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """The files of all members and ``stack.json`` in one folder.
@@ -270,25 +261,6 @@ def fit_blend(
     ).x
     weights, bias = found[:n_members].tolist(), found[n_members:].tolist()
     return Blend(tuple(temperatures), tuple(weights), tuple(bias))
-
-
-def _with_setting(candidate: Candidate, name: str, value: str) -> Candidate:
-    """The candidate with a setting of its own changed, as the type that it has."""
-    known = dict(candidate.settings)
-    where = f"recipe 'stacked', member '{candidate.recipe}'"
-    if name not in known:
-        raise AdaptError(
-            "PF406",
-            where,
-            f"it has no setting '{name}'",
-            expected=", ".join(known) or "no setting at all",
-            mend=did_you_mean(name, list(known)),
-        )
-    try:
-        return candidate.having(name, type(known[name])(value))
-    except ValueError as error:
-        expected = f"a value like {known[name]!r}"
-        raise AdaptError("PF406", where, f"{name}={value}", expected=expected) from error
 
 
 def _read_blend(folder: Path) -> Blend:

@@ -20,6 +20,7 @@ from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
 from payoff.adapt.recipes.needs import need_family
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.recipes.soft_targets import one_hot
+from payoff.adapt.recipes.told import told, with_settings
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
@@ -46,32 +47,35 @@ class Teacher(Protocol):
         """Probabilities of the texts without labels, ``(n_unlabelled, n_labels)``."""
 
 
-def teacher_of(told: str, recipe: str, bench: Workbench) -> Teacher:
+def teacher_of(named: str, recipe: str, bench: Workbench) -> Teacher:
     """The teacher that a setting names.
 
     Args:
-        told: ``BACKBONE``, for the logistic regression on an encoder's frozen vectors;
+        named: ``BACKBONE``, for the logistic regression on an encoder's frozen vectors;
             ``RECIPE@BACKBONE`` or ``RECIPE``, such as ``contrastive@mpnet-base`` or ``api``, for
-            what that makes of the training rows; or the path of an artifact, whose last tier
+            what that makes of the training rows, its settings in brackets, such as
+            ``fine-tune[depth=6]@mpnet-base``; or the path of an artifact, whose last tier
             teaches.
         recipe: Whose setting it is, for messages.
         bench: The rows.
 
     Raises:
-        AdaptError: PF401 for an unknown recipe; PF405 where the teacher is no encoder, or its
+        AdaptError: PF401 for an unknown recipe; PF406 for a setting that it does not have (when
+            it starts); PF405 where the teacher is no encoder, or its
             recipe cannot use these data.
         ArtifactError: Where the artifact cannot be read.
     """
-    path = Path(told)
-    if told.endswith(_SUFFIX) or path.is_file() or (path / "manifest.json").is_file():
+    path = Path(named)
+    if named.endswith(_SUFFIX) or path.is_file() or (path / "manifest.json").is_file():
         if not path.exists():  # told now, and not when all texts are encoded
             Artifact.open(path)
         return ArtifactTeacher(path, recipe)
-    name, _, backbone = told.rpartition("@")
-    if name or told in Registry("payoff.recipes", "recipe").names:
-        return RecipeTeacher(recipe_named(name or told), backbone if name else "", recipe)
-    need_family(recipe, bench, told)
-    return HeadTeacher(told)
+    before, at, backbone = named.rpartition("@")
+    name, settings = told(before or named) or (before, "")
+    if at or settings or name in Registry("payoff.recipes", "recipe").names:
+        return RecipeTeacher(recipe_named(name), backbone if at else "", recipe, settings)
+    need_family(recipe, bench, named)
+    return HeadTeacher(named)
 
 
 def lesson(teacher: Teacher, bench: Workbench, *, truth: float) -> NDArray[np.float64]:
@@ -131,7 +135,7 @@ class HeadTeacher:
 
 @dataclass
 class RecipeTeacher:
-    """Any recipe with its usual settings, trained on the training rows first.
+    """Any recipe with its usual settings but for those named, trained on the training rows first.
 
     It is trained once more, without a fifth of them, to see how sure it may be taken to be. An
     endpoint is not: it answers with a label, and every answer is paid for.
@@ -140,6 +144,7 @@ class RecipeTeacher:
     recipe: Recipe
     backbone: str
     student: str
+    settings: str = ""
     _trained: Attempt | None = field(default=None)
     _calibration: Calibration = field(default_factory=Calibration)
 
@@ -183,7 +188,7 @@ class RecipeTeacher:
                 f"it cannot use {self.backbone or 'these backbones'} or these data",
                 mend="Name another teacher: BACKBONE, RECIPE@BACKBONE, or an artifact's path.",
             )
-        return usual[0]
+        return with_settings(usual[0], self.settings, where=f"recipe '{self.student}', teacher")
 
 
 def calibrated(
