@@ -31,8 +31,10 @@ WAYS: dict[str, dict[str, Any]] = {
     "usual": {},
     "nothing kept": {"kept_texts": 0, "replay": 0.0},
     "with distillation": {"distillation": 1.0},
+    "with some distillation": {"distillation": 0.3},
     "with consolidation": {"consolidation": 100.0},
     "1,000 kept": {"kept_texts": 1000},
+    "3,000 kept": {"kept_texts": 3000},
     "6,000 kept": {"kept_texts": 6000},
     "6,000 kept, with distillation": {"kept_texts": 6000, "distillation": 1.0},
 }

@@ -55,6 +55,7 @@ class Workbench:
         descriptions: Label to what it means, in a sentence or two; labels may be missing.
         task: What a text is given.
         later: Training rows that came after the others, where that is told.
+        shared: Where may be kept what does not depend on texts without labels; None for ``folder``.
     """
 
     texts: tuple[str, ...]
@@ -70,6 +71,7 @@ class Workbench:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     task: Task = field(default_factory=Classes)
     later: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    shared: Path | None = None
     _opened: dict[str, Opened] = field(default_factory=dict)
 
     @property
@@ -112,6 +114,23 @@ class Workbench:
             targets=np.concatenate([self.targets, nothing]),
             folder=self.folder / f"with-{which}",
             unlabelled=(),
+            shared=self.shared or self.folder,
+            _opened={},
+        )
+
+    def with_more(self, unlabelled: tuple[str, ...]) -> Workbench:
+        """The same with further texts without labels.
+
+        What its backbones make of its texts is computed anew.
+        """
+        if not unlabelled:
+            return self
+        which = hashlib.sha256("\0".join(unlabelled).encode()).hexdigest()[:8]
+        return replace(
+            self,
+            unlabelled=(*self.unlabelled, *unlabelled),
+            folder=self.folder / f"and-{which}",
+            shared=self.shared or self.folder,
             _opened={},
         )
 

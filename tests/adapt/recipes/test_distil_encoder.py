@@ -12,6 +12,7 @@ import pytest
 from tests.adapt.recipes import test_contract as contract
 
 from payoff.adapt.recipes import recipe_named
+from payoff.adapt.recipes.bag_of_words import NgramAttempt
 from payoff.adapt.recipes.distil import Distil
 from payoff.adapt.recipes.distil_encoder import DistilEncoder
 from payoff.adapt.recipes.folds import folds
@@ -167,6 +168,20 @@ class TestTeachers:
         )
         assert teacher.of_unlabelled(bench).shape == (len(bench.unlabelled), 12)
 
+    def test_what_was_trained_teaches_further_students(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench = make("twelve classes")
+        first = teacher_of("bag-of-words", "distil", bench).of_training(bench)
+        monkeypatch.setattr(NgramAttempt, "advance", lambda *a: pytest.fail("trained again"))
+        more = bench.with_more(("a text that nobody labelled",))
+        again = teacher_of("bag-of-words", "distil", more)
+        np.testing.assert_array_equal(again.of_training(more), first)
+        assert len(again.of_unlabelled(more)) == len(bench.unlabelled) + 1
+        for other in (replace(bench, seed=1), replace(bench, train=bench.train[:-1])):
+            with pytest.raises(pytest.fail.Exception, match="trained again"):
+                teacher_of("bag-of-words", "distil", other).of_training(other)
+
     def test_a_teacher_is_not_calibrated_by_rows_that_it_saw(self, make: Make) -> None:
         bench = make("twelve classes")
         seen = []
@@ -229,6 +244,28 @@ class TestTheStudent:
     ) -> None:
         told = teacher.replace("mpnet", str(mpnet_folder))
         contract.check(DistilEncoder(), make("twelve classes"), tmp_path, teacher=told)
+
+    def test_texts_are_made_up_for_the_teacher_to_label(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        bench = make("twelve classes")
+        candidate = DistilEncoder().standard(bench)[0].having("made", 2).having("epochs", 1.0)
+        teacher = Fixed([1 / 12] * 12)
+        with monkeypatch.context() as patch:
+            patch.setattr("payoff.adapt.recipes.distil_encoder.teacher_of", lambda *a: teacher)
+            attempt = DistilEncoder().start(candidate, bench)
+            assert attempt.taught_on is not None
+            n_more = len(attempt.taught_on.unlabelled) - len(bench.unlabelled)
+            assert 0 < n_more <= 2 * len(bench.train)
+            assert attempt.lesson.shape == (len(attempt.rows()), 12)
+            assert len(attempt.rows()) == len(bench.train) + len(bench.unlabelled) + n_more
+        judged = {bench.texts[row] for row in bench.validation}
+        learnt = {bench.texts[row] for row in bench.train}
+        assert not judged & set(attempt.taught_on.unlabelled) - learnt
+        kept = Standing(candidate.having("teacher", "bag-of-words"))
+        contract.check(kept, bench, tmp_path)
+        with pytest.raises(AdaptError, match="PF406 setting 'made': -1"):
+            DistilEncoder().start(candidate.having("made", -1), bench)
 
     @pytest.mark.parametrize("smaller", [{"layers": 1}, {"bits": 4}, {"neurons": 12, "bits": 6}])
     def test_the_contract_of_a_smaller_student(

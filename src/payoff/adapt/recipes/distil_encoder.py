@@ -24,6 +24,7 @@ from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.engine.objectives.soft_cross_entropy import SoftCrossEntropy
 from payoff.adapt.recipes.fine_tune import FineTune
 from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.made_up import made_up
 from payoff.adapt.recipes.needs import need_family
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
@@ -54,6 +55,9 @@ class DistilEncoder(FineTune):
     The student may be smaller than its backbone: ``layers`` keeps so many of its layers,
     ``neurons`` so many feed-forward neurons of each, and ``bits`` trains it with weights that are
     rounded as they will be served, so that all of it heals.
+
+    ``made`` makes up so many texts for each of training, which the teacher labels as it does
+    those without labels (`made_up`).
     """
 
     name = "distil-encoder"
@@ -80,8 +84,9 @@ class DistilEncoder(FineTune):
         return [candidate.having("teacher", largest) for candidate in usual]
 
     def optional(self, candidate: Candidate, bench: Workbench) -> Mapping[str, Any]:
-        """Rates and texts a step; ``layers``, ``neurons`` and ``bits``, 0 for all of them."""
-        counts = {**super().optional(candidate, bench), "layers": 0, "neurons": 0, "bits": 0}
+        """Rates and texts a step; ``layers``, ``neurons`` and ``bits``, 0 for all; ``made``."""
+        smaller = {"layers": 0, "neurons": 0, "bits": 0}
+        counts = {**super().optional(candidate, bench), **smaller, "made": 0}
         counts.pop(MERGED, None)  # nothing is added that could be left beside the layers
         return counts
 
@@ -105,7 +110,8 @@ class DistilEncoder(FineTune):
         """The teacher's, and a fine-tuning's on all texts."""
         teacher = teacher_of(candidate["teacher"], self.name, bench)
         n_train = max(1, len(bench.train))
-        more = (n_train + len(bench.unlabelled)) / n_train
+        n_more = len(bench.unlabelled) + n_made(candidate) * len(bench.train)
+        more = (n_train + n_more) / n_train
         return teacher.seconds(bench) + more * super().seconds(candidate, bench)
 
     def objective(self, candidate: Candidate, bench: Workbench) -> Objective:
@@ -136,6 +142,7 @@ class DistilEncoder(FineTune):
                         expected=f"{value}: a smaller student has no other layers to fall back on",
                         mend=f"Give --set {name}={value} too.",
                     )
+        bench = taught_on(candidate, bench)
         return StudentEncoderAttempt(self, candidate, bench.with_unlabelled, taught_on=bench)
 
     def as_saved(self, candidate: Candidate, bench: Workbench) -> StudentEncoderAttempt:
@@ -144,7 +151,27 @@ class DistilEncoder(FineTune):
 
     def export(self, candidate: Candidate, bench: Workbench, saved: Path, target: Path) -> TierSpec:
         """Frozen and trained layers and the head as ONNX; the teacher is no part of it."""
-        return super().export(candidate, bench.with_unlabelled, saved, target)
+        bench = taught_on(candidate, bench).with_unlabelled
+        return super().export(candidate, bench, saved, target)
+
+
+def n_made(candidate: Candidate) -> int:
+    """Texts that are made up for each of training.
+
+    Raises:
+        AdaptError: PF406 for a number below 0.
+    """
+    found = int(dict(candidate.settings).get("made", 0))
+    if found < 0:
+        raise AdaptError("PF406", "setting 'made'", f"{found}", expected="0, 1, 2 …")
+    return found
+
+
+def taught_on(candidate: Candidate, bench: Workbench) -> Workbench:
+    """The workbench with the texts that are made up for a candidate."""
+    n = n_made(candidate) * len(bench.train)
+    texts = tuple(bench.texts[row] for row in bench.train) if n else ()
+    return bench.with_more(made_up(texts, n, seed=bench.seed))
 
 
 def from_teacher(candidate: Candidate) -> bool:

@@ -5,6 +5,8 @@ What a teacher knows is asked for once, for the training texts and for those wit
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,6 +27,7 @@ from payoff.adapt.workbench import Workbench
 from payoff.artifact.artifact import Artifact
 from payoff.artifact.calibration import Calibration
 from payoff.core.errors import AdaptError
+from payoff.core.files import whole_folder
 from payoff.core.registry import Registry
 from payoff.evidence.calibration import fit_temperature
 
@@ -138,7 +141,8 @@ class RecipeTeacher:
     """Any recipe with its usual settings but for those named, trained on the training rows first.
 
     It is trained once more, without a fifth of them, to see how sure it may be taken to be. An
-    endpoint is not: it answers with a label, and every answer is paid for.
+    endpoint is not: it answers with a label, and every answer is paid for. What was trained stays
+    in the workbench's folder, so that further students of the same rows do not train it again.
     """
 
     recipe: Recipe
@@ -170,10 +174,15 @@ class RecipeTeacher:
         return self._calibration.apply(self._trained.logits(rows))
 
     def _started(self, bench: Workbench, train: NDArray[np.int64]) -> Attempt:
-        attempt = self.recipe.start(
-            self._candidate(bench), replace(self._bench(bench), train=train)
-        )
+        candidate, own = self._candidate(bench), replace(self._bench(bench), train=train)
+        kept = (bench.shared or bench.folder) / "teachers" / _which(candidate, own)
+        attempt = self.recipe.start(candidate, own)
+        if kept.exists():
+            attempt.restore(kept)
+            return attempt
         attempt.advance(1.0)
+        with whole_folder(kept) as folder:
+            attempt.save(folder)
         return attempt
 
     def _bench(self, bench: Workbench) -> Workbench:
@@ -189,6 +198,14 @@ class RecipeTeacher:
                 mend="Name another teacher: BACKBONE, RECIPE@BACKBONE, or an artifact's path.",
             )
         return with_settings(usual[0], self.settings, where=f"recipe '{self.student}', teacher")
+
+
+def _which(candidate: Candidate, bench: Workbench) -> str:
+    """What tells a trained teacher apart: how it was trained, and on what."""
+    how = [candidate.recipe, candidate.backbone, dict(candidate.settings)]
+    rows = [(bench.texts[row], bench.targets[row].tolist()) for row in bench.train]
+    told = json.dumps([how, bench.seed, bench.labels, rows])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def calibrated(
