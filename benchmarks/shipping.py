@@ -3,6 +3,7 @@
     python benchmarks/shipping_models.py      # the models, first
     python benchmarks/shipping.py forms       # size and accuracy of every form
     python benchmarks/shipping.py speed       # beside the usual tools, in turn, alone
+    python benchmarks/shipping.py walk        # what `payoff compress` tries, priced; alone
     python benchmarks/shipping.py table       # writes the tables and the picture into the docs
 
 A form is a trained model and a way to compress it. Forms are chosen on validation rows (2,000 of
@@ -94,6 +95,28 @@ WAYS = {
         "trim[general=2000]+few-levels[table=31]+int8-static+zstd",
         "trim[general=500]+few-levels[table=23]+int8-static+zstd",
     ),
+    "6 layers, 4 bits, made-up texts": (
+        "",
+        "trim+int8",
+        "trim+few-levels+int8+zstd",
+        "trim+few-levels[table=31]+int8-static+zstd",
+        "trim[general=6000]+few-levels[table=47]+int8-static+zstd",
+        "trim[general=4000]+few-levels[table=31]+int8+zstd",
+    ),
+    "3 layers, 3 bits, made-up texts": (
+        "",
+        "trim+int8",
+        "trim[general=2000]+few-levels[levels=7,table=47]+int8-static+zstd",
+        "trim[general=2000]+few-levels[levels=7,table=31]+int8-static+zstd",
+        "trim[general=500]+few-levels[levels=7,table=23]+int8-static+zstd",
+    ),
+    "2 layers, 4 bits, made-up texts": (
+        "",
+        "trim+int8",
+        "trim[general=2000]+few-levels[table=31]+int8-static+zstd",
+        "trim[general=500]+few-levels[table=31]+int8-static+zstd",
+        "trim[general=500]+few-levels[table=23]+int8-static+zstd",
+    ),
     "2 layers, 4 bits": (
         "",
         "trim+int8",
@@ -115,7 +138,15 @@ TIMED = (
     ("3 layers, 8 bits", "trim+int8"),
     ("3 layers, 8 bits", "trim+int8-static"),
     ("2 layers, 4 bits", "trim+int8"),
+    ("3 layers, 3 bits, made-up texts", "trim+int8"),
+    ("2 layers, 4 bits, made-up texts", "trim+int8"),
 )
+
+
+MONEY = [
+    "--correct", "3", "--wrong", "-25", "--handoff", "-2", "--currency", "USD",
+    "--per-month", "40000", "--most-lost", "0.3",
+]  # fmt: skip
 
 
 def artifact_of(name: str, what: str, way: str, texts: list[str], labels: tuple[str, ...]) -> Path:
@@ -261,6 +292,27 @@ def speed(options: argparse.Namespace) -> None:
                 print(key, result, flush=True)
 
 
+def walk(options: argparse.Namespace) -> None:
+    """All forms that `payoff compress` makes of a data set, with what each is expected to earn."""
+    for name in options.set:
+        key = {"part": "walk", "set": name}
+        if record.is_done(RESULTS, key):
+            continue
+        folder = RUNS / name / "walk"
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [
+            str(Path(sys.executable).with_name("payoff")), "compress",
+            str(options.data / name / "train.csv"), "--test", str(options.data / name / "test.csv"),
+            "--text", "text", "--label", "label", *MONEY, "--backbone", SETS[name].backbone,
+            "--minutes", str(options.minutes), "--out", str(folder / "small.payoff"), "--json",
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+        told = json.loads(done.stdout)
+        result = {"minutes": options.minutes, **told["compression"]}
+        record.append(RESULTS, key, result, "python benchmarks/shipping.py walk")
+        print(key, json.dumps(result, indent=1), flush=True)
+
+
 def timed(kind: str, path: Path, texts: Path) -> dict[str, Any]:
     """One fresh process: seconds to its first answer, and what it prints."""
     command = [sys.executable, str(HERE / "shipping_worker.py"), kind, str(path), str(texts)]
@@ -277,19 +329,20 @@ def timed(kind: str, path: Path, texts: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("forms", "speed", "table"))
+    parser.add_argument("part", choices=("forms", "speed", "walk", "table"))
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--set", choices=tuple(SETS), nargs="*", default=["banking77"])
     parser.add_argument("--models", nargs="*", default=[], help="these alone")
     parser.add_argument("--ways", nargs="*", default=[], help="these alone")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=30.0, help="of a walk")
     options = parser.parse_args()
     if options.part == "table":
         from shipping_page import write
 
         write(record.latest(RESULTS))
         return
-    {"forms": forms, "speed": speed}[options.part](options)
+    {"forms": forms, "speed": speed, "walk": walk}[options.part](options)
 
 
 if __name__ == "__main__":

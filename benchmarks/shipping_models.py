@@ -37,6 +37,11 @@ class Wanted:
     students: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+def made(**smaller: float) -> dict[str, Any]:
+    """A student that starts from its teacher's layers and learns from made-up texts too."""
+    return {**smaller, "start": 1, "truth": 0.25, "made": 3}
+
+
 SETS = {
     "banking77": Wanted(
         "minilm-l6",
@@ -68,6 +73,9 @@ SETS = {
                 "start": 1,
                 "truth": 0.25,
             },
+            "6 layers, 4 bits, made-up texts": made(layers=6, bits=4, epochs=2.0),
+            "3 layers, 3 bits, made-up texts": made(layers=3, bits=3, epochs=5.0),
+            "2 layers, 4 bits, made-up texts": made(layers=2, bits=4, epochs=6.0),
         },
     ),
     "zh_waimai_10k": Wanted(
