@@ -35,33 +35,44 @@ N_UNLABELLED = 2000
 
 
 def quality(
-    data: Path, *, name: str, recipe: str, backbone: str, each: int, seed: int
+    data: Path, *, name: str, recipe: str, backbone: str, each: int, seed: int, judged: int = 0
 ) -> dict[str, Any]:
     """Accuracy and macro-F1 on the test rows, and what the training takes of one processor.
 
     The texts are encoded beforehand, as a search does for all recipes at once; the activations stay
     in the benchmark's runs folder. Those that learn from texts alone have 2,000 training texts
-    drawn at random from the rest, without their labels.
+    drawn at random from the rest, without their labels. Backbones may be several, with + between
+    them. Where ``each`` is below 0 no label is learnt from; a decoder may be judged by some of the
+    test rows, drawn at random.
     """
     from sklearn.metrics import f1_score
 
     from payoff.adapt.recipes import recipe_named
 
     texts, labels = rows(data, name, "train")
-    chosen = draw(labels, each, seed)
+    chosen = draw(labels, max(each, 1) if each else 0, seed)
     others = np.setdiff1d(np.arange(len(texts)), chosen)  # in the file, by label
     rest = np.random.default_rng([seed, 1]).permutation(others)[:N_UNLABELLED]
     learnt = [texts[i] for i in chosen], [labels[i] for i in chosen]
     made = recipe_named(recipe)
     folder = HERE / "runs" / "quality" / f"{name}-{each}-{seed}"  # activations for all recipes
+    test = rows(data, name, "test")
+    if judged:
+        folder = folder.with_name(f"{folder.name}-{judged}")
+        some = np.random.default_rng(0).permutation(len(test[0]))[:judged]
+        test = [test[0][i] for i in some], [test[1][i] for i in some]
     folder.mkdir(parents=True, exist_ok=True)
-    bench = bench_of(
-        learnt, rows(data, name, "test"), backbone=backbone, seed=seed, folder=str(folder)
+    bench = bench_of(learnt, test, backbone="", seed=seed, folder=str(folder))
+    bench = replace(
+        bench,
+        backbones=tuple(backbone.split("+")) if backbone else (),
+        unlabelled=tuple(texts[i] for i in rest),
+        train=bench.train[:0] if each < 0 else bench.train,
     )
-    bench = replace(bench, unlabelled=tuple(texts[i] for i in rest))
     candidate = made.standard(bench)[0]
-    if backbone and bench.opened(backbone).backbone.family == "encoder":
-        bench.opened(backbone).trunk.prepare({dict(candidate.settings).get("depth", 0)})
+    for one in bench.backbones:
+        if bench.opened(one).backbone.family == "encoder":
+            bench.opened(one).trunk.prepare({dict(candidate.settings).get("depth", 0)})
     started = time.process_time()
     attempt = made.start(candidate, bench)
     attempt.advance(1.0)
@@ -72,7 +83,7 @@ def quality(
     return {
         "cpu_s": cpu_s,
         "trained_share": tuned.classifier.trained_share() if tuned else None,
-        "n_train": len(learnt[0]),
+        "n_train": len(bench.train),
         "accuracy": float((predicted == truth).mean()),
         "macro_f1": float(f1_score(truth, predicted, average="macro")),
     }
@@ -146,8 +157,11 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["banking77"])
     parser.add_argument("--recipes", nargs="+", default=["frozen-head", "fine-tune"])
     parser.add_argument("--backbone", default="minilm-l6")
-    parser.add_argument("--labels", nargs="+", type=int, default=[0], help="a class; 0 is all")
+    parser.add_argument(
+        "--labels", nargs="+", type=int, default=[0], help="a class; 0 is all, -1 none"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--judged", type=int, default=0, help="test rows; 0 is all")
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     if options.show or not options.part:
@@ -169,6 +183,7 @@ def main() -> None:
             backbone=key["backbone"],
             each=key["labels"],
             seed=key["seed"],
+            judged=options.judged,
         )
         record.append(RESULTS, key, result, command)
         print(key, result, flush=True)
@@ -186,6 +201,7 @@ def _keys(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                         "recipe": recipe,
                         "backbone": options.backbone,
                         "seed": seed,
+                        **({"judged": options.judged} if options.judged else {}),
                     }
 
 
