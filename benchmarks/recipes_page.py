@@ -162,7 +162,9 @@ def quality() -> str:
     found: dict[tuple[str, int, int], dict[tuple[str, str], list[dict[str, Any]]]]
     found = defaultdict(lambda: defaultdict(list))
     for line in lines("adaptation"):
-        if line["part"] == "quality":
+        if line["part"] == "quality" and (
+            "+" not in line["backbone"] or "distil" in line["recipe"]
+        ):
             of = line["set"], line.get("judged", 0), line["labels"]
             found[of][line["recipe"], line["backbone"]].append(line["result"])
     tables = []
@@ -205,13 +207,16 @@ def quality() -> str:
 
 def published() -> str:
     """The splits that others publish on."""
-    found: dict[tuple[str, str, str, str, int], list[dict[str, Any]]] = defaultdict(list)
-    for line in lines("published"):
+    newest: dict[tuple[tuple[str, str, str, str, int, str], int], dict[str, Any]] = {}
+    for line in record.lines(HERE / "results" / "published.jsonl"):
         if "judged" in line:  # by validation rows, to choose settings
             continue
-        unlabelled = line.get("unlabelled", 0)
-        key = (line["set"], line["part"], line["backbone"], line["recipe"], unlabelled)
-        found[key].append(line["result"])
+        of = line["set"], line["part"], line["backbone"], line["recipe"]
+        teacher = line["result"]["settings"].get("teacher", "")
+        newest[(*of, line.get("unlabelled", 0), teacher), line["seed"]] = line["result"]
+    found: dict[tuple[str, str, str, str, int, str], list[dict[str, Any]]] = defaultdict(list)
+    for (key, _), result in newest.items():
+        found[key].append(result)
     rows = [
         [
             f"{name}, {part.removeprefix('fewshot_train_').replace('train', 'all')} a class"
@@ -227,7 +232,7 @@ def published() -> str:
             spread([100 * r["macro_f1"] for r in results], 2),
             str(len(results)),
         ]
-        for (name, part, backbone, recipe, unlabelled), results in sorted(found.items())
+        for (name, part, backbone, recipe, unlabelled, _), results in sorted(found.items())
     ]
     heads = ["test rows", "backbone", "recipe", "accuracy, %", "macro-F1, %", "seeds"]
     return (
