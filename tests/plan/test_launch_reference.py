@@ -107,3 +107,31 @@ def test_watching_uses_it_from_the_first_requests_and_says_so() -> None:
         old = watch(journal, WatchedModel(**about))  # an artifact of before: it waits as it did
         assert old.loss is None
         assert "1,000" in old.advice
+
+
+@pytest.mark.parametrize(("sureness", "of_launch"), [(0.995, False), (0.6, True)])
+def test_a_kinder_market_is_what_can_be_lost(sureness: float, of_launch: bool) -> None:
+    """Better first requests are compared with; worse ones are never taken for normal."""
+    content, _ = launch_reference(*plan_on_rows(2000, PLAIN), answered=None, seed=0)
+    about: dict[str, Any] = {"name": "m", "sha256": "s" * 64, "policy": PLAIN, "currency": "USD"}
+    launched = WatchedModel(**about, reference=content)
+    rng = np.random.default_rng(1)
+    entries = []
+    for i in range(1000):
+        p = np.array([sureness, 1 - sureness]) + rng.uniform(-0.004, 0.004) * np.array([1, -1])
+        action = ("a", "b", "handoff")[int(PLAIN.decide(p[None]).actions[0])]
+        entries.append(
+            Entry(
+                f"r-{i}", "s" * 64, "t", action, "a", float(p[0]),
+                float((p @ VALUES).max()), "USD", 1.0, probabilities=packed_probabilities(p),
+            )
+        )  # fmt: skip
+    with Journal.open("sqlite://") as journal:
+        journal.append(entries[:-1])
+        before = kept_reference(journal, launched)
+        journal.append(entries[-1:])
+        kept = kept_reference(journal, launched)
+    assert before is not None
+    assert before.of_launch  # until then there is nothing else
+    assert kept is not None
+    assert kept.of_launch == of_launch
