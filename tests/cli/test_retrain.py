@@ -15,7 +15,7 @@ from payoff.economics.desk import load
 from payoff.learn.experiments import book
 from payoff.learn.experiments.recommendation import Advice, Recommendation
 from payoff.learn.journal import Journal
-from payoff.learn.versions import released
+from payoff.learn.versions import history, released
 from payoff.plan.labels import label_study
 
 Run = Callable[..., Any]
@@ -83,6 +83,11 @@ def test_schedules_bring_a_new_version_out_and_release_it(
     assert soon["experiment"]["share"] == 0.01
     assert soon["experiment"]["experiment"]["name"] == "desk-2"
     assert soon["experiment"]["experiment"]["treatment"] == made["new"]["sha256"]
+    with Journal.open(desk / "desk.journal.db") as journal:  # a service finds both by itself
+        placed = {one.artifact_sha256: one.facts["artifact"] for one in history(journal, "desk")}
+    control = soon["experiment"]["experiment"]["control"]
+    assert Path(placed.pop(control)).name == "desk.payoff"
+    assert placed == {made["new"]["sha256"]: "desk.2.payoff"}
     again = cli(*retrain, "--start", "--json").json
     assert (again["due"], again["experiment"]) == (False, None)
     assert again["why"] == "Not due: the experiment 'desk-2' is running."

@@ -96,28 +96,22 @@ def start(
     itself where it does not serve it yet. How long it takes and
     what it can cost at most is told beforehand.
     """
-    from payoff.learn.experiments import book
+    from payoff.learn.experiments.begin import begin_contest
     from payoff.learn.experiments.contest import contest_of, past_of
-    from payoff.learn.experiments.experiment import Experiment, Mode
+    from payoff.learn.experiments.experiment import Mode
     from payoff.learn.experiments.guardrails import Guardrails
     from payoff.learn.journal import Journal
-    from payoff.learn.versions import note_place
 
     contest = contest_of(control, treatment)
     with Journal.open(journal or control.with_suffix(".journal.db")) as opened:
         size = _size(contest, past_of(opened, contest), sizing)
-        experiment = Experiment(
-            name=name,
-            model=contest.model,
-            control=contest.control,
-            treatment=contest.treatment,
-            currency=contest.currency,
-            low=contest.low,
-            high=contest.high,
-            planned_information=size.planned_information,
+        course = begin_contest(
+            opened,
+            contest,
+            name,
+            size,
             mode=Mode(mode),
             step_days=sizing["step_days"] or 0.0,
-            horizon_days=max(7.0, float(size.days)),
             minimum_gain=minimum_gain,
             confidence=sizing["confidence"] or 0.0,
             maturity_days=sizing["maturity_days"] or 0.0,
@@ -125,9 +119,6 @@ def start(
                 slow_ms=slow_ms, most_slow=most_slow, most_error_cost=most_error_cost
             ),
         )
-        course = book.start(opened, experiment, contest.policy)
-        for sha256, path in ((contest.control, control), (contest.treatment, treatment)):
-            note_place(opened, contest.model, sha256, str(path.resolve()))
 
     def people() -> None:
         terminal.line(f"'{name}' has begun with {course.share:.0%} of the customers.")

@@ -226,11 +226,18 @@ class TestRefusals:
         with pytest.raises(AdaptError, match=r"PF405 .* is of the family 'static'"):
             recipe.start(replace(usual, backbone=table), bench)
 
-    def test_distillation_needs_both(self, make: Make) -> None:
+    def test_distillation_needs_a_static_student_and_somebody_who_can_teach(
+        self, make: Make
+    ) -> None:
         bench = make("two classes")
         encoder, table = bench.backbones
-        for name in (encoder, table):
-            assert Distil().standard(replace(bench, backbones=(name,))) == []
+        assert Distil().standard(replace(bench, backbones=(encoder,))) == []
+        (alone,) = Distil().standard(replace(bench, backbones=(table,)))
+        assert (alone.backbone, alone["teacher"]) == (table, "bag-of-words")
+        attempt = Distil().start(alone, bench)
+        attempt.advance(1.0)
+        said = attempt.logits(bench.validation).argmax(1)
+        assert (said == bench.targets[bench.validation]).mean() > 0.7
         for student, teacher in ((encoder, encoder), (table, table)):
             settings = (("teacher", teacher), ("C", 30.0), ("truth", 0.5))
             with pytest.raises(AdaptError, match="PF405 recipe 'distil'"):

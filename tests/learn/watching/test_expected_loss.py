@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.learn.watching.requests_of import LABELS, POLICY, requests_of
+from tests.learn.watching.test_audit import restated
 
 from payoff.core.errors import ServiceError
 from payoff.learn.watching.audit import audit_sample, inclusions
@@ -104,13 +105,15 @@ def test_the_weighted_correction_is_that_of_the_chances() -> None:
     window = labelled(changed(8, 0.4), "audit", 400, 1)
     loss = expected_loss(window, REFERENCE)
     assert window.inclusion is not None
-    known = ~np.isnan(window.realised) & (window.actions < 4)
-    gaps = (window.realised - window.expected)[known]
-    weights = 1 / window.inclusion[known]
-    mean = np.average(gaps, weights=weights) * (window.actions < 4).mean()
-    assert loss.without_labels + loss.correction == pytest.approx(
-        float(window.expected.mean()) + mean, abs=0.12
+    told = [None if np.isnan(one) else float(one) for one in window.realised - window.expected]
+    again = restated(
+        told,
+        window.inclusion.tolist(),
+        window.probabilities.argmax(axis=1).tolist(),
+        (window.actions < 4).tolist(),
     )
+    said = float(window.expected.mean()) + again
+    assert loss.without_labels + loss.correction == pytest.approx(said, abs=0.03)
 
 
 def test_dearer_models_cost() -> None:

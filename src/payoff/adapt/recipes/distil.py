@@ -18,26 +18,29 @@ from payoff.adapt.recipes.teacher import lesson, teacher_of
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 
+_WITHOUT_ENCODER = "bag-of-words"  # a teacher that needs no backbone
+
 
 class Distil(ClosedForm):
     """Static vectors with a head that learns a teacher's probabilities (Hinton et al. 2015).
 
     Who teaches is the setting ``teacher``, as `teacher.teacher_of` reads it: by itself the logistic
-    regression on the frozen vectors of the first encoder. Of a training text the student learns a
-    blend of label and probabilities, ``truth`` being the share of the label; of an unlabelled text,
-    the probabilities.
+    regression on the frozen vectors of the first encoder, or bags of words where there is none. Of
+    a training text the student learns a blend of label and probabilities, ``truth`` being the share
+    of the label; of an unlabelled text, the probabilities.
     """
 
     name = "distil"
 
     def standard(self, bench: Workbench) -> list[Candidate]:
-        """One candidate a static backbone, taught by the first encoder; none without both."""
+        """One candidate a static backbone, taught by the first encoder or by bags of words."""
         families = {name: bench.opened(name).backbone.family for name in bench.backbones}
-        teachers = [name for name, family in families.items() if family == "encoder"]
+        encoders = [name for name, family in families.items() if family == "encoder"]
+        teacher = encoders[0] if encoders else _WITHOUT_ENCODER
         return [
-            Candidate(self.name, name, (("teacher", teachers[0]), ("C", 30.0), ("truth", 0.5)))
+            Candidate(self.name, name, (("teacher", teacher), ("C", 30.0), ("truth", 0.5)))
             for name, family in families.items()
-            if teachers and family == "static"
+            if family == "static"
         ]
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from payoff.learn.experiments import book
-from payoff.learn.experiments.contest import contest_of, past_of
+from payoff.learn.experiments.contest import Contest, contest_of, past_of
 from payoff.learn.experiments.course import Course
 from payoff.learn.experiments.experiment import Experiment
 from payoff.learn.experiments.sizing import Size, gain_seen_in, size_of
 from payoff.learn.journal import Journal
+from payoff.learn.versions import note_place
 
 DAYS = 28
 """An experiment is sized for the gain that is seen in so many days."""
@@ -56,6 +57,25 @@ def begin(
         requests_per_customer=1.0 if past is None else past.per_customer,
         **stated,
     )
+    return begin_contest(journal, contest, name, size), size
+
+
+def begin_contest(journal: Journal, contest: Contest, name: str, size: Size, **more: Any) -> Course:
+    """Start an experiment on two artifacts, and note where they lie, so that services open them.
+
+    Args:
+        journal: Of the service that decides.
+        contest: The two.
+        name: Of the experiment.
+        size: How long it takes.
+        more: Further facts of the `Experiment`, in place of the usual ones.
+
+    Raises:
+        ServiceError: As `begin` says.
+
+    Example:
+        >>> begin_contest(journal, contest, "new-2", size, mode=Mode.SHADOW)  # doctest: +SKIP
+    """
     experiment = Experiment(
         name=name,
         model=contest.model,
@@ -66,5 +86,9 @@ def begin(
         high=contest.high,
         planned_information=size.planned_information,
         horizon_days=max(7.0, float(size.days)),
+        **more,
     )
-    return book.start(journal, experiment, contest.policy), size
+    course = book.start(journal, experiment, contest.policy)
+    for sha256, place in contest.places.items():
+        note_place(journal, contest.model, sha256, str(place))
+    return course

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Contest:
         treatment: SHA-256 of the one that is to prove itself; empty where none is named.
         policy: The control's; both are counted by it.
         currency: Of its amounts.
+        places: Where the artifact of each lies, by SHA-256.
     """
 
     model: str
@@ -39,6 +41,7 @@ class Contest:
     treatment: str
     policy: Policy
     currency: str
+    places: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def low(self) -> float:
@@ -85,7 +88,17 @@ def contest_of(control: str | Path, treatment: str | Path | None = None) -> Cont
             _refuse(found != currency, treatment, f"its amounts are in {found}", currency)
             policy = newer if new.labels != labels else policy
             other = new.sha256
-    return Contest(model=model, control=sha256, treatment=other, policy=policy, currency=currency)
+    places = {sha256: Path(control).resolve()}
+    if treatment is not None:
+        places[other] = Path(treatment).resolve()
+    return Contest(
+        model=model,
+        control=sha256,
+        treatment=other,
+        policy=policy,
+        currency=currency,
+        places=places,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
