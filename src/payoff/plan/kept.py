@@ -23,7 +23,9 @@ from payoff.evidence.evidence import Evidence
 from payoff.plan.judging import Judge
 from payoff.plan.measured import Measured, Probabilities
 from payoff.plan.reckoning import Reckoning
+from payoff.plan.search_runs import SearchRuns
 from payoff.plan.stated_terms import sections_of
+from payoff.plan.terms import Terms
 
 _FORMAT = 1
 _FIGURES, _ARRAYS = "kept.json", "kept.npz"
@@ -69,6 +71,7 @@ class Kept:
         options: All options.
         validation_segments: Segments of the validation rows; None where none are known.
         test_segments: Segments of the test rows; None where none are known.
+        searched: What the search trained; None in a run that kept no word of it.
     """
 
     sections: Mapping[str, Any]
@@ -85,6 +88,7 @@ class Kept:
     options: tuple[KeptOption, ...]
     validation_segments: Segments | None = None
     test_segments: Segments | None = None
+    searched: SearchRuns | None = None
 
     @classmethod
     def of(
@@ -116,6 +120,19 @@ class Kept:
             options=tuple(options),
             validation_segments=validation_segments,
             test_segments=test_segments,
+            searched=reckoning.searched,
+        )
+
+    def reckoning(self, terms: Terms) -> Reckoning:
+        """What follows from what was measured, under these terms."""
+        return Reckoning(
+            terms,
+            self.labels,
+            n_labelled=self.n_labelled,
+            training_counts=self.training_counts,
+            request_bytes=self.request_bytes,
+            characters_per_text=self.characters_per_text,
+            searched=self.searched,
         )
 
     @property
@@ -168,6 +185,7 @@ class Kept:
                 "n_labelled": self.n_labelled,
                 "request_bytes": self.request_bytes,
                 "characters_per_text": self.characters_per_text,
+                "searched": self.searched and self.searched.as_dict(),
                 "options": [
                     {
                         "name": option.name,
@@ -246,6 +264,7 @@ def _read(folder: Path, stamps: tuple[tuple[int, int, int], ...]) -> Kept:
         validation_truth=arrays["validation_truth"],
         test_truth=arrays["test_truth"],
         options=options,
+        searched=SearchRuns(**told["searched"]) if told.get("searched") else None,
         **{name: arrays[name] for name in _SEGMENTS if name in arrays},
     )
 

@@ -24,12 +24,13 @@ from payoff.economics.worlds import Worlds
 from payoff.plan.clock import Clock
 from payoff.plan.job import Job
 from payoff.plan.judging import Judge
-from payoff.plan.ladder import Ladder
+from payoff.plan.ladder import Ladder, Tried
 from payoff.plan.learning_inputs import learning_inputs
 from payoff.plan.options import Workshop
 from payoff.plan.parts import Parts, parts_of, segments_of, validation_share
 from payoff.plan.reckoning import Reckoning
 from payoff.plan.runs import Run
+from payoff.plan.search_runs import SearchRuns
 from payoff.plan.terms import Terms
 
 _ENVELOPE_BYTES = 200  # of a request beside its text
@@ -99,6 +100,15 @@ class Prepared:
         if job.meter is not None:
             job.meter.book("reading and checking the rows")
         return cls(job, cut, parts, clock, workshop)
+
+    def after(self, tried: Sequence[Tried]) -> Prepared:
+        """The same, once candidates were tried: their training is among the costs of all plans."""
+        seconds = [one.seconds for one in tried if one.seconds > 0]
+        if not seconds:
+            return self
+        searched = SearchRuns(len(seconds), float(sum(seconds)))
+        reckoning = replace(self.workshop.reckoning, searched=searched)
+        return replace(self, workshop=replace(self.workshop, reckoning=reckoning))
 
     def ladder(
         self, recipes: Mapping[str, Recipe] | None = None, *, named: Collection[str] = ()

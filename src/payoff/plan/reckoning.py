@@ -31,6 +31,7 @@ from payoff.economics.value_tables import Segments
 from payoff.economics.worlds import Worlds
 from payoff.evidence.footprint import Footprint
 from payoff.evidence.latency import Latency
+from payoff.plan.search_runs import SearchRuns
 from payoff.plan.terms import Terms
 
 _Machine = tuple[str, Money, date, str]  # name, rent an hour, its day and source
@@ -59,6 +60,7 @@ class Reckoning:
         training_counts: Rows of each label that training saw, shape ``(k,)``.
         request_bytes: Mean size of a request.
         characters_per_text: Mean length of a text.
+        searched: What the search trained; None where a plan's own training is all there is.
     """
 
     terms: Terms
@@ -67,6 +69,7 @@ class Reckoning:
     training_counts: NDArray[np.int64]
     request_bytes: float
     characters_per_text: float
+    searched: SearchRuns | None = None
 
     def policy(self) -> Policy:
         """What is done at which probabilities."""
@@ -189,8 +192,13 @@ class Reckoning:
         return [p for p in prices if p.provider in allowed and p.kind != "gpu_instance"]
 
     def costs(self, hosting: Hosting, training_s: float) -> PlanCosts:
-        """All that a plan with this host and training costs."""
-        once: list[CostLine] = [_training(self.terms, self._machine, training_s)]
+        """All that a plan with this host and training costs.
+
+        Training is that of the whole search, once there was one: it was paid to find this plan, and
+        a retraining that searches again pays it again.
+        """
+        runs = self.searched or SearchRuns(1, training_s)
+        once: list[CostLine] = [_training(self.terms, self._machine, runs)]
         if self.terms.label_price is not None:
             price = Money.of(self.terms.label_price, self.terms.currency)
             once.append(labels_line(self.n_labelled, price, source="payoff.toml [labels]"))
@@ -297,11 +305,11 @@ def _is_rented(hosting: Hosting) -> bool:
     return any(isinstance(charge.quantity, PerInstance) for charge in hosting.charges)
 
 
-def _training(terms: Terms, machine: _Machine | None, seconds: float) -> CostLine:
+def _training(terms: Terms, machine: _Machine | None, runs: SearchRuns) -> CostLine:
     if machine is None:
         return training_line(
-            seconds,
-            1,
+            runs.mean_s,
+            runs.n_runs,
             machine="this machine",
             as_of=None,
             source="no price in the currency",
@@ -309,8 +317,8 @@ def _training(terms: Terms, machine: _Machine | None, seconds: float) -> CostLin
         )
     name, price, as_of, source = machine
     return training_line(
-        seconds,
-        1,
+        runs.mean_s,
+        runs.n_runs,
         machine=name,
         price_per_hour=price,
         as_of=as_of,

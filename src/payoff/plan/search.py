@@ -130,8 +130,9 @@ def search_for(job: Job, *, only: Sequence[str] = ()) -> Plan:
     require("torch", "tune", "training")
     wanted = _wanted(only)
     prepared = Prepared.of(job, wanted, {"recipes": sorted(wanted)})
-    workshop = prepared.workshop
     tried = prepared.ladder(named=only).climb()
+    prepared = prepared.after(tried)
+    workshop = prepared.workshop
     options = _options(workshop, tried, job.minutes)
     tell_options(job.progress, tried, options, workshop.run)
     cascade, no_cascade = _cascade(workshop, options)

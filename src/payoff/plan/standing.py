@@ -18,7 +18,6 @@ from payoff.economics.worlds import Worlds
 from payoff.plan.choice import foremost, preferred
 from payoff.plan.entrants import Entrants
 from payoff.plan.kept import Kept
-from payoff.plan.reckoning import Reckoning
 from payoff.plan.terms import Terms
 
 _USUAL_WAIT: Final = (3,)
@@ -102,14 +101,7 @@ class Standing:
                 the LLM API that the terms name has no price; PF612 or PF613 for a wrong mix.
             ProjectError: PF203 where the payoff does not fit the labels.
         """
-        reckoning = Reckoning(
-            terms,
-            kept.labels,
-            n_labelled=kept.n_labelled,
-            training_counts=kept.training_counts,
-            request_bytes=kept.request_bytes,
-            characters_per_text=kept.characters_per_text,
-        )
+        reckoning = kept.reckoning(terms)
         told: Any = {"currency": terms.currency, "nothing": terms.payoff.nothing}
         entrants = Entrants.of(kept, reckoning, cascades=cascades)
         plans = entrants.plans

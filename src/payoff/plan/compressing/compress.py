@@ -98,6 +98,7 @@ def compress(
     models = [_whole(prepared, recipe)]
     if students:
         models += _students(prepared, models[0])
+    prepared = prepared.after(models)
     walked = Walk(prepared.workshop, prepared.clock, limits).through(models)
     within = limits.within(walked.options, walked.whole)
     chosen = earns_most(within, job.terms.risk_aversion)

@@ -12,7 +12,6 @@ from payoff.plan.kept import Kept
 from payoff.plan.labels.label_answer import LabelAnswer
 from payoff.plan.labels.label_evidence import LabelEvidence
 from payoff.plan.labels.label_texts import TextsToLabel, texts_to_label
-from payoff.plan.reckoning import Reckoning
 from payoff.plan.what_if import standing
 
 
@@ -49,15 +48,7 @@ class LabelQuestion:
         """
         evidence, kept = LabelEvidence.read(folder), Kept.read(folder)
         stands = standing(folder, assignments)
-        reckoning = Reckoning(
-            stands.terms,
-            kept.labels,
-            n_labelled=kept.n_labelled,
-            training_counts=kept.training_counts,
-            request_bytes=kept.request_bytes,
-            characters_per_text=kept.characters_per_text,
-        )
-        judge = kept.judge(reckoning)
+        judge = kept.judge(kept.reckoning(stands.terms))
         answer = LabelAnswer.of(evidence, stands.terms, judge, stands.worlds)
         return cls(folder, evidence, judge, answer)
 
