@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -20,6 +21,12 @@ os.environ.setdefault("PAYOFF_PRECISION", "full")  # the same numbers on every p
 os.environ.pop("COLUMNS", None)  # test processes have one, and output is then as wide as that
 settings.register_profile("payoff", deadline=None)  # a busy machine is no fault of a test
 settings.load_profile("payoff")
+
+
+def pytest_collection_finish() -> None:
+    """Leave thousands of tests and all imported libraries out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

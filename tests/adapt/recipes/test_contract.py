@@ -30,7 +30,7 @@ KNOWS_NAMES_ONLY = {"zero-shot"}
 
 DATA: dict[str, tuple[list[int], dict[str, Any]]] = {
     "two classes": ([30, 30], {}),
-    "twelve classes": ([12] * 12, {}),
+    "twelve classes": ([5] * 12, {}),
     "fifty to one": ([100, 2], {}),
     "two texts a class": ([2] * 5, {}),
     "Chinese": ([20] * 4, {"chinese": True}),

@@ -55,17 +55,6 @@ def make(make_bench: Make, bert_folder: Path, table_folder: Path) -> Callable[..
 
 
 @by_recipe
-@pytest.mark.parametrize("name", contract.DATA)
-def test_the_contract(recipe: Recipe, name: str, make: Make, tmp_path: Path) -> None:
-    contract.test_a_recipe_keeps_its_promises(recipe, name, make, tmp_path)
-
-
-@by_recipe
-def test_the_contract_on_all_rows(recipe: Recipe, make: Make) -> None:
-    contract.test_training_on_all_rows_sees_them_all(recipe, make)
-
-
-@by_recipe
 def test_a_search_does_not_try_them_of_itself(recipe: Recipe, make: Make) -> None:
     bench = make("two classes")
     assert recipe.candidates(bench) == []
