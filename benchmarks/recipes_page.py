@@ -243,6 +243,49 @@ def published() -> str:
     )
 
 
+def tried() -> str:
+    """What was tried on validation rows, the best of each data set first."""
+    found = [
+        line
+        for line in record.lines(HERE / "results" / "published.jsonl")
+        if line.get("judged") == "validation"
+    ]
+    values: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for line in found:
+        for name, value in line["result"]["settings"].items():
+            values[line["recipe"]][name].add(str(value))
+    scores: dict[tuple[str, ...], dict[int, dict[str, Any]]] = defaultdict(dict)
+    for line in found:
+        recipe, settings = line["recipe"], line["result"]["settings"]
+        told = [
+            f"{name}={value}"
+            for name, value in settings.items()
+            if len(values[recipe][name]) > 1 or name in ("members", "teacher")
+        ]
+        rows = (
+            f"{line['set']}, {line['part'].removeprefix('fewshot_train_').replace('train', 'all')}"
+        )
+        if "unlabelled" in line:
+            told.append("with texts without labels")
+        of = f"{rows} a class", line["backbone"], f"`{recipe}`", ", ".join(told) or "–"
+        scores[of][line["seed"]] = line["result"]
+    shown = [
+        (
+            [*of, *(spread([100 * r[f] for r in by.values()]) for f in ("accuracy", "macro_f1"))],
+            statistics.fmean(r["accuracy"] for r in by.values()),
+        )
+        for of, by in scores.items()
+    ]
+    shown.sort(key=lambda one: (*one[0][:2], -one[1]))
+    heads = ["validation rows", "backbone", "recipe", "settings", "accuracy, %", "macro-F1, %"]
+    return (
+        "**What was tried.** Settings are chosen on validation rows; the test rows above took no "
+        f"part.\n\n{table(heads, [row for row, _ in shown])}"
+        if shown
+        else ""
+    )
+
+
 def automatic() -> str:
     """How far the automatic choice is behind the best recipe in hindsight."""
     found: dict[int, dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
@@ -372,6 +415,7 @@ def main() -> None:
         labels_curve("banking77", "test"),
         automatic(),
         published(),
+        tried(),
         few_shot_peers(),
         quality(),
         ingredients(),

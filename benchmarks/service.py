@@ -1,6 +1,7 @@
 """The service under load: answers a second, their seconds, and its memory.
 
     python benchmarks/service.py load       # 64 clients and one, against a plain handler
+    python benchmarks/service.py load --bento PYTHON   # and BentoML, of that environment
     python benchmarks/service.py memory     # 200,000 requests
     python benchmarks/service.py show
     python benchmarks/service.py page       # writes the part of docs/serving.md
@@ -190,6 +191,14 @@ def load(options: argparse.Namespace) -> None:
             for n_clients in (N_CLIENTS, 1):
                 result = asked(port, n_clients, options.seconds, texts)
                 keep(f"plain FastAPI, {n_clients} clients", turn, result)
+        if options.bento is None:
+            continue
+        port = free_port()
+        command = [str(options.bento), str(HERE / "service_bento.py"), str(plain), str(port)]
+        with running(command, port):
+            for n_clients in (N_CLIENTS, 1):
+                result = asked(port, n_clients, options.seconds, texts)
+                keep(f"BentoML, {n_clients} clients", turn, result)
 
 
 def keep(contender: str, turn: int, result: dict[str, Any]) -> None:
@@ -249,7 +258,9 @@ def page() -> str:
         " clients, in times of one client's p50 |",
         "|---|---:|---:|---:|",
     ]
-    for who in ("payoff serve", "plain FastAPI"):
+    for who in ("payoff serve", "plain FastAPI", "BentoML"):
+        if f"{who}, 1 clients" not in median:
+            continue
         many, one = median[f"{who}, {N_CLIENTS} clients"], median[f"{who}, 1 clients"]
         lines.append(
             f"| {who} | {many['answers_per_s'] / alone['texts_per_s']:.0%}"
@@ -276,7 +287,7 @@ def write_page() -> None:
     after = rest.split("<!-- figures:end -->", 1)[1]
     about = (
         "minilm-l6 in 8 bits, texts of 16 tokens, journal on; clients share both cores. The"
-        " plain handler keeps no journal (`python benchmarks/service.py load`, medians)."
+        " others keep no journal (`python benchmarks/service.py load`, medians)."
     )
     marks = f"<!-- figures:begin -->\n{about}\n\n{page()}\n<!-- figures:end -->"
     path.write_text(before + marks + after, "utf-8")
@@ -289,6 +300,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--bento", type=Path, help="the Python of an environment with BentoML")
     options = parser.parse_args()
     if options.part == "show":
         show()
