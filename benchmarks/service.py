@@ -130,9 +130,9 @@ def served(artifact: Path, port: int, journal: Path) -> list[str]:
     return [sys.executable, "-m", "payoff.cli.main", "serve", str(artifact), *told]
 
 
-def asked(port: int, n_clients: int, seconds: float, texts: Path) -> dict[str, float]:
+def asked(port: int, n_clients: int, seconds: float, texts: Path, *form: str) -> dict[str, float]:
     """What the clients saw."""
-    words = [str(port), str(n_clients), str(seconds), str(texts)]
+    words = [str(port), str(n_clients), str(seconds), str(texts), "/v1/decide", *form]
     command = [sys.executable, str(HERE / "service_load.py"), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
@@ -197,7 +197,7 @@ def load(options: argparse.Namespace) -> None:
         command = [str(options.bento), str(HERE / "service_bento.py"), str(plain), str(port)]
         with running(command, port):
             for n_clients in (N_CLIENTS, 1):
-                result = asked(port, n_clients, options.seconds, texts)
+                result = asked(port, n_clients, options.seconds, texts, "list")
                 keep(f"BentoML, {n_clients} clients", turn, result)
 
 

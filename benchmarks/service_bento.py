@@ -22,7 +22,11 @@ from tokenizers import Tokenizer
 FOLDER = "SERVICE_BENTO_FOLDER"
 
 
-@bentoml.service(workers=1, traffic={"timeout": 60, "max_concurrency": 1024})
+@bentoml.service(
+    workers=1,
+    traffic={"timeout": 60, "max_concurrency": 1024},
+    logging={"access": {"enabled": False}},
+)
 class Plain:
     """One address."""
 
@@ -50,8 +54,8 @@ class Plain:
 
 
 if __name__ == "__main__":
-    own = Path(__file__).resolve()
+    own, folder = Path(__file__).resolve(), Path(sys.argv[1]).resolve()
     os.chdir(own.parent)
     command = [sys.executable, "-m", "bentoml", "serve", f"{own.stem}:Plain"]
-    told = os.environ | {FOLDER: str(Path(sys.argv[1]).resolve()), "BENTOML_DO_NOT_TRACK": "1"}
+    told = os.environ | {FOLDER: str(folder), "BENTOML_DO_NOT_TRACK": "1"}
     os.execve(sys.executable, [*command, "--port", sys.argv[2], "--host", "127.0.0.1"], told)

@@ -1,6 +1,8 @@
 """Clients of a service, in a process of their own; see service.py.
 
-    python benchmarks/service_load.py PORT CLIENTS SECONDS ROWS.json [ADDRESS]
+    python benchmarks/service_load.py PORT CLIENTS SECONDS ROWS.json [ADDRESS] [list]
+
+With ``list`` a request holds a list with the one text, as BentoML's batches want it.
 
 Each keeps one connection and asks again as soon as it is answered. Prints one JSON line: answers a
 second, quantiles of the seconds that each took, and how many were no success.
@@ -57,9 +59,10 @@ async def ask(port: int, n_clients: int, seconds: float, bodies: list[bytes]) ->
 def main() -> None:
     port, n_clients, seconds, rows = sys.argv[1:5]
     address = sys.argv[5] if len(sys.argv) > 5 else "/v1/decide"
+    listed = sys.argv[6:] == ["list"]
     bodies = []
     for text in json.loads(Path(rows).read_text("utf-8")):
-        body = json.dumps({"text": text}).encode()
+        body = json.dumps({"text": [text] if listed else text}).encode()
         head = (
             f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
