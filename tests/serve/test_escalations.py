@@ -34,6 +34,7 @@ from payoff.learn.serving_hours import ServingHours
 from payoff.serve.app import create_app
 from payoff.serve.endpoints import keep_answering
 from payoff.serve.escalations import Escalations
+from payoff.serve.handler import Handler
 
 
 class Held(ChatServer):
@@ -349,6 +350,14 @@ def test_a_service_whose_only_model_it_is_asks_several_at_once(
             until(lambda: len(server.bodies) == 3)
             server.go.set()
             assert [one.result().json()["decision"]["label"] for one in answers] == ["good"] * 3
+
+
+def test_a_function_without_a_line_asks_and_waits(server: Held, tmp_path: Path) -> None:
+    server.go.set()
+    with opened(server, tmp_path) as (desk, _):
+        body = json.dumps({"texts": ["what", "good"]}).encode()
+        found = Handler(desk).answer("POST", "/v1/decide", body).content["decisions"]
+        assert [one["tier"] for one in found] == ["large", "small"]
 
 
 # --- without a service ----------------------------------------------------------------------------

@@ -84,7 +84,8 @@ class Begun:
     @property
     def is_open(self) -> NDArray[np.bool_]:
         """Which texts want a further model, ``(n,)``."""
-        return self.wanted != ANSWERED
+        wants: NDArray[np.bool_] = self.wanted != ANSWERED
+        return wants
 
     def rows(self, places: Sequence[int]) -> Begun:
         """Some of the texts, by their places."""

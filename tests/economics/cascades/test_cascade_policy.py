@@ -89,7 +89,7 @@ def test_left_before_any_tier_and_taken_up_row_by_row_it_is_the_same(
     left, wanted = CASCADE.go_on(POLICY, nothing, first, ask=ask, before=before)
     assert set(wanted.tolist()) <= {before, ANSWERED}
     for row in order:
-        own = Answered(*(one[[row]] for one in (left.probabilities, left.tiers, left.costs)))
+        own = Answered(left.probabilities[[row]], left.tiers[[row]], left.costs[[row]])
         done, rest = CASCADE.go_on(
             POLICY, own, wanted[[row]], ask=lambda tier, rows, row=row: ask(tier, rows + row)
         )

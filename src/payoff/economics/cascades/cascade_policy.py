@@ -148,10 +148,8 @@ class CascadePolicy:
             ...               ask=lambda tier, rows: said[rows], before=1)[1]
             array([-1,  1])
         """
-        probabilities, tiers, costs = (
-            one.copy() for one in (so_far.probabilities, so_far.tiers, so_far.costs)
-        )
-        wanted = wanted.copy()
+        probabilities, costs = so_far.probabilities.copy(), so_far.costs.copy()
+        tiers, wanted = so_far.tiers.copy(), wanted.copy()
         for tier, cost in enumerate(self.costs[:before]):
             rows = np.flatnonzero(wanted == tier)
             if not len(rows):
