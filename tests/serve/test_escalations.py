@@ -236,6 +236,20 @@ def test_the_cap_in_money_holds_for_all_that_is_asked_at_once_and_after_a_restar
     assert Decimal("0.1") < dollars(server) <= Decimal("0.6")
 
 
+def test_a_cap_on_endpoints_holds_likewise(
+    server: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYOFF_ENDPOINT_CAP", "0.6 USD")
+    monkeypatch.setenv("PAYOFF_ENDPOINT_BOOK", str(tmp_path / "book.db"))
+    server.words = lambda text: len(text.encode())
+    server.go.set()
+    for _ in range(2):
+        with opened(server, tmp_path) as (desk, _), asking(create_app(desk)) as ask:
+            answers = [ask.aside(f"what is it {number}") for number in range(12)]
+            assert "small" in {tier(one.result()) for one in answers}
+    assert Decimal("0.1") < dollars(server) <= Decimal("0.6")
+
+
 def test_a_caller_that_leaves_frees_its_place(
     server: Held, tmp_path: Path, journal: Journal
 ) -> None:

@@ -337,7 +337,9 @@ def _written(service: Service, done: Sequence[Done]) -> list[Done]:
     return [*bad, *((w, a) for (w, _), a in zip(good, answers, strict=True))]
 
 
-def _together(ones: Sequence[object], work: Callable[..., list[_T]]) -> Sequence[_T | Exception]:
+def _together(
+    ones: Sequence[object], work: Callable[..., Sequence[_T]]
+) -> Sequence[_T | Exception]:
     """Work on all at once; where that fails, on each by itself."""
     if not ones:
         return []
