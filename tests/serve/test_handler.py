@@ -73,7 +73,7 @@ def test_what_nobody_foresaw_is_told_by_its_id(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(desk, "decide_fully", broken)
+    monkeypatch.setattr(desk, "begin", broken)
     reply = Handler(desk).answer("POST", "/v1/decide", b'{"text": "hello"}')
     assert reply.status == 500
     assert reply.content["error"]["code"] == "PF799"

@@ -143,10 +143,19 @@ def test_an_endpoint_is_a_tier_with_its_code(
                 assert client.post("/v1/decide", json={"text": "what is it"}).status_code == 200
                 server.faults.extend(Fault() for _ in range(2))
                 assert client.post("/v1/decide", json={"text": "what is it"}).status_code == 200
-    tiers = [dict(one.attributes) for one in named(spans(), "payoff.tier")]
+    found = spans()
+    tiers = [dict(one.attributes) for one in named(found, "payoff.tier")]
     small = {"payoff.tier": "small", "payoff.tier.texts": 1}
     large = {"payoff.tier": "large", "payoff.tier.texts": 1}
     assert tiers == [small, large, small, large | {"payoff.error": "PF813"}]
+    batches, asides = named(found, "payoff.batch"), named(found, "payoff.aside")
+    assert [one.attributes["payoff.batch.requests"] for one in batches] == [1, 1]
+    for batch, aside, request in zip(batches, asides, named(found, "POST /v1/decide"), strict=True):
+        assert within(batch, request)
+        assert within(aside, request)
+        assert aside.start_time == batch.end_time
+        (asked,) = (one for one in named(found, "payoff.tier") if within(one, aside))
+        assert asked.attributes["payoff.tier"] == "large"
 
 
 @pytest.mark.parametrize(

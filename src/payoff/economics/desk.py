@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,10 @@ from payoff.artifact.texts import check_request, check_texts
 from payoff.core.errors import ArtifactError, DataError, MachineError, PayoffError
 from payoff.core.money import Money
 from payoff.core.pair import joined_pairs
-from payoff.economics.cascades.cascade_policy import Answered, CascadePolicy
+from payoff.economics.begun import Begun
+from payoff.economics.cascades.cascade_policy import ANSWERED, Answered, CascadePolicy
 from payoff.economics.decision import Decision
+from payoff.economics.outages import Outages
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments, segment_names
 
@@ -28,11 +30,6 @@ POLICY = "policy.json"
 CASCADE = "cascade"
 """Key of the cascade in ``policy.json``."""
 EVIDENCE = "evidence.json"
-
-_LOG = logging.getLogger("payoff.desk")
-_N_ALTERNATIVES = 3
-_PLACES = 6
-_COST_PLACES = 12  # a second of a small machine costs millionths
 
 
 class Desk:
@@ -89,7 +86,7 @@ class Desk:
         self.cascade = cascade
         self.keeps_answering = False
         self.on_asked: Callable[[str, int, float, str], object] | None = None
-        self._failing: dict[int, str] = {}
+        self._outages = Outages()
         self.currency = Money.of(0, currency).currency
 
     @property
@@ -132,24 +129,43 @@ class Desk:
             MachineError: PF811 to PF817, PF820 and PF821 where an endpoint cannot be asked, and no
                 model before it is to answer.
         """
+        check_texts(texts)
+        return self.ask(self._nothing_of(texts, segments)).answered
+
+    def _nothing_of(self, texts: Sequence[str], segments: Segments | None) -> Begun:
+        first = 0 if self.cascade is not None else len(self.artifact.tiers) - 1
+        return Begun.of_texts(texts, segments, n_labels=len(self.labels), first=first)
+
+    def _asked(self, begun: Begun, *, endpoints: bool) -> Begun:
+        """The same, with what those models say that the texts want to be asked."""
+        if not begun.is_open.any():
+            return begun
         if self.cascade is None:
             last = len(self.artifact.tiers) - 1
-            said = self._said(last, texts)
-            return Answered(said, np.full(len(said), last), np.zeros(len(said)))
+            if not endpoints and self._is_endpoint(last):
+                return begun
+            said = self._said(last, begun.texts)
+            answered = Answered(said, np.full(len(said), last), np.zeros(len(said)))
+            return replace(begun, answered=answered, wanted=np.full(len(said), ANSWERED))
 
         def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
             try:
-                said = self._said(tier, [texts[row] for row in rows])
+                said = self._said(tier, [begun.texts[row] for row in rows])
             except MachineError as error:
                 if not (self.keeps_answering and tier and self._is_endpoint(tier)):
                     raise
-                self._tell(tier, error.code, str(error))
+                self._outages.tell(self.artifact.tiers[tier].name, error.code, str(error))
                 return None
-            self._tell(tier, "", "")
+            self._outages.tell(self.artifact.tiers[tier].name)
             return said
 
-        check_texts(texts)
-        return self.cascade.answer(self.policy, len(texts), ask, segments)
+        numbers = range(len(self.artifact.tiers))
+        before = None if endpoints else next(filter(self._is_endpoint, numbers), None)
+        so_far, own = (begun.answered, begun.wanted), begun.segments
+        answered, wanted = self.cascade.go_on(
+            self.policy, *so_far, ask=ask, segments=own, before=before
+        )
+        return replace(begun, answered=answered, wanted=wanted)
 
     def _said(self, tier: int, texts: Sequence[str]) -> NDArray[np.float64]:
         """What one model says; whoever wants to know is told that it was asked."""
@@ -166,18 +182,6 @@ class Desk:
 
     def _is_endpoint(self, tier: int) -> bool:
         return self.artifact.tiers[tier].kind == "endpoint"
-
-    def _tell(self, tier: int, code: str, why: str) -> None:
-        """Log once that a model cannot be asked, and once that it can be asked again.
-
-        That an endpoint is left alone (PF821) its circuit breaker tells.
-        """
-        if code == "PF821" or self._failing.get(tier, "") == code:
-            return
-        self._failing[tier] = code
-        name = self.artifact.tiers[tier].name
-        told = f"{name} is not asked, the model before it answers: {why}"
-        _LOG.warning(told if code else f"{name} is asked again")
 
     @property
     def reads_pairs(self) -> bool:
@@ -200,7 +204,7 @@ class Desk:
         if pair is not None:
             text = self._joined([text], [pair])[0]
         check_request(text)
-        return self._decided([text], [segment])[0][0]
+        return self.finish(self._begun([text], [segment]))[0][0]
 
     def decide_many(
         self,
@@ -237,6 +241,20 @@ class Desk:
         Raises:
             DataError: As `decide_many`.
         """
+        return self.finish(self.begin(texts, pairs=pairs, segments=segments))
+
+    def begin(
+        self,
+        texts: Sequence[str],
+        *,
+        pairs: Sequence[str] | None = None,
+        segments: Sequence[str | None] | None = None,
+    ) -> Begun:
+        """`decide_fully` as far as that goes without an endpoint; `ask` and `finish` do the rest.
+
+        Raises:
+            DataError: As `decide_many`.
+        """
         check_texts(texts)
         if pairs is not None:
             texts = self._joined(texts, pairs)
@@ -249,7 +267,24 @@ class Desk:
                 f"{len(segments)} segments for {len(texts)} texts",
                 expected="one segment a text, or none at all",
             )
-        return self._decided(texts, segments)
+        return self._begun(texts, segments)
+
+    def ask(self, begun: Begun) -> Begun:
+        """Ask whatever models the texts want yet, endpoints too; then all are answered.
+
+        Raises:
+            MachineError: As `answered`.
+        """
+        return self._asked(begun, endpoints=True)
+
+    def finish(self, begun: Begun) -> tuple[list[Decision], NDArray[np.float64]]:
+        """The decisions and probabilities of `decide_fully` for what was begun.
+
+        Raises:
+            MachineError: As `ask`.
+        """
+        tiers = () if self.cascade is None else self.cascade.tiers
+        return self.ask(begun).decisions(self.policy, self.currency, tiers)
 
     def _joined(self, texts: Sequence[str], pairs: Sequence[str]) -> list[str]:
         """Each text with its second one."""
@@ -257,44 +292,10 @@ class Desk:
         check_texts(pairs)
         return joined_pairs(texts, pairs, self.name, reads_pairs=self.reads_pairs)
 
-    def _decided(
-        self, texts: Sequence[str], segments: Sequence[str | None] | None
-    ) -> tuple[list[Decision], NDArray[np.float64]]:
-        if not texts:
-            return [], np.empty((0, len(self.labels)))
+    def _begun(self, texts: Sequence[str], segments: Sequence[str | None] | None) -> Begun:
         own = self.policy.segment_values
-        names = segment_names([one if one in own else "" for one in segments or [""] * len(texts)])
-        answered = self.answered(texts, names)
-        asked = self._asked(answered)
-        shifted = self.policy.shifted(answered.probabilities)
-        done = self.policy.decide(answered.probabilities, names)
-        top = np.argsort(-shifted, axis=1, kind="stable")[:, :_N_ALTERNATIVES]
-        decisions = [
-            Decision(
-                action=action,
-                label=self.labels[best[0]],
-                probability=float(row[best[0]]),
-                worth=Money.of(float(value), self.currency).rounded(_PLACES),
-                alternatives=tuple((self.labels[j], float(row[j])) for j in best),
-                tier=tier,
-                cost=cost,
-                segment=str(name),
-            )
-            for action, value, row, best, (tier, cost), name in zip(
-                done.names(self.labels), done.values, shifted, top, asked, names, strict=True
-            )
-        ]
-        return decisions, shifted
-
-    def _asked(self, answered: Answered) -> list[tuple[str, Money | None]]:
-        """The model that answered each request, and what asking cost."""
-        if self.cascade is None:
-            return [("", None)] * len(answered.tiers)
-        names = self.cascade.tiers
-        return [
-            (names[tier], Money.of(float(cost), self.currency).rounded(_COST_PLACES))
-            for tier, cost in zip(answered.tiers, answered.costs, strict=True)
-        ]
+        names = [one if one in own else "" for one in segments or [""] * len(texts)]
+        return self._asked(self._nothing_of(texts, segment_names(names)), endpoints=False)
 
     def close(self) -> None:
         """Let the models go."""

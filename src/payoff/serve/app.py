@@ -76,7 +76,8 @@ def create_app(
             say who may ask.
         max_texts: Texts in one request.
         max_text_bytes: UTF-8 bytes of one text.
-        max_waiting: Requests that may wait for their turn; more are answered with PF707.
+        max_waiting: Requests that may wait for their turn, and as many for an endpoint; more are
+            answered with PF707.
         more: Further models with their journals, asked by their names.
         versions: Further versions of these models, for experiments and to be released.
         books: What is told of a month's budget at ``/readyz``, where one is stated and whoever asks
@@ -150,7 +151,8 @@ def create_app(
         request: Request, model: ServedModel, asked: DecideRequest, begin: float
     ) -> Answer:
         work = experiments.decide(model, asked, begin)
-        answer = await _unless_gone(request, work, model.inside > 0)
+        must_wait = model.inside > 0 or model.asks_endpoints
+        answer = await _unless_gone(request, work, must_wait)
         figures.decided(answer, time.perf_counter() - begin)
         return answer
 

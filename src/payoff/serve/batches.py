@@ -2,7 +2,8 @@
 
 There is no timer. A request that comes alone is decided at once; those that come while it is
 computed make up the next batch, so that batches grow with the load and vanish with it. While one
-batch is written to the journal, in one transaction, the next one is computed.
+batch is written to the journal, in one transaction, the next one is computed. Requests that want an
+endpoint leave their batch and wait for it elsewhere (`payoff.serve.escalations`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from payoff.core.errors import PayoffError, ServiceError
+from payoff.economics.begun import Begun
 from payoff.serve.bodies import DecideRequest
+from payoff.serve.endpoints import asked_endpoints
+from payoff.serve.escalations import Escalations
 from payoff.serve.service import NO_PLACE, Answer, Place, Service
-from payoff.serve.traces import Context, Part, Seen
+from payoff.serve.traces import AskedTier, Context, Part, Seen
 
 if TYPE_CHECKING:
     from payoff.serve.traces import Traces
@@ -39,6 +43,8 @@ class Waiting:
         future: For what.
         place: In an experiment.
         span: Of the request, where it is traced.
+        seen: Of its batch, once it waits for an endpoint.
+        notes: Of the models that were asked for it alone.
     """
 
     asked: DecideRequest
@@ -47,22 +53,33 @@ class Waiting:
     future: asyncio.Future[Answer]
     place: Place = NO_PLACE
     span: Context = None
+    seen: Seen | None = None
+    notes: list[AskedTier] = field(default_factory=list)
 
-    def late(self) -> ServiceError | None:
-        """PF714 where its time is over."""
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until its time is over; None where it has all the time of the world."""
         within_ms = self.asked.within_ms
-        waited_ms = (time.perf_counter() - self.begin) * 1e3
-        if within_ms is None or waited_ms <= within_ms:
-            return None
+        return None if within_ms is None else self.begin + within_ms / 1e3 - time.perf_counter()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its time is over."""
+        return self.left_s is not None and self.left_s < 0
+
+    def too_late(self) -> ServiceError:
+        """PF714."""
         return ServiceError(
             "PF714",
             "service",
-            f"the request waited {waited_ms:,.0f} ms",
-            expected=f"at most {within_ms:,.0f} ms",
+            f"the request waited {(time.perf_counter() - self.begin) * 1e3:,.0f} ms",
+            expected=f"at most {self.asked.within_ms:,.0f} ms",
         )
 
 
+_T = TypeVar("_T")
 Done = tuple[Waiting, Answer | Exception]
+_Begun = tuple[Waiting, Answer | Begun | Exception]
 Computed = tuple[list[Done], Seen | None]
 
 
@@ -71,7 +88,7 @@ class Batches:
 
     Args:
         service: Decides and writes down.
-        max_waiting: Requests that may wait; more are refused.
+        max_waiting: Requests that may wait in line, and as many for an endpoint; more are refused.
         max_texts: Texts that are decided together; a request of more is decided by itself. More
             would be a little faster together, and each would wait much longer.
         workers: Batches that are computed at a time.
@@ -102,6 +119,20 @@ class Batches:
         self._closed = False
         self.inside = 0
         """Requests that wait, are decided or are written down."""
+        at_once = [client.max_parallel for _, client in asked_endpoints(service.desk)]
+        self._aside = Escalations(
+            self._ask, self._asked, most_at_once=min(at_once, default=0), max_waiting=max_waiting
+        )
+
+    @property
+    def aside(self) -> int:
+        """Those inside that wait for an endpoint."""
+        return len(self._aside)
+
+    @property
+    def asks_endpoints(self) -> bool:
+        """Whether requests may wait for one."""
+        return self._aside.most_at_once > 0
 
     @property
     def name(self) -> str:
@@ -116,7 +147,7 @@ class Batches:
     async def decide(self, asked: DecideRequest, begin: float, place: Place = NO_PLACE) -> Answer:
         """The answer, once it is written down.
 
-        A caller that goes away before its turn is taken out of the line.
+        A caller that goes away before its turn is taken out of the line, and waits for no endpoint.
 
         Args:
             asked: The request.
@@ -125,8 +156,10 @@ class Batches:
 
         Raises:
             DataError: PF105 where a text is unusable.
-            ServiceError: PF707 where too much waits already; PF714 where its turn came too late;
-                PF703 to PF706 and PF709 where it cannot be written down.
+            MachineError: As `payoff.economics.desk.Desk.ask`.
+            ServiceError: PF707 where too much waits already; PF714 where its turn came too late, or
+                an endpoint has not answered in time; PF703 to PF706 and PF709 where it cannot be
+                written down.
         """
         loop = asyncio.get_running_loop()
         span = None if self._traces is None else self._traces.here()
@@ -140,8 +173,14 @@ class Batches:
             self.inside += 1
             self._changed.notify_all()
         try:
+            if self.asks_endpoints and waiting.left_s is not None:
+                await asyncio.wait([waiting.future], timeout=max(0.0, waiting.left_s))
+                if not waiting.future.done() and self._aside.drop(waiting):
+                    raise waiting.too_late()
             return await waiting.future
         finally:
+            waiting.future.cancel()
+            self._aside.drop(waiting)
             with self._changed:
                 self.inside -= 1
 
@@ -152,6 +191,7 @@ class Batches:
             self._changed.notify_all()
         for thread in self._threads[:-1]:
             thread.join()
+        self._aside.close()
         for writing in self._threads[-1:]:
             self._to_write.put(_END)
             writing.join()
@@ -189,15 +229,50 @@ class Batches:
         while True:
             batch = self._take()
             taken = time.perf_counter()
-            done = _decided(self._service, [one for one in batch if not one.future.done()])
-            computed = done, self._seen(taken)
-            # Handing over takes longer than it saves where nobody else is inside.
-            if self.inside <= len(batch):
-                self._finish(*computed)
-            else:
-                self._to_write.put(computed)
+            begun = _begun(self._service, [one for one in batch if not one.future.done()])
+            seen = self._seen(taken, [one for one, _ in begun])
+            done = self._not_set_aside(begun, seen)
+            # Handing over takes longer than it saves where nobody else is at work.
+            if self.inside - self.aside <= len(done):
+                self._finish(done, seen)
+            elif done:
+                self._to_write.put((done, seen))
             if not batch:
                 return
+
+    def _not_set_aside(self, begun: Sequence[_Begun], seen: Seen | None) -> list[Done]:
+        """Those that are decided; the others wait for an endpoint from here on."""
+        done: list[Done] = []
+        for waiting, found in begun:
+            if not isinstance(found, Begun):
+                done.append((waiting, found))
+                continue
+            waiting.seen = seen
+            try:
+                self._aside.add(waiting, found)
+            except ServiceError as error:
+                done.append((waiting, error))
+            # Who left or became late before it was in there could not take it out.
+            if waiting.future.done():
+                self._aside.drop(waiting)
+            elif waiting.is_late and self._aside.drop(waiting):
+                done.append((waiting, waiting.too_late()))
+        return done
+
+    def _ask(self, waiting: Waiting, begun: Begun) -> Begun:
+        """Ask an endpoint about one text of a request."""
+        try:
+            return self._service.desk.ask(begun)
+        finally:
+            if self._traces is not None:
+                waiting.notes += self._traces.take_notes()
+
+    def _asked(self, waiting: Waiting, found: Begun | Exception) -> None:
+        """Have a request written down and answered once all of its texts are."""
+        seen = waiting.seen
+        if seen is not None:
+            seen = replace(seen, answered=time.perf_counter(), asked=waiting.notes)
+        self._to_write.put(([(waiting, _finished(self._service, waiting, found))], seen))
 
     def _write(self) -> None:
         while (computed := self._to_write.get()) is not _END:
@@ -211,25 +286,42 @@ class Batches:
             parts = [Part(one.span, one.begin, len(one.asked.first_texts)) for one, _ in done]
             self._traces.batch(parts, replace(seen, writing=writing, written=kept))
 
-    def _seen(self, taken: float) -> Seen | None:
+    def _seen(self, taken: float, batch: Sequence[Waiting]) -> Seen | None:
         """What is known of a batch that this thread has computed just now."""
         if self._traces is None:
             return None
         asked, now = self._traces.take_notes(), time.perf_counter()
-        return Seen(self._service.name, self._service.sha256[:12], taken, now, asked)
+        n_texts = sum(len(one.asked.first_texts) for one in batch)
+        version = self._service.sha256[:12]
+        return Seen(self._service.name, version, len(batch), n_texts, taken, now, asked)
 
 
-def _decided(service: Service, batch: Sequence[Waiting]) -> list[Done]:
-    """Answers of a batch; one that fails does not take the others with it."""
-    late = [one.late() for one in batch]
-    timely = [one for one, error in zip(batch, late, strict=True) if error is None]
-    done: list[Done] = [(w, e) for w, e in zip(batch, late, strict=True) if e is not None]
+def _begun(service: Service, batch: Sequence[Waiting]) -> list[_Begun]:
+    """What is known of a batch without endpoints; one that fails does not take others with it."""
+    late = {one for one in batch if one.is_late}
+    timely = [one for one in batch if one not in late]
 
-    def answer(ones: Sequence[Waiting]) -> list[Answer]:
-        found = service.answer_all([(one.asked, one.begin) for one in ones])
-        return [replace(a, place=one.place) for a, one in zip(found, ones, strict=True)]
+    def begin(ones: Sequence[Waiting]) -> list[Answer | Begun]:
+        found = service.begin_all([(one.asked, one.begin) for one in ones])
+        return [
+            replace(a, place=one.place) if isinstance(a, Answer) else a
+            for a, one in zip(found, ones, strict=True)
+        ]
 
-    return [*done, *zip(timely, _together(timely, answer), strict=True)]
+    refused = [(one, one.too_late()) for one in late]
+    return [*refused, *zip(timely, _together(timely, begin), strict=True)]
+
+
+def _finished(service: Service, waiting: Waiting, found: Begun | Exception) -> Answer | Exception:
+    """The answer to a request of which all is known."""
+    if isinstance(found, Exception):
+        return found
+
+    def finish(ones: Sequence[Waiting]) -> list[Answer]:
+        done = [service.finish(one.asked, one.begin, found) for one in ones]
+        return [replace(a, place=one.place) for a, one in zip(done, ones, strict=True)]
+
+    return _together([waiting], finish)[0]
 
 
 def _written(service: Service, done: Sequence[Done]) -> list[Done]:
@@ -246,8 +338,8 @@ def _written(service: Service, done: Sequence[Done]) -> list[Done]:
 
 
 def _together(
-    ones: Sequence[object], work: Callable[..., list[Answer]]
-) -> Sequence[Answer | Exception]:
+    ones: Sequence[object], work: Callable[..., Sequence[_T]]
+) -> Sequence[_T | Exception]:
     """Work on all at once; where that fails, on each by itself."""
     if not ones:
         return []

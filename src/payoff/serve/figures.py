@@ -76,6 +76,12 @@ class Figures:
             ("model",),
             registry=self.registry,
         )
+        aside = Gauge(
+            "payoff_requests_aside",
+            "Those of them that wait for an endpoint, outside the line.",
+            ("model",),
+            registry=self.registry,
+        )
         missing = Gauge(
             "payoff_release_missing",
             "1 where the version that is released cannot be served here.",
@@ -85,6 +91,7 @@ class Figures:
         for one in models:
             missing.labels(one.name).set_function(lambda one=one: float(one.trouble is not None))  # type: ignore[misc]
             inside.labels(one.name).set_function(lambda one=one: float(one.inside))  # type: ignore[misc]
+            aside.labels(one.name).set_function(lambda one=one: float(one.aside))  # type: ignore[misc]
         self.registry.register(_Endpoints(models))
 
     def decided(self, answer: Answer, seconds: float) -> None:

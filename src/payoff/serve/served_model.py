@@ -94,6 +94,16 @@ class ServedModel:
         return sum(one.inside for one in self._lines.values())
 
     @property
+    def aside(self) -> int:
+        """Those inside that wait for an endpoint."""
+        return sum(one.aside for one in self._lines.values())
+
+    @property
+    def asks_endpoints(self) -> bool:
+        """Whether requests to any version may wait for one."""
+        return any(one.asks_endpoints for one in self._lines.values())
+
+    @property
     def versions(self) -> tuple[str, ...]:
         """All that are loaded, the one that decides first."""
         return (self.sha256, *(one for one in self._lines if one != self.sha256))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from payoff import __version__
 from payoff.core.errors import PayoffError, ServiceError
 from payoff.economics.actions import HANDOFF
@@ -14,9 +16,9 @@ from payoff.serve.bodies import DecideRequest
 from payoff.serve.endpoints import asked_endpoints
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
+    from payoff.economics.begun import Begun
     from payoff.economics.decision import Decision
     from payoff.economics.desk import Desk
     from payoff.learn.entry import Entry
@@ -137,11 +139,14 @@ class Service:
         """Whether its models were trained on pairs of texts."""
         return self._desk.reads_pairs
 
-    def answer_all(self, requests: Sequence[tuple[DecideRequest, float]]) -> list[Answer]:
-        """Decide on all texts of several requests together; nothing is written down yet.
+    def begin_all(self, requests: Sequence[tuple[DecideRequest, float]]) -> list[Answer | Begun]:
+        """Decide on all texts of several requests together, as far as that goes without endpoints.
 
         Args:
             requests: Each with when it came, by `time.perf_counter`.
+
+        Returns:
+            The answer to each request; what is begun of it where it wants an endpoint.
 
         Raises:
             DataError: PF105 where a text is unusable.
@@ -151,10 +156,53 @@ class Service:
         segments = [segment for asked, _ in requests for segment in asked.all_segments]
         known = any(segment is not None for segment in segments)
         if pairs and len(pairs) != len(texts):  # some ask about pairs, some do not
-            return [answer for one in requests for answer in self.answer_all([one])]
-        decisions, probabilities = self._desk.decide_fully(
-            texts, pairs=pairs or None, segments=segments if known else None
-        )
+            return [found for one in requests for found in self.begin_all([one])]
+        begun = self._desk.begin(texts, pairs=pairs or None, segments=segments if known else None)
+        if not (is_open := begun.is_open).any():
+            return list(self._answers(requests, begun))
+        ends = np.cumsum([len(asked.first_texts) for asked, _ in requests]).tolist()
+        places = [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        found: dict[int, Answer | Begun] = {
+            number: begun.rows(own) for number, own in enumerate(places) if is_open[own].any()
+        }
+        now = [number for number in range(len(requests)) if number not in found]
+        done = begun.rows([place for number in now for place in places[number]])
+        found |= zip(now, self._answers([requests[number] for number in now], done), strict=True)
+        return [found[number] for number in range(len(requests))]
+
+    def finish(self, asked: DecideRequest, begin: float, begun: Begun) -> Answer:
+        """The answer to a request that `begin_all` has begun; who was not asked yet is asked.
+
+        Args:
+            asked: The request.
+            begin: When it came, by `time.perf_counter`.
+            begun: What was said of it.
+
+        Raises:
+            MachineError: As `payoff.economics.desk.Desk.ask`.
+        """
+        return self._answers([(asked, begin)], begun)[0]
+
+    def answer_all(self, requests: Sequence[tuple[DecideRequest, float]]) -> list[Answer]:
+        """Decide on all texts of several requests, and wait for all; nothing is written down yet.
+
+        Args:
+            requests: Each with when it came, by `time.perf_counter`.
+
+        Raises:
+            DataError: PF105 where a text is unusable.
+            MachineError: As `finish`.
+        """
+        begun = zip(requests, self.begin_all(requests), strict=True)
+        return [
+            found if isinstance(found, Answer) else self.finish(*request, found)
+            for request, found in begun
+        ]
+
+    def _answers(
+        self, requests: Sequence[tuple[DecideRequest, float]], begun: Begun
+    ) -> list[Answer]:
+        decisions, probabilities = self._desk.finish(begun)
         answers, start = [], 0
         for asked, begin in requests:
             end = start + len(asked.first_texts)

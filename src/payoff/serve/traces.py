@@ -61,18 +61,26 @@ class Seen:
     Args:
         model: Its name.
         version: The first digits of the artifact's SHA-256.
+        n_requests: Requests that were decided together.
+        n_texts: Their texts.
         taken: Out of the line.
-        decided: All of it.
-        tiers: The models that were asked for it.
+        decided: All of it that needs no endpoint.
+        tiers: The models that were asked for it until then.
+        answered: When an endpoint had answered outside the line; 0 where it was not asked there.
+        asked: The models that were asked there.
         writing: When its turn to be written came.
         written: When it was on the disk and told; 0 where no journal is kept.
     """
 
     model: str
     version: str
+    n_requests: int
+    n_texts: int
     taken: float
     decided: float
     tiers: Sequence[AskedTier] = ()
+    answered: float = 0.0
+    asked: Sequence[AskedTier] = ()
     writing: float = 0.0
     written: float = 0.0
 
@@ -169,28 +177,36 @@ class Traces:
         return list(asked)
 
     def batch(self, parts: Iterable[Part], seen: Seen) -> None:
-        """Spans of a batch, below each of its requests: waiting, models, journal.
+        """Spans of a batch, below each of its requests: waiting, models, endpoints, journal.
 
         Args:
-            parts: Its requests.
-            seen: When it was where.
+            parts: Those of its requests that were written down together.
+            seen: When they were where.
         """
-        parts = list(parts)
         facts = {"payoff.model": seen.model, "payoff.version": seen.version}
-        n_texts = sum(part.n_texts for part in parts)
-        of_batch = facts | {"payoff.batch.requests": len(parts), "payoff.batch.texts": n_texts}
+        sizes = {"payoff.batch.requests": seen.n_requests, "payoff.batch.texts": seen.n_texts}
+        of_batch = facts | sizes
         for part in (one for one in parts if one.request is not None):
             self._span("payoff.wait", part.request, part.begun, seen.taken, facts)
             own = of_batch | {"payoff.texts": part.n_texts}
             within = self._span("payoff.batch", part.request, seen.taken, seen.decided, own)
-            for tier in seen.tiers:
-                told: dict[str, str | int] = {"payoff.tier": tier.name}
-                told["payoff.tier.texts"] = tier.n_texts
-                if tier.code:
-                    told["payoff.error"] = tier.code
-                self._span("payoff.tier", within, tier.begun, tier.ended, told)
+            self._tiers(within, seen.tiers)
+            if seen.answered:
+                aside = facts | {"payoff.texts": part.n_texts}
+                beside = self._span(
+                    "payoff.aside", part.request, seen.decided, seen.answered, aside
+                )
+                self._tiers(beside, seen.asked)
             if seen.written > seen.writing:
                 self._span("payoff.commit", part.request, seen.writing, seen.written, of_batch)
+
+    def _tiers(self, within: Context, tiers: Iterable[AskedTier]) -> None:
+        for tier in tiers:
+            told: dict[str, str | int] = {"payoff.tier": tier.name}
+            told["payoff.tier.texts"] = tier.n_texts
+            if tier.code:
+                told["payoff.error"] = tier.code
+            self._span("payoff.tier", within, tier.begun, tier.ended, told)
 
     def _span(
         self,

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
 from payoff.economics.cascades.cascade_gain import Gain
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
-from payoff.economics.cascades.cascade_policy import CascadePolicy
+from payoff.economics.cascades.cascade_policy import ANSWERED, Answered, CascadePolicy
 from payoff.economics.policy import Policy
 
 POLICY = Policy(("a", "b"), np.array([[3.0, -7.0, -4.0], [-7.0, 3.0, -4.0]]))
@@ -65,6 +68,35 @@ def test_who_is_sure_is_not_asked_about_again() -> None:
     assert done.tiers.tolist() == [0, 0]
     nobody = CASCADE.answer(POLICY, 0, lambda tier, rows: np.empty((0, 2)))
     assert nobody.probabilities.shape == (0, 2)
+
+
+@given(
+    said=arrays(np.float64, (3, 5), elements=st.floats(0.01, 0.99)),
+    before=st.integers(0, 3),
+    order=st.permutations(range(5)),
+    unreachable=st.booleans(),
+)
+def test_left_before_any_tier_and_taken_up_row_by_row_it_is_the_same(
+    said: NDArray[np.float64], before: int, order: list[int], unreachable: bool
+) -> None:
+    both = np.stack([said, 1 - said], axis=2)
+
+    def ask(tier: int, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        return None if unreachable and tier == 1 else both[tier][rows]
+
+    whole = CASCADE.answer(POLICY, 5, ask)
+    nothing, first = Answered.nothing(5, 2), np.zeros(5, np.int64)
+    left, wanted = CASCADE.go_on(POLICY, nothing, first, ask=ask, before=before)
+    assert set(wanted.tolist()) <= {before, ANSWERED}
+    for row in order:
+        own = Answered(left.probabilities[[row]], left.tiers[[row]], left.costs[[row]])
+        done, rest = CASCADE.go_on(
+            POLICY, own, wanted[[row]], ask=lambda tier, rows, row=row: ask(tier, rows + row)
+        )
+        assert rest.tolist() == [ANSWERED]
+        assert done.tiers[0] == whole.tiers[row]
+        assert done.costs[0] == whole.costs[row]
+        assert done.probabilities[0].tolist() == whole.probabilities[row].tolist()
 
 
 def test_a_tier_that_answers_nonsense_is_named() -> None:

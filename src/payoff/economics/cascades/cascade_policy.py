@@ -18,6 +18,9 @@ from payoff.economics.value_tables import Segments
 Array = NDArray[np.float64]
 Ask = Callable[[int, NDArray[np.int64]], Array | None]
 
+ANSWERED = -1
+"""In place of the tier that a request wants to be asked next: none."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answered:
@@ -32,6 +35,16 @@ class Answered:
     probabilities: Array
     tiers: NDArray[np.int64]
     costs: Array
+
+    @classmethod
+    def nothing(cls, n: int, n_labels: int) -> Answered:
+        """Of ``n`` requests about which no tier was asked; the probabilities are not set.
+
+        Example:
+            >>> Answered.nothing(2, 3).costs.tolist()
+            [0.0, 0.0]
+        """
+        return cls(np.empty((n, n_labels)), np.zeros(n, np.int64), np.zeros(n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,22 +109,62 @@ class CascadePolicy:
         Raises:
             EconomicsError: PF611 where a tier's answer is no probabilities of the policy's labels.
         """
-        probabilities = np.empty((n, len(policy.labels)))
-        tiers = np.zeros(n, dtype=np.int64)
-        costs = np.zeros(n)
-        rows = np.arange(n)
-        for tier, cost in enumerate(self.costs):
+        nothing, first = Answered.nothing(n, len(policy.labels)), np.zeros(n, np.int64)
+        return self.go_on(policy, nothing, first, ask=ask, segments=segments)[0]
+
+    def go_on(
+        self,
+        policy: Policy,
+        so_far: Answered,
+        wanted: NDArray[np.int64],
+        *,
+        ask: Ask,
+        segments: Segments | None = None,
+        before: int | None = None,
+    ) -> tuple[Answered, NDArray[np.int64]]:
+        """`answer`, taken up where it was left, and left again before some tier is asked.
+
+        Args:
+            policy: What is worth what.
+            so_far: What was answered until now.
+            wanted: The tier that each request wants to be asked next, ``(n,)``, or `ANSWERED`.
+            ask: As `answer` has it.
+            segments: Segment of each, ``(n,)``; None where none is known.
+            before: The first tier that is not to be asked; None asks all.
+
+        Returns:
+            What is answered now, and the tier that each request wants to be asked next.
+
+        Raises:
+            EconomicsError: PF611 where a tier's answer is no probabilities of the policy's labels.
+
+        Example:
+            >>> gain = Gain(np.eye(5)[0], np.zeros(2), -2.0, np.array([-9.0, 9.0]),
+            ...             np.array([-9.0, 9.0]), "linear")
+            >>> cascade = CascadePolicy(("words", "encoder"), (0.0, 0.1), (gain,))
+            >>> policy = Policy(("a", "b"), np.array([[3.0, -7.0, -4.0], [-7.0, 3.0, -4.0]]))
+            >>> said = np.array([[0.9, 0.1], [0.5, 0.5]])
+            >>> cascade.go_on(policy, Answered.nothing(2, 2), np.zeros(2, np.int64),
+            ...               ask=lambda tier, rows: said[rows], before=1)[1]
+            array([-1,  1])
+        """
+        probabilities, costs = so_far.probabilities.copy(), so_far.costs.copy()
+        tiers, wanted = so_far.tiers.copy(), wanted.copy()
+        for tier, cost in enumerate(self.costs[:before]):
+            rows = np.flatnonzero(wanted == tier)
             if not len(rows):
-                break
-            said = ask(tier, rows)
-            if said is None:
                 continue
-            probabilities[rows], tiers[rows] = said, tier
-            costs[rows] += cost
-            if tier < len(self.gains):
-                own = None if segments is None else segments[rows]
-                rows = rows[self.gains[tier].of(Knowledge.of(policy, said, own)) > 0]
-        return Answered(probabilities, tiers, costs)
+            said = ask(tier, rows)
+            unsure = np.ones(len(rows), np.bool_)
+            if said is not None:
+                probabilities[rows], tiers[rows] = said, tier
+                costs[rows] += cost
+                if tier < len(self.gains):
+                    own = None if segments is None else segments[rows]
+                    unsure = self.gains[tier].of(Knowledge.of(policy, said, own)) > 0
+            wanted[rows] = np.where(unsure, tier + 1, ANSWERED)
+        wanted[wanted == len(self.tiers)] = ANSWERED
+        return Answered(probabilities, tiers, costs), wanted
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives back the very same numbers."""
