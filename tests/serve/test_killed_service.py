@@ -24,6 +24,8 @@ from .test_run import running
 
 N_KILLS = int(os.environ.get("PAYOFF_KILLS", "4"))
 N_CLIENTS = 6
+N_TOLD = 4
+"""Acknowledged outcomes that a round waits for, however slow the machine is, before the kill."""
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
@@ -70,6 +72,13 @@ def callers(url: str, round_: int) -> Iterator[list[Caller]]:
             one.join(60)
 
 
+def until_some_are_told(all_callers: list[Caller]) -> None:
+    deadline = time.monotonic() + 60
+    while sum(len(one.told) for one in all_callers) < N_TOLD:
+        assert time.monotonic() < deadline, "nobody is answered"
+        time.sleep(0.005)
+
+
 def kept(path: Path) -> tuple[dict[str, str], set[str]]:
     """What the database holds, once it has passed its own check."""
     with closing(sqlite3.connect(path)) as database:
@@ -89,7 +98,8 @@ def test_nothing_that_was_acknowledged_is_lost(artifact: Path, tmp_path: Path) -
     for round_ in range(N_KILLS):
         (tmp_path / "told.txt").unlink(missing_ok=True)
         with running(artifact, tmp_path) as (process, url, _), callers(url, round_) as all_callers:
-            time.sleep(0.2 + 1.3 * chance.random())
+            until_some_are_told(all_callers)
+            time.sleep(1.3 * chance.random())
             process.send_signal(signal.SIGKILL)
             process.wait(30)
         for one in all_callers:
@@ -101,7 +111,7 @@ def test_nothing_that_was_acknowledged_is_lost(artifact: Path, tmp_path: Path) -
         assert decided.items() <= rows.items()
         assert told <= feedback
         assert set(rows) <= asked
-    assert len(decided) > 10 * N_KILLS
+    assert len(told) >= N_TOLD * N_KILLS
     (tmp_path / "told.txt").unlink()
     with running(artifact, tmp_path) as (_, url, _):
         for request_id in sorted(asked)[:50]:  # sent again, nothing is written twice

