@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from payoff.economics.payoff import Payoff
 from payoff.economics.prices.exchange import ExchangeRates
 from payoff.economics.traffic import Traffic
 from payoff.plan.kept import Kept
+from payoff.plan.search_runs import SearchRuns
 from payoff.plan.terms import Terms
 
 DAY = date(2026, 11, 22)
@@ -26,9 +28,11 @@ TERMS = Terms(
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
-    kept = kept_of(TERMS)
+    kept = replace(kept_of(TERMS), searched=SearchRuns(3, 90.5))
     kept.write(tmp_path)
     again = Kept.read(tmp_path)
+    assert again.searched == kept.searched
+    assert again.reckoning(TERMS).searched == kept.searched
     assert again.sections == kept.sections
     assert again.sections["search"]["prices_on"] == DAY
     for name in ("labels", "seed", "chosen", "n_labelled", "request_bytes", "characters_per_text"):

@@ -25,6 +25,7 @@ from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.evidence.latency import Latency, measure_latency
 from payoff.plan import conclusion, options
+from payoff.plan.kept import Kept
 from payoff.plan.labels import label_study
 from payoff.plan.plan import Plan
 from payoff.plan.prepared import suited_backbones
@@ -120,6 +121,19 @@ def test_the_figures_agree_with_each_other(plan: Plan, requests: Dataset) -> Non
     assert plan.summary["waterfall"][-1]["amount"] == pytest.approx(
         decision["profit_month"]["mean"], abs=0.01
     )
+
+
+def test_a_plan_pays_for_all_that_the_search_trained(plan: Plan) -> None:
+    tried = [one["end_s"] - one["start_s"] for one in plan.summary["timeline"]]
+    kept = Kept.read(plan.folder).searched
+    assert kept is not None
+    assert kept.n_runs == len(tried) > 3
+    assert kept.seconds == pytest.approx(sum(tried))
+    with Artifact.open(plan.artifact) as artifact:
+        lines = json.loads(artifact.read("costs.json"))["lines"]
+    told = [line["what"] for line in lines if line["step"] == "training"]
+    assert len(told) == 1, "of whichever plan, and once"
+    assert told[0].startswith(f"{len(tried)} runs of {kept.mean_s:,.0f} s")
 
 
 def test_the_report_is_of_rows_that_took_no_part(plan: Plan, requests: Dataset) -> None:

@@ -120,8 +120,8 @@ def test_a_faster_machine_and_a_shorter_memory_cost_less() -> None:
         return {line.what.split(" of ")[0]: line.quantity for line in lines}
 
     usual, faster, brief = bill(), bill(speed_ratio=4.0), bill(retention_months=3.0)
-    assert usual["1 runs"] == pytest.approx(1.0), "an hour on this machine"
-    assert faster["1 runs"] == pytest.approx(0.25)
+    assert usual["1 run"] == pytest.approx(1.0), "an hour on this machine"
+    assert faster["1 run"] == pytest.approx(0.25)
     assert brief["journal stored"] == pytest.approx(usual["journal stored"] * 3 / 12)
     assert usual["labelled data stored"] == pytest.approx(100 * 260 / 1e9)
 

@@ -218,7 +218,7 @@ def training_line(
         raise EconomicsError("PF604", "speed_ratio", f"it is {ratio}", expected="above 0")
     return CostLine(
         Step.TRAINING,
-        f"{runs} runs of {seconds:,.0f} s on {machine}",
+        f"{runs} {'run' if runs == 1 else 'runs'} of {seconds:,.0f} s on {machine}",
         seconds * runs / ratio / 3600.0,
         "hour",
         price_per_hour,
