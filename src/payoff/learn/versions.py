@@ -119,15 +119,15 @@ def put_in_place(
     return _note(connection, model, RELEASED, artifact_sha256, told)
 
 
-def released_within(connection: Connection, model: str) -> VersionEvent | None:
-    """`released` within a transaction of the caller's.
+def standing_within(connection: Connection, model: str) -> list[VersionEvent]:
+    """`standing_releases` within a transaction of the caller's.
 
     Example:
         >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
-        ...     released_within(connection, "support")
+        ...     standing_within(connection, "support")
+        []
     """
-    standing = standing_releases(_events(connection, model))
-    return standing[-1] if standing else None
+    return standing_releases(_events(connection, model))
 
 
 def begun_with(
@@ -230,8 +230,15 @@ def roll_back(
         if withdrawing is not None and is_withdrawn(events, withdrawing) and standing:
             return standing[-1]
         now, before = last_two(standing, model, withdrawing)
-        _note(connection, model, WITHDRAWN, now.artifact_sha256, facts or {})
-        return _note(connection, model, RELEASED, before.artifact_sha256, before.facts)
+        return put_back(connection, now, before, facts or {})
+
+
+def put_back(
+    connection: Connection, now: VersionEvent, before: VersionEvent, facts: Mapping[str, Any]
+) -> VersionEvent:
+    """Withdraw a release and put an earlier one in its place, within the caller's transaction."""
+    _note(connection, now.model, WITHDRAWN, now.artifact_sha256, facts)
+    return _note(connection, now.model, RELEASED, before.artifact_sha256, before.facts)
 
 
 def last_two(

@@ -243,4 +243,4 @@ def earlier(time_utc: str, days: float) -> str:
 def _sorted(book: AlertBook) -> tuple[AlertState, ...]:
     """Those that stand first, the latest of them first."""
     states = book.states().values()
-    return tuple(sorted(states, key=lambda state: (state.is_over, -state.number)))
+    return tuple(sorted(states, key=lambda state: (not state.stands, -state.number)))

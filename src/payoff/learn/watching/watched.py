@@ -69,7 +69,7 @@ class Watched:
                 f"Wait: {self.n_decisions:,} of the first {self.n_needed:,} requests have come, "
                 "and nothing can be told before."
             )
-        standing = [one for one in self.alerts if not one.is_over]
+        standing = [one for one in self.alerts if one.stands]
         if not standing:
             if not self.loss.n_labels:
                 return (

@@ -104,7 +104,7 @@ def watching(subject: Subject, span: Span) -> Watching:
         at_rest=[one for one in FEATURES if one in looked_at and one not in moved],
         alerts=sorted(
             (one for one in states if one.alert.model == subject.desk.name),
-            key=lambda one: (one.is_over, -one.number),
+            key=lambda one: (not one.stands, -one.number),
         ),
         now=now,
     )
