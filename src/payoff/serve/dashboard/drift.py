@@ -39,7 +39,7 @@ class LabelShare:
 
     Args:
         label: Which.
-        then: Share of the requests in the quiet period.
+        then: Share of the rows or requests that it is compared with.
         now: Share of the newest requests.
     """
 
@@ -54,7 +54,8 @@ class Watching:
 
     Args:
         n: Decisions of the version that is served.
-        n_needed: How many it takes before anything can be told.
+        n_needed: How many it takes before anything can be told; 1 where test rows came with the
+            artifact.
         glance: At its requests; None where there are too few.
         chart: The loss of each day.
         labels: Whose share has changed most.
@@ -87,6 +88,7 @@ def watching(subject: Subject, span: Span) -> Watching:
             it is broken.
     """
     model, now = model_of(subject.desk.artifact), now_utc()
+    launched = model.reference is not None
     days = DAYS.get(span.name, DAYS[USUAL])
     seen = glance(subject.journal, model, days=MOST_DAYS if days is None else days, now=now)
     marks = [] if seen is None else list(seen.drift.marks)
@@ -96,7 +98,7 @@ def watching(subject: Subject, span: Span) -> Watching:
     states = AlertBook(subject.journal).states().values()
     return Watching(
         n=count(subject.journal, model),
-        n_needed=FIRST_REQUESTS,
+        n_needed=1 if launched else FIRST_REQUESTS,
         glance=seen,
         chart={} if seen is None else _chart(seen),
         labels=() if seen is None else _labels(seen),
