@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from payoff.core.errors import ServiceError
 from payoff.economics.policy import Policy
 from payoff.learn.entry import now_utc
+from payoff.learn.experiments.contest import LEAST_REQUESTS
 from payoff.learn.experiments.course import KEPT, PROMOTED, RAMPED, STOPPED, Course
 from payoff.learn.experiments.course_events import (
     begin_within,
@@ -21,7 +22,7 @@ from payoff.learn.experiments.course_events import (
 from payoff.learn.experiments.experiment import Experiment, Mode
 from payoff.learn.experiments.holding_back import held_back
 from payoff.learn.experiments.look import Look, look_at
-from payoff.learn.experiments.outcomes import requests_of
+from payoff.learn.experiments.outcomes import requests_before, requests_of
 from payoff.learn.experiments.recommendation import Advice
 from payoff.learn.experiments.sizing import Size
 from payoff.learn.experiments.undoing import OVERTAKEN, is_overtaken, settle
@@ -285,15 +286,16 @@ def _end(journal: Journal, name: str, event: str, why: str, look: Look | None) -
     return course_of(journal, experiment.name)
 
 
-def _what_follows(journal: Journal, name: str) -> tuple[Experiment, Size] | None:
-    """The hold-back of an experiment that is promoted."""
+def _what_follows(journal: Journal, name: str) -> tuple[Experiment, Size | None] | None:
+    """The hold-back of an experiment that is promoted, from what is known of its requests."""
     known = courses(journal)
     course = named(known, name)
     if course.experiment.hold_back is None:
         return None
-    names = {one.experiment.name for one in known}
-    days = course.days(now_utc())
-    return held_back(course, requests_of(journal, course), days=days, taken=names)
+    requests = requests_of(journal, course)
+    if len(requests) < LEAST_REQUESTS:
+        requests = requests_before(journal, course.experiment.control, course.policy)
+    return held_back(course, requests, taken={one.experiment.name for one in known})
 
 
 def _release(connection: Connection, experiment: Experiment, why: str, look: Look | None) -> None:

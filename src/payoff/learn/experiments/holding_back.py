@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from payoff.learn.experiments.contest import past
+from payoff.learn.experiments.contest import LEAST_REQUESTS, past
 from payoff.learn.experiments.course import Course
 from payoff.learn.experiments.experiment import Experiment, Mode
 from payoff.learn.experiments.look import Look
@@ -20,23 +20,23 @@ _MOST_NAME = 80
 
 
 def held_back(
-    course: Course, requests: Requests, *, days: float, taken: Collection[str] = ()
-) -> tuple[Experiment, Size] | None:
+    course: Course, requests: Requests, *, taken: Collection[str] = ()
+) -> tuple[Experiment, Size | None] | None:
     """The experiment that follows a promotion, and what it can cost.
 
     The arms are those of before, by the rules of before: the treatment decides for all but the
     share that is held back. Customers are shared out anew: those whom chance put into the control
-    are among the reasons why the treatment was promoted, and would flatter it again. What a request
-    adds to the noise, and how many come, is taken from the experiment that ends.
+    are among the reasons why the treatment was promoted, and would flatter it again.
 
     Args:
         course: The experiment that is promoted.
-        requests: Of it.
-        days: Since it began.
+        requests: Of it, or of the control before it: they tell how noisy a request is, and how many
+            come.
         taken: Names of experiments that cannot be used again.
 
     Returns:
-        None where nobody is to be held back.
+        The experiment, and None in place of its size where there are too few requests to tell; None
+        where nobody is to be held back.
 
     Example:
         >>> from dataclasses import replace
@@ -44,7 +44,7 @@ def held_back(
         >>> from payoff.learn.experiments.hold_back import HoldBack
         >>> from payoff.learn.experiments.requests import drawn
         >>> rules = replace(EXAMPLE.experiment, hold_back=HoldBack())
-        >>> after, size = held_back(replace(EXAMPLE, experiment=rules), drawn(3000), days=10.0)
+        >>> after, size = held_back(replace(EXAMPLE, experiment=rules), drawn(3000))
         >>> after.name, after.first_share, after.horizon_days, round(size.gain, 1)
         ('new-head-hold-back', 0.95, 28.0, 0.8)
     """
@@ -56,10 +56,11 @@ def held_back(
     acted = requests.only(~requests.treated | (shares[requests.stage] > 0.0))
     known = past(acted)
     profit = (before.high + before.low) / 2.0 if known is None else known.profit
+    pace = LEAST_REQUESTS / rule.days if known is None else known.per_day
     stated: dict[str, Any] = {
         # With few requests: as noisy as amounts between these two can be (Popoviciu 1935).
         "spread": (before.high - before.low) / 2.0 if known is None else known.spread,
-        "requests_per_day": max(1.0, len(acted) / max(days, 1.0)),
+        "requests_per_day": pace,
         "ramp": (1.0 - rule.share,),
         "confidence": before.confidence,
         "label_days": before.maturity_days,
@@ -87,7 +88,7 @@ def held_back(
         maturity_days=before.maturity_days,
         guardrails=before.guardrails,
     )
-    return experiment, size
+    return experiment, None if known is None else size
 
 
 def roll_back_alert(course: Course, look: Look) -> Alert:
