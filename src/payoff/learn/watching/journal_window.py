@@ -78,8 +78,13 @@ def of_model(model: WatchedModel, *, after_id: int = 0, since_utc: str = "") -> 
     )
 
 
-def count(journal: Journal, model: WatchedModel) -> int:
+def count(journal: Journal, model: WatchedModel, *, whole: bool = False) -> int:
     """How many decisions of a model there are.
+
+    Args:
+        journal: Where they are.
+        model: Whose.
+        whole: Only those that were kept with the probability of every label.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -92,9 +97,15 @@ def count(journal: Journal, model: WatchedModel) -> int:
         ...     count(journal, model)
         0
     """
-    wanted = select(func.count(decisions.c.id)).where(of_model(model))
+    mine = of_model(model) & _is_whole(model) if whole else of_model(model)
+    wanted = select(func.count(decisions.c.id)).where(mine)
     with journal.reading() as connection:
         return int(connection.execute(wanted).scalar_one())
+
+
+def _is_whole(model: WatchedModel) -> Any:
+    """The condition that the probability of every label was kept with a decision."""
+    return func.length(decisions.c.probabilities) == _BYTES_EACH * len(model.labels)
 
 
 def series(journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str) -> Series:
@@ -147,8 +158,8 @@ def oldest(journal: Journal, model: WatchedModel, n: int) -> Requests:
         ...     len(oldest(journal, model, 10).window)
         0
     """
-    whole = func.length(decisions.c.probabilities) == _BYTES_EACH * len(model.labels)
-    wanted = select(*_FIELDS).where(of_model(model), whole).order_by(decisions.c.id).limit(n)
+    mine = of_model(model) & _is_whole(model)
+    wanted = select(*_FIELDS).where(mine).order_by(decisions.c.id).limit(n)
     return _read(journal, model, wanted)
 
 

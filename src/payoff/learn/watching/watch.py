@@ -83,6 +83,7 @@ def watch(
             time_utc=now,
             n_decisions=n_decisions,
             n_needed=needed,
+            n_whole=count(journal, model, whole=True),
             reference="" if kept is None else str(kept),
             alerts=_sorted(book),
             deliveries=tuple(deliver(book, channels, now=now)),

@@ -53,7 +53,8 @@ class Watching:
     """All that the page shows.
 
     Args:
-        n: Decisions of the version that is served.
+        n: Decisions of the version that is served; where there is no glance yet, those that were
+            kept with the probability of every label.
         n_needed: How many it takes before anything can be told; 1 where test rows came with the
             artifact.
         glance: At its requests; None where there are too few.
@@ -97,7 +98,7 @@ def watching(subject: Subject, span: Span) -> Watching:
     moved = {one.feature for one in drifted}
     states = AlertBook(subject.journal).states().values()
     return Watching(
-        n=count(subject.journal, model),
+        n=count(subject.journal, model, whole=seen is None),
         n_needed=1 if launched else FIRST_REQUESTS,
         glance=seen,
         chart={} if seen is None else _chart(seen),
