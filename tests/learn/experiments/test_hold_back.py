@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from payoff.core.errors import PayoffError, Problems, ProjectError, ServiceError
+from payoff.core.errors import Problems, ProjectError, ServiceError
 from payoff.learn.experiments.course import EXAMPLE
 from payoff.learn.experiments.experiment import Experiment
 from payoff.learn.experiments.hold_back import HoldBack, stated_hold_back
@@ -67,8 +67,3 @@ def test_it_goes_into_the_journal_and_comes_back() -> None:
     assert Experiment.from_dict(rules.as_dict()) == rules
     older = {key: one for key, one in EXAMPLE.experiment.as_dict().items() if key != "hold_back"}
     assert Experiment.from_dict(older).hold_back is None  # begun by an earlier payoff
-
-
-def test_outcomes_must_be_known_while_it_lasts() -> None:
-    with pytest.raises(PayoffError, match=r"PF730 experiment \[hold_back.days\]"):
-        replace(EXAMPLE.experiment, hold_back=HoldBack(days=7), maturity_days=7.0)

@@ -71,6 +71,16 @@ def test_the_arms_and_the_rules_are_those_of_before() -> None:
     assert 0 < size.most_lost <= size.worst_harm * 100 * 14
 
 
+def test_it_lasts_longer_where_outcomes_mature_late() -> None:
+    before = promoted(HELD)
+    late = replace(before, experiment=replace(before.experiment, maturity_days=30.0))
+    found = held_back(late, requests(MARKET))
+    assert found is not None
+    assert found[0].horizon_days == 44.0
+    assert found[0].maturity_days == 30.0
+    assert found[0].planned_information == pytest.approx(planned(MARKET)[0].planned_information)
+
+
 def test_names_are_new_and_short_enough() -> None:
     taken = {"new-head-hold-back", "new-head-hold-back-2"}
     found = held_back(promoted(HELD), requests(MARKET), taken=taken)

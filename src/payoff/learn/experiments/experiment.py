@@ -121,11 +121,6 @@ class Experiment:
             ("minimum_gain", self.minimum_gain >= 0, "0 or more"),
             ("confidence", 0.5 <= self.confidence < 1, "0.5 or more, below 1"),
             ("maturity_days", self.maturity_days >= 0, "0 or more"),
-            (
-                "hold_back.days",
-                self.hold_back is None or self.hold_back.days >= self.maturity_days + 1,
-                "a day more than maturity_days",
-            ),
         ]
 
     @property

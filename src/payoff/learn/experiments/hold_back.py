@@ -27,7 +27,8 @@ class HoldBack:
 
     Args:
         share: Of the customers.
-        days: How long at most; it ends sooner where the new version surely earns more.
+        days: How long at most, besides the days in which outcomes mature; it ends sooner where the
+            new version surely earns more.
 
     Raises:
         ServiceError: PF730 where a figure cannot be used; `Problems` where both cannot.

@@ -55,6 +55,7 @@ def held_back(
     shares = np.array([stage.share for stage in course.stages])
     acted = requests.only(~requests.treated | (shares[requests.stage] > 0.0))
     known = past(acted)
+    days = rule.days + before.maturity_days
     profit = (before.high + before.low) / 2.0 if known is None else known.profit
     pace = LEAST_REQUESTS / rule.days if known is None else known.per_day
     stated: dict[str, Any] = {
@@ -67,7 +68,7 @@ def held_back(
         "most_harm": profit - before.low,
     }
     size = size_of(
-        gain=gain_seen_in(round(rule.days), **stated),
+        gain=gain_seen_in(round(days), **stated),
         requests_per_customer=1.0 if known is None else known.per_customer,
         **stated,
     )
@@ -83,7 +84,7 @@ def held_back(
         mode=Mode.HOLD_BACK,
         ramp=stated["ramp"],
         least_days=min(_LEAST_DAYS, rule.days),
-        horizon_days=rule.days,
+        horizon_days=days,
         confidence=before.confidence,
         maturity_days=before.maturity_days,
         guardrails=before.guardrails,
