@@ -236,7 +236,14 @@ def roll_back(
 def put_back(
     connection: Connection, now: VersionEvent, before: VersionEvent, facts: Mapping[str, Any]
 ) -> VersionEvent:
-    """Withdraw a release and put an earlier one in its place, within the caller's transaction."""
+    """`roll_back` of one release to another, within a transaction of the caller's.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
+        ...     old, new = (put_in_place(connection, "m", one * 64, {}) for one in "ab")
+        ...     put_back(connection, new, old, {"why": "it loses"}).artifact_sha256[:3]
+        'aaa'
+    """
     _note(connection, now.model, WITHDRAWN, now.artifact_sha256, facts)
     return _note(connection, now.model, RELEASED, before.artifact_sha256, before.facts)
 
@@ -364,14 +371,9 @@ def standing_releases(events: Sequence[VersionEvent]) -> list[VersionEvent]:
 
 def _events(connection: Connection, model: str) -> list[VersionEvent]:
     wanted = select(versions).where(versions.c.model == model).order_by(versions.c.id)
+    plain = ("model", "event", "artifact_sha256")
     return [
-        VersionEvent(
-            row["model"],
-            row["event"],
-            row["artifact_sha256"],
-            json.loads(row["facts"]),
-            row["time_utc"],
-        )
+        VersionEvent(*(row[key] for key in plain), json.loads(row["facts"]), row["time_utc"])
         for row in connection.execute(wanted).mappings()
     ]
 

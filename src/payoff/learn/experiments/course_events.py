@@ -63,6 +63,14 @@ def under_way(connection: Connection, name: str) -> Course:
 
     Raises:
         ServiceError: PF732 where there is none; PF733 where it is over.
+
+    Example:
+        >>> from payoff.learn.experiments.course import EXAMPLE
+        >>> from payoff.learn.journal import Journal
+        >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
+        ...     begin_within(connection, EXAMPLE.experiment, EXAMPLE.policy, None)
+        ...     under_way(connection, "new-head").share
+        0.01
     """
     course = named(courses_within(connection), name)
     if not course.running:
@@ -78,7 +86,16 @@ def under_way(connection: Connection, name: str) -> Course:
 def begin_within(
     connection: Connection, experiment: Experiment, policy: Policy, size: Size | None
 ) -> None:
-    """Write that an experiment begins."""
+    """Write that an experiment begins.
+
+    Example:
+        >>> from payoff.learn.experiments.course import EXAMPLE
+        >>> from payoff.learn.journal import Journal
+        >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
+        ...     begin_within(connection, EXAMPLE.experiment, EXAMPLE.policy, None)
+        ...     len(courses_within(connection))
+        1
+    """
     facts: dict[str, Any] = {
         "experiment": experiment.as_dict(),
         "policy": policy.to_dict(),
@@ -90,7 +107,17 @@ def begin_within(
 
 
 def write(connection: Connection, name: str, event: str, facts: Mapping[str, Any]) -> None:
-    """Write that something happened to an experiment."""
+    """Write that something happened to an experiment.
+
+    Example:
+        >>> from payoff.learn.experiments.course import EXAMPLE
+        >>> from payoff.learn.journal import Journal
+        >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
+        ...     begin_within(connection, EXAMPLE.experiment, EXAMPLE.policy, None)
+        ...     write(connection, "new-head", RAMPED, {"share": 0.05})
+        ...     courses_within(connection)[0].share
+        0.05
+    """
     document = json.dumps(facts, ensure_ascii=False, allow_nan=False)
     row = {"experiment": name, "time_utc": now_utc(), "event": event, "facts": document}
     connection.execute(insert(events), [row])

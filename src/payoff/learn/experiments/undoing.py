@@ -57,6 +57,9 @@ def settle(journal: Journal, course: Course, look: Look) -> None:
 
     Raises:
         ServiceError: PF733 where it is over; PF703 to PF706 where the database fails.
+
+    Example:
+        >>> settle(journal, course, look_now(journal, course))  # doctest: +SKIP
     """
     advised, name = look.recommendation, course.experiment.name
     facts: dict[str, Any] = {"why": advised.sentence, "look": look.as_dict()}

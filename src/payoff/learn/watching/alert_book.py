@@ -191,6 +191,14 @@ def put_up_within(connection: Connection, alert: Alert, *, time_utc: str = "") -
 
     Raises:
         ServiceError: PF752 where an event is broken.
+
+    Example:
+        >>> alert = Alert(key="rollback new-head", model="m", a_day=9.0, low=5.0, high=12.0,
+        ...               currency="EUR", cause="Why.", since="2026-11-03", n_requests=2000,
+        ...               n_labels=0, mended=True)
+        >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
+        ...     put_up_within(connection, alert), put_up_within(connection, alert)
+        (True, False)
     """
     state = _states(connection).get(alert.key)
     if state is not None and not state.is_over:
