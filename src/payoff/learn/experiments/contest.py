@@ -38,6 +38,13 @@ class Contest:
         places: Where the artifact of each lies, by SHA-256.
         stated: Section ``[experiment]`` of the project of the one that is to prove itself, or else
             of the other one.
+
+    Example:
+        >>> from payoff.learn.experiments.course import EXAMPLE
+        >>> made = Contest(model="m", control="a", treatment="b", policy=EXAMPLE.policy,
+        ...                currency="USD", stated={"hold_back": 0.1})
+        >>> made.low, made.high, made.hold_back()
+        (-25.0, 3.0, HoldBack(share=0.1, days=28.0))
     """
 
     model: str
