@@ -370,11 +370,12 @@ def standing_releases(events: Sequence[VersionEvent]) -> list[VersionEvent]:
 
 
 def _events(connection: Connection, model: str) -> list[VersionEvent]:
-    wanted = select(versions).where(versions.c.model == model).order_by(versions.c.id)
-    plain = ("model", "event", "artifact_sha256")
+    mine = versions.c
+    columns = (mine.model, mine.event, mine.artifact_sha256, mine.facts, mine.time_utc)
+    wanted = select(*columns).where(mine.model == model).order_by(mine.id)
     return [
-        VersionEvent(*(row[key] for key in plain), json.loads(row["facts"]), row["time_utc"])
-        for row in connection.execute(wanted).mappings()
+        VersionEvent(name, event, sha256, json.loads(facts), time_utc)
+        for name, event, sha256, facts, time_utc in connection.execute(wanted)
     ]
 
 
