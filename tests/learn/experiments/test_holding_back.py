@@ -117,7 +117,7 @@ def test_shadows_are_nobody_s_requests() -> None:
 @pytest.mark.parametrize("market", [MARKET, LATE])
 def test_a_version_that_is_as_good_is_rolled_back_once_in_twenty_at_most(market: Market) -> None:
     experiment, _ = planned(market)
-    n = 100
+    n = 80
     found = [rehearse(experiment, market, seed=seed) for seed in range(n)]
     back = np.mean([one.advice is Advice.ROLL_BACK for one in found])
     assert back <= 0.05 + math.sqrt(0.05 / n)

@@ -159,6 +159,7 @@ def test_a_bad_version_is_rolled_back_by_what_customers_told(
         for _ in range(2):
             deliver(AlertBook(journal), [heard])
         assert [(one.event, one.alert.mended) for one in heard.told] == [("raised", True)]
+        assert heard.told[0].body == state.alert.sentence
         # Nothing flips back: no look, no restart and no schedule promotes it again.
         assert tick(journal) == []
         assert serving(journal) == OLD

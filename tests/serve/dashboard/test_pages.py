@@ -22,10 +22,8 @@ from payoff.learn.tables import audit_rounds
 from payoff.plan.report.charts.sheet import FONT
 from payoff.plan.report.theme import css_variables
 from payoff.serve.app import create_app
-from payoff.serve.bodies import DecideRequest
 from payoff.serve.dashboard.overview import Expected, expected_profit
 from payoff.serve.dashboard.words import LANGUAGES, chosen_language, messages
-from payoff.serve.service import Service
 
 from .conftest import NASTY, House
 
@@ -170,16 +168,6 @@ def test_json_of_the_queue(home: House) -> None:
     wrong = home.client.post("/v1/review", json=body, headers=headers)
     assert wrong.status_code == 422
     assert wrong.json()["error"]["mend"] == "Did you mean 'refund'?"
-
-
-@pytest.fixture
-def acted(desk: Desk, journal: Journal) -> None:
-    """Two hundred requests that the model acted on: chance looks among those."""
-    usual = ("my card is gone", "charged twice", "where is my refund", "refund my bill")
-    texts = [f"{usual[n % 4]}, case {n}" for n in range(200)]
-    service = Service(desk, journal, texts="whole")
-    asked = DecideRequest(texts=texts, request_id="acted")
-    service.write_down(service.answer_all([(asked, 0.0)]))
 
 
 def drawn_of(home: House) -> tuple[list[str], list[str]]:
