@@ -19,6 +19,7 @@ from payoff.learn.experiments.tick import tick
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.tables import alert_events, decisions
+from payoff.learn.versions import release
 from payoff.learn.watching import kept_reference
 from payoff.learn.watching.alert_book import AlertBook
 from payoff.learn.watching.journal_window import oldest
@@ -233,6 +234,15 @@ def test_a_hold_back_and_its_roll_back_are_shown(home: House, desk: Desk) -> Non
     versions = text_of(home.client.get("/dashboard/versions?lang=en").text)
     assert "payoff, by itself" in versions
     assert "Roll back: it loses " in versions
+
+
+def test_a_hold_back_that_was_overtaken_names_no_winner(home: House, desk: Desk) -> None:
+    shop.promote_bad(home.journal, desk, datetime.now(UTC))
+    release(home.journal, desk.name, "e" * 64)
+    assert "stopped" in [one.done for one in tick(home.journal)]
+    said = text_of(home.look("/experiments?experiment=kinder-words-hold-back"))
+    assert "another version was released meanwhile" in said
+    assert "the old version decides" not in said
 
 
 def test_pages_speak_chinese(home: House) -> None:
