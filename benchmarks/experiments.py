@@ -2,6 +2,7 @@
 
     python benchmarks/experiments.py                  # quiet, gain, harm and rules
     python benchmarks/experiments.py more             # other markets, the bandit
+    python benchmarks/experiments.py hold             # after a promotion
     python benchmarks/experiments.py million          # reading a million decisions
     python benchmarks/experiments.py page             # the figures of docs/experiments.md
     python benchmarks/experiments.py --show
@@ -14,6 +15,8 @@ what the look says. Nothing but the shipped code decides.
 earns what the size was made for; how many are promoted in time. `harm`: it loses; whether it lost
 at most what the size had promised. `rules`: how often a true nought is missed at any look, by the
 interval that is shipped, by one that is valid once only, and by Robbins' mixture alone.
+`hold`: a version was promoted and 5 % of the customers are held back for 28 days; how many runs are
+rolled back, and whether that was in time.
 Results are lines in results/experiments.jsonl.
 """
 
@@ -34,10 +37,11 @@ import numpy as np
 import record
 from payoff.learn.experiments.confidence_sequence import errors_wide
 from payoff.learn.experiments.course import EXAMPLE
-from payoff.learn.experiments.experiment import Experiment, Mode
+from payoff.learn.experiments.experiment import RAMP, Experiment, Mode
 from payoff.learn.experiments.gain import gain_of, spread_of
+from payoff.learn.experiments.hold_back import HoldBack
 from payoff.learn.experiments.rehearsal import Market, draw, rehearse
-from payoff.learn.experiments.sizing import Size, size_of
+from payoff.learn.experiments.sizing import Size, gain_seen_in, size_of
 from payoff.learn.experiments.tally import tally_of
 
 HERE = Path(__file__).resolve().parent
@@ -49,13 +53,15 @@ MARKETS = {
     "usual": Market(),
     "late": Market(label_days=1.5, label_share=0.6, boast=1.0),
     "few customers": Market(customers=150, unevenness=2.0),
+    "many customers": Market(customers=3000),
     "rare dear errors": Market(amounts=(0.3, -1.0, -25.0), wrong=(0.05, 0.005), handoff=-1.0),
 }
 GAINS = {"rare dear errors": 0.3}
+HELD = HoldBack()
 PILOT_SEED, SEED = 1_000_000, 0
 
 
-def size(name: str, harm: float | None = None) -> Size:
+def size(name: str, harm: float | None = None, mode: Mode = Mode.LIVE) -> Size:
     """How long and how dear, from the noise of two weeks of the same market."""
     market = MARKETS[name]
     pilots = [draw(market, 14, seed=PILOT_SEED + number) for number in range(60)]
@@ -63,14 +69,21 @@ def size(name: str, harm: float | None = None) -> Size:
     if market.label_share < 1:  # fewer outcomes, more noise: outcomes alone, none of the model's
         noise = [one / market.label_share for one in noise]
     usual = float(np.mean([one.control.mean() for one in pilots]))
+    stated: dict[str, Any] = {
+        "spread": float(np.sqrt(np.mean(noise))),
+        "requests_per_day": market.requests_per_day,
+        "most_harm": usual - market.amounts[2],
+        "label_days": math.ceil(market.label_days),
+    }
+    gain = GAINS.get(name, 1.0)
+    if mode is Mode.HOLD_BACK:
+        stated["ramp"] = (1.0 - HELD.share,)
+        gain = gain_seen_in(round(HELD.days), **stated)
     return size_of(
-        gain=GAINS.get(name, 1.0),
+        gain=gain,
         harm=harm,
-        spread=float(np.sqrt(np.mean(noise))),
-        requests_per_day=market.requests_per_day,
         requests_per_customer=float(np.mean([len(p.day) / len(set(p.customer)) for p in pilots])),
-        most_harm=usual - market.amounts[2],
-        label_days=math.ceil(market.label_days),
+        **stated,
     )
 
 
@@ -78,6 +91,7 @@ def experiment_of(planned: Size, mode: Mode = Mode.LIVE) -> Experiment:
     return replace(
         EXAMPLE.experiment,
         mode=mode,
+        ramp=(1.0 - HELD.share,) if mode is Mode.HOLD_BACK else RAMP,
         planned_information=planned.planned_information,
         horizon_days=float(max(7, planned.days)),
     )
@@ -87,7 +101,7 @@ def runs(
     name: str, n: int, *, effect: float = 0.0, mode: Mode = Mode.LIVE, harm: float | None = None
 ) -> dict[str, Any]:
     """Rehearse many times."""
-    planned = size(name, harm)
+    planned = size(name, harm, mode)
     rules = experiment_of(planned, mode)
     begin = time.perf_counter()
     found = [rehearse(rules, MARKETS[name], effect=effect, seed=SEED + i) for i in range(n)]
@@ -243,6 +257,11 @@ def run(part: str) -> None:
         for effect in (0.0, -1.0):
             result = runs("usual", 1000, effect=effect, mode=Mode.BANDIT)
             keep(part, "usual", result, effect=effect, mode="bandit")
+    elif part == "hold":
+        for effect, n in ((0.0, 1000), (-1.0, 200), (-2.0, 200), (-4.0, 200), (-10.0, 200)):
+            harm = -effect or None
+            result = runs("many customers", n, effect=effect, mode=Mode.HOLD_BACK, harm=harm)
+            keep(part, "many customers", result, effect=effect, mode="hold back")
     elif part == "page":
         page()
     else:
@@ -252,11 +271,13 @@ def run(part: str) -> None:
 def page() -> None:
     """Write the part of the documentation with figures."""
     newest = record.latest(RESULTS)
-    rows = [_row(line) for line in newest if "ended" in line["result"]]
+    ended = [line for line in newest if "ended" in line["result"]]
+    rows = [_row(line) for line in ended if line["part"] != "hold"]
     columns = ("market", "true gain", "runs", "promoted", "stopped: harmful",
                "interval missed at any look", "lost at most what was promised")  # fmt: skip
     table = ["| " + " | ".join(columns) + " |", "|---|---:|---:|---:|---:|---:|---:|"]
     table += ["| " + " | ".join(row) + " |" for row in rows]
+    table += _held([line for line in ended if line["part"] == "hold"])
     told = [one["result"] for one in newest if one["part"] == "rules"]
     for one in told:
         missed = one["missed_at_any_look"]
@@ -276,6 +297,30 @@ def page() -> None:
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     PAGE.write_text(before + BEGIN + "\n" + "\n".join(table) + "\n" + END + after, "utf-8")
+
+
+def _held(lines: list[dict[str, Any]]) -> list[str]:
+    """The table of what happens after a promotion."""
+    columns = ("true gain", "runs", "rolled back", "days until the end",
+               "interval missed at any look", "lost at most what was promised")  # fmt: skip
+    table = [
+        f"\nAfter a promotion, with {HELD.share:.0%} of the customers held back for {HELD.days:g} "
+        "days:\n",
+        "| " + " | ".join(columns) + " |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for line in lines:
+        result, n, effect = line["result"], line["result"]["runs"], line["effect"]
+        row = (
+            f"{effect:+g}" if effect else "0",
+            f"{n:,}",
+            f"{result['ended'].get('roll back', 0) / n:.1%}",
+            f"{result['mean_days']:.1f}",
+            f"{result['missed_at_any_look']:.1%}",
+            f"{result['lost_at_most_promised']:.1%}" if effect < 0 else "-",
+        )
+        table.append("| " + " | ".join(row) + " |")
+    return table if lines else []
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:

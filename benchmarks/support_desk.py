@@ -31,7 +31,7 @@ import polars as pl
 from payoff.economics.desk import Desk
 from payoff.economics.policy import Policy
 from payoff.learn.entry import Entry, packed_probabilities, text_hash
-from payoff.learn.experiments import book
+from payoff.learn.experiments import book, course_events
 from payoff.learn.experiments.assignment import arm_of
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
@@ -185,8 +185,11 @@ class SupportDesk:
     @contextmanager
     def clock(self) -> Iterator[None]:
         """The time of experiments is that of the desk."""
-        with mock.patch.object(book, "now_utc") as now:
-            now.side_effect = lambda: at(self.day)
+        with (
+            mock.patch.object(book, "now_utc") as looked,
+            mock.patch.object(course_events, "now_utc") as written,
+        ):
+            looked.side_effect = written.side_effect = lambda: at(self.day)
             yield
 
     def pass_day(

@@ -189,3 +189,6 @@ def test_a_service_is_refused_by_its_budget_and_let_by_more(cli: Cli, tmp_path: 
     assert again.json["error"]["code"] == "PF630"
     both = cli("serve", artifact, "--no-journal", "--budget", "5", "--json", "--quiet")
     assert both.json["error"]["code"] == "PF290"
+    drawn = cli("serve", artifact, "--no-journal", "--audit-share", "0.5", "--json", "--quiet")
+    assert drawn.json["error"]["code"] == "PF290"
+    assert cli("serve", artifact, "--audit-share", "1").code == 2

@@ -122,11 +122,48 @@ def test_an_experiment_from_its_size_to_its_end(
     assert (
         run_command_line([*map(str, ("compare", "stop", "--journal", journal, "--promote"))]) == 0
     )
-    assert "the treatment decides on all requests" in capsys.readouterr().out
-    over = said(capsys, *status)
+    text = capsys.readouterr().out
+    assert "the treatment decides on all requests" in text
+    assert "'better-hold-back' has begun: 5% of the customers stay with the old version" in text
+    assert "The worst that the new version can cost until it is rolled back" in text
+    over = said(capsys, *status, "--name", "better")
     assert over["over"] == "promoted"
     assert over["facts"]["why"] == "by hand"
+
+    held = said(capsys, *status, "--act")
+    assert (held["experiment"]["mode"], held["share"]) == ("hold back", 0.95)
+    assert run_command_line([*map(str, status)]) == 0
+    assert "5% held back" in capsys.readouterr().out
+    ended = said(capsys, "compare", "stop", "--journal", journal)
+    assert (ended["over"], ended["share"]) == ("kept", 1.0)
     assert said(capsys, "compare", "stop", "--journal", journal, code=2)["error"]["code"] == "PF733"
+
+
+@pytest.mark.parametrize(
+    ("options", "held"),
+    [
+        ((), {"share": 0.05, "days": 28.0}),
+        (("--hold-back", 0.2, "--hold-back-days", 14), {"share": 0.2, "days": 14.0}),
+        (("--hold-back", 0), None),
+    ],
+)
+def test_who_is_held_back_is_stated_at_the_start(
+    artifact: Path,
+    candidate: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[object, ...],
+    held: dict[str, float] | None,
+) -> None:
+    journal = tmp_path / "j.db"
+    start = ("compare", "start", artifact, candidate, "--journal", journal, "--name", "better")
+    begun = said(capsys, *start, "--per-month", 30_000, *options)
+    assert begun["experiment"]["hold_back"] == held
+    ended = said(capsys, "compare", "stop", "--journal", journal, "--promote")
+    assert (ended["hold_back"] is None) == (held is None)
+    if held is not None:
+        assert ended["hold_back"]["experiment"]["ramp"] == [1 - held["share"]]
+        assert ended["hold_back"]["size"] == {}  # nobody has asked anything yet
 
 
 def test_without_a_past_the_figures_are_asked_for(

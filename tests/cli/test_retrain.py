@@ -100,8 +100,12 @@ def test_schedules_bring_a_new_version_out_and_release_it(
     assert [one["done"] for one in cli(*tick, "--no-promote", "--json").json["experiments"]] == [
         "waited"
     ]
-    assert "It was promoted on" in cli(*tick).out
-    assert cli(*tick, "--json").json == {"experiments": []}
+    out = cli(*tick).out
+    assert "It was promoted on" in out
+    assert "5% of the customers stay with the old version for 28 days" in out
+    (held,) = cli(*tick, "--json").json["experiments"]
+    assert held["experiment"]["name"] == "desk-2-hold-back"
+    # A hold-back keeps nobody from retraining.
     with Journal.open(desk / "desk.journal.db") as journal:
         now = released(journal, "desk")
         assert now is not None

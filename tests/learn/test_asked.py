@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from payoff.core.errors import ServiceError
+from payoff.core.errors import ProjectError, ServiceError
 from payoff.economics.policy import Policy
-from payoff.learn.asked import answered_chances, draw_audit
+from payoff.learn.asked import answered_chances, audit_share_of, draw_audit
 from payoff.learn.backup import back_up, restore
 from payoff.learn.entry import Entry, packed_probabilities
 from payoff.learn.feedback import Feedback, take
@@ -145,6 +147,39 @@ def test_no_share_draws_nobody_and_a_whole_one_is_refused() -> None:
         for share in (1.0, -0.1):
             with pytest.raises(ServiceError, match="PF798"):
                 draw_audit(journal, POLICY, audit_share=share)
+
+
+def stating(section: str) -> Any:
+    """An artifact whose project says this of the queue."""
+    text = f"[review]\n{section}\n" if section else ""
+    return SimpleNamespace(documents=("payoff.toml",), read=lambda _: text.encode())
+
+
+def test_the_share_is_stated_by_the_project_or_by_who_serves() -> None:
+    assert audit_share_of(stating("audit_share = 0.5")) == 0.5
+    assert audit_share_of(stating("audit_share = 0")) == 0.0
+    assert audit_share_of(stating("audit_share = 0.5"), 0.1) == 0.1
+    assert audit_share_of(stating("")) == 0.2
+    bare: Any = SimpleNamespace(documents=())
+    assert audit_share_of(bare) == 0.2
+    for share in (1.0, -0.1, float("nan")):
+        with pytest.raises(ServiceError, match="PF798"):
+            audit_share_of(bare, share)
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("audit_share = 1.0", r"PF203 payoff.toml \[review\]: 'audit_share' is 1"),
+        ("audit_share = -0.1", "PF203"),
+        ("audit_share = nan", "PF203"),
+        ('audit_share = "half"', "PF203"),
+        ("audit_shar = 0.1", "PF202.*Did you mean 'audit_share'"),
+    ],
+)
+def test_a_share_that_cannot_be_stated(section: str, told: str) -> None:
+    with pytest.raises(ProjectError, match=told):
+        audit_share_of(stating(section))
 
 
 def test_the_loss_is_told_rightly_by_chances_and_wrongly_without() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ import pytest
 from payoff.core.errors import PayoffError, ServiceError
 from payoff.economics.desk import POLICY, Desk, load
 from payoff.learn.api_keys import make_key
+from payoff.learn.experiments import book
+from payoff.learn.experiments.assignment import arm_of
 from payoff.learn.experiments.book import promote, start
 from payoff.learn.experiments.experiment import Experiment
+from payoff.learn.experiments.hold_back import HoldBack
+from payoff.learn.experiments.tick import tick
+from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.versions import (
     PLACE,
@@ -26,6 +32,7 @@ from payoff.learn.versions import (
     released,
     roll_back,
 )
+from payoff.learn.watching.alert_book import AlertBook
 from payoff.serve import experiments as experiments_module
 from payoff.serve import releases as module
 from payoff.serve.app import create_app
@@ -316,6 +323,49 @@ def test_a_promotion_is_a_release_and_a_roll_back_ends_it(
     # Begun again, it is still the control that serves: the promotion has no word of its own.
     with answering(create_app(old, journal=journal)) as client:
         assert arms(client, journal, "d") == {(first, "")}
+
+
+def test_a_promoted_version_that_loses_is_rolled_back_while_the_service_runs(
+    old: Desk, journal: Journal, newer: tuple[Path, str]
+) -> None:
+    path, sha256 = newer
+    first = old.artifact.sha256
+    release(journal, old.name, first, {PLACE: str(old.artifact.path)})
+    note_place(journal, old.name, sha256, str(path))
+    held = replace(experiment(old, sha256), hold_back=HoldBack(share=0.5))
+    start(journal, held, old.policy)
+    with answering(create_app(old, journal=journal)) as client:
+        promote(journal, "second", why="it earns more")
+        until(serves(client, sha256))
+        until(lambda: arms(client, journal, f"a{time.monotonic_ns()}") == both(first, sha256))
+    # A restart in between forgets nothing: customers stay where they were.
+    with answering(create_app(old, journal=journal)) as client:
+        assert model_of(client)["sha256"] == sha256
+        before = {e.request_id: e.arm for e in journal.read(10_000) if e.arm}
+        assert arms(client, journal, "b") == both(first, sha256)
+        for number in range(200):
+            body = {"text": "card", "request_id": f"c{number}"}
+            assert client.post("/v1/decide", json=body).status_code == 200
+        mine = [one for one in journal.read(10_000) if one.experiment == "second-hold-back"]
+        course = book.course_of(journal, "second-hold-back")
+        assert {one.arm == arm_of(course, "", one.request_id) for one in mine} == {True}
+        assert before.items() <= {one.request_id: one.arm for one in mine}.items()
+        worth = {"treatment": -25.0, "control": 3.0}
+        take(journal, [Feedback(one.request_id, worth=worth[one.arm]) for one in mine])
+        (found,) = tick(journal)
+        assert found.done == "rolled back"
+        until(serves(client, first))
+        assert arms(client, journal, "d") == {(first, "")}
+        assert tick(journal) == []
+    now = released(journal, old.name)
+    assert now is not None
+    assert now.artifact_sha256 == first
+    (alert,) = AlertBook(journal).states().values()
+    assert alert.alert.low > 0
+
+
+def both(first: str, second: str) -> set[tuple[str, str]]:
+    return {(first, "control"), (second, "treatment")}
 
 
 def test_a_release_meanwhile_leaves_an_experiment_alone(

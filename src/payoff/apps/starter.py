@@ -161,6 +161,13 @@ $range
 # country = "DE"               # of the electricity
 # grams_per_kwh = 300.0        # in its place
 
+# [experiment]                 # after a promotion some customers stay with the old version
+# hold_back = 0.05             # where the new one surely loses it is rolled back; 0 for nobody
+# hold_back_days = 28
+
+# [review]                     # the queue of requests that people label
+# audit_share = 0.2            # of it is drawn by chance, to check the model
+
 # [budget]                     # stops a run before it would be exceeded
 # per_month = 40.0
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DAYS_PER_MONTH = 365.25 / 12
 _FIRST_WEEKS = 4.0
+_MOST_HELD_BACK = 0.5
 
 
 @click.group()
@@ -75,6 +76,19 @@ _name = click.option("--name", default="", help="Of the experiment. [default: th
 @click.option("--slow-ms", type=float, help="Guardrail: a request that takes longer is slow.")
 @click.option("--most-slow", default=0.01, show_default=True, help="Share that may be slower.")
 @click.option("--most-error-cost", type=float, help="Guardrail: what errors may cost more.")
+@click.option(
+    "--hold-back",
+    metavar="SHARE",
+    type=click.FloatRange(min=0, max=_MOST_HELD_BACK),
+    help="Share of the customers who stay with CONTROL for a time after a promotion, 0 for none, "
+    "in place of the project's [experiment] hold_back. [default: 0.05]",
+)
+@click.option(
+    "--hold-back-days",
+    metavar="DAYS",
+    type=click.FloatRange(min=1),
+    help="For how long, in place of [experiment] hold_back_days. [default: 28]",
+)
 @with_terminal
 def start(
     terminal: Terminal,
@@ -88,13 +102,16 @@ def start(
     slow_ms: float | None,
     most_slow: float,
     most_error_cost: float | None,
+    hold_back: float | None,
+    hold_back_days: float | None,
     **sizing: float | None,
 ) -> None:
     """Start an experiment: TREATMENT is to earn more than CONTROL, which decides now.
 
     The service that writes the journal shares customers out from now on; it opens TREATMENT by
     itself where it does not serve it yet. How long it takes and
-    what it can cost at most is told beforehand.
+    what it can cost at most is told beforehand. After a promotion a few customers stay with CONTROL
+    for a time; where TREATMENT then surely earns less, `payoff compare tick` rolls it back.
     """
     from payoff.learn.experiments.begin import begin_contest
     from payoff.learn.experiments.contest import contest_of, past_of
@@ -118,11 +135,18 @@ def start(
             guardrails=Guardrails(
                 slow_ms=slow_ms, most_slow=most_slow, most_error_cost=most_error_cost
             ),
+            hold_back=contest.hold_back(share=hold_back, days=hold_back_days),
         )
 
     def people() -> None:
         terminal.line(f"'{name}' has begun with {course.share:.0%} of the customers.")
         _show_size(terminal, size, contest.currency)
+        held = course.experiment.hold_back
+        if held is not None:
+            terminal.line(
+                f"After a promotion {held.share:.0%} of the customers stay with the old version "
+                f"for {held.days:g} days."
+            )
 
     terminal.show(course.as_dict() | {"size": size.as_dict()}, people)
 
@@ -152,7 +176,7 @@ def size(terminal: Terminal, *, control: Path, journal: str | None, **sizing: fl
 @_existing
 @_name
 @click.option("--per-month", type=float, help="Requests a month. [default: as so far]")
-@click.option("--act", is_flag=True, help="Ramp or stop, as is recommended.")
+@click.option("--act", is_flag=True, help="Ramp, stop or roll back, as is recommended.")
 @with_terminal
 def status(
     terminal: Terminal, *, journal: str, name: str, per_month: float | None, act: bool
@@ -179,10 +203,11 @@ def status(
 @click.option("--no-promote", is_flag=True, help="Ramp and stop, and leave promoting to people.")
 @with_terminal
 def tick(terminal: Terminal, *, journal: str, no_promote: bool) -> None:
-    """Do what is due of all experiments that run: ramp, stop, promote. For a schedule.
+    """Do what is due of all experiments that run: ramp, stop, promote, roll back. For a schedule.
 
     Called as often as anybody likes, also by several machines at once, it does everything once.
-    Where nothing runs, or nothing is due, it says so and ends well.
+    Where nothing runs, or nothing is due, it says so and ends well. A promoted version that surely
+    earns less than the one before is rolled back, once, and an alert tells it with the money.
     """
     from payoff.learn.experiments.tick import tick as ticked
     from payoff.learn.journal import Journal
@@ -193,6 +218,7 @@ def tick(terminal: Terminal, *, journal: str, no_promote: bool) -> None:
     def people() -> None:
         for one in found:
             _show(terminal, one.after, one.look)
+            _show_promise(terminal, one.hold_back)
         if not found:
             terminal.line("No experiment is running.")
 
@@ -206,7 +232,10 @@ def tick(terminal: Terminal, *, journal: str, no_promote: bool) -> None:
 @click.option("--why", default="by hand", show_default=True, help="Kept in the journal.")
 @with_terminal
 def stop(terminal: Terminal, *, journal: str, name: str, promote: bool, why: str) -> None:
-    """End an experiment: the control decides again, or with --promote the treatment does."""
+    """End an experiment: the control decides again, or with --promote the treatment does.
+
+    A hold-back that is ended leaves the promoted version in place, for all customers.
+    """
     from payoff.learn.experiments import book
     from payoff.learn.journal import Journal
 
@@ -215,13 +244,17 @@ def stop(terminal: Terminal, *, journal: str, name: str, promote: bool, why: str
         look = book.look_now(opened, course)
         end = book.promote if promote else book.stop
         course = end(opened, course.experiment.name, why=why, look=look)
-    winner = "treatment" if promote else "control"
+        after = book.running_on(opened, course.experiment.model)
+    winner = "treatment" if course.share else "control"
 
     def people() -> None:
         _show(terminal, course, look)
         terminal.line(f"'{course.experiment.name}' is over: the {winner} decides on all requests.")
+        _show_promise(terminal, after)
 
-    terminal.show(course.as_dict() | {"look": look.as_dict()}, people)
+    content = course.as_dict() | {"look": look.as_dict()}
+    content["hold_back"] = None if after is None else after.as_dict()
+    terminal.show(content, people)
 
 
 def _there(address: str) -> str:
@@ -287,6 +320,31 @@ def _show_size(terminal: Terminal, size: Size, currency: str) -> None:
     )
 
 
+def _share(course: Course) -> str:
+    if course.in_shadow:
+        return "in the shadow"
+    if course.experiment.is_hold_back:
+        return f"{1 - course.share:.0%} held back"
+    return f"{course.share:.0%} treated"
+
+
+def _show_promise(terminal: Terminal, course: Course | None) -> None:
+    """What a hold-back that has begun can cost at most."""
+    if course is None:
+        return
+    held, most = course.experiment, course.size.get("most_lost")
+    terminal.line(
+        f"'{held.name}' has begun: {1 - course.share:.0%} of the customers stay with the old "
+        f"version for {held.horizon_days:g} days."
+    )
+    if most is not None:
+        cost = format_money(most, held.currency)
+        terminal.line(
+            f"The worst that the new version can cost until it is rolled back, or these days are "
+            f"over, is {cost} (in 95 of 100 cases less)."
+        )
+
+
 def _show(terminal: Terminal, course: Course, look: Look) -> None:
     def money(amount: float) -> str:
         return format_money(amount, look.currency)
@@ -299,7 +357,7 @@ def _show(terminal: Terminal, course: Course, look: Look) -> None:
         ends = f"{money(interval.low)} to {money(interval.high)}"
         return f"{money(interval.estimate)} ({ends})"
 
-    state = course.over or ("in the shadow" if course.in_shadow else f"{course.share:.0%} treated")
+    state = course.over or _share(course)
     terminal.table(
         ("arm", "requests", "customers", "outcomes known", "profit a request"),
         [row("control", look.control), row("treatment", look.treatment)],

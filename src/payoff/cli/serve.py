@@ -62,6 +62,13 @@ from payoff.core.errors import ProjectError
     is_flag=True,
     help="Listen beyond this machine without keys, where something in front lets nobody else in.",
 )
+@click.option(
+    "--audit-share",
+    metavar="SHARE",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    help="Share of the review queue that is drawn by chance, 0 for none, in place of the project's "
+    "[review] audit_share. [default: 0.2]",
+)
 @click.option("--dashboard", is_flag=True, help="Serve pages for people too, at /dashboard.")
 @with_terminal
 def command(
@@ -77,6 +84,7 @@ def command(
     keep_texts: Literal["none", "redacted", "whole"],
     rate: float | None,
     open_to_all: bool,
+    audit_share: float | None,
     dashboard: bool,
 ) -> None:
     """Serve each ARTIFACT over HTTP until stopped; requests under way are finished.
@@ -102,6 +110,10 @@ def command(
         raise ProjectError(
             "PF290", "--no-journal", "--journal is given too", expected="one of the two"
         )
+    if no_journal and audit_share is not None:
+        raise ProjectError(
+            "PF290", "--audit-share", "--no-journal is given too", expected="one of the two"
+        )
     from payoff.serve.run import run
 
     def book(artifact: Path) -> str | None:
@@ -125,6 +137,7 @@ def command(
         per_second=rate,
         open_to_all=open_to_all,
         dashboard=dashboard,
+        audit_share=audit_share,
     )
     served = [
         {"artifact": str(artifact), "journal": one} for artifact, one in [(first, written), *more]

@@ -186,7 +186,7 @@ def _show(terminal: Terminal, watched: Watched) -> None:
         show_findings(terminal, watched.findings)
         terminal.line()
     for state in watched.alerts:
-        if not state.is_over:
+        if state.stands:
             silent = " (silenced)" if state.is_silent(watched.time_utc) else ""
             terminal.line(f"{state.alert.key}{silent}: {state.alert.sentence}")
     terminal.line(watched.advice, style="bold")

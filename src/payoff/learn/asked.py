@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +12,18 @@ from sqlalchemy import Connection, Row, exists, func, insert, select
 
 from payoff.core.errors import ServiceError
 from payoff.economics.actions import HANDOFF
+from payoff.economics.stated import Stated
 from payoff.economics.value_tables import segment_names
 from payoff.learn.acted import ACTED
 from payoff.learn.entry import now_utc, read_probabilities
 from payoff.learn.journal import Journal
+from payoff.learn.stated_project import stated_project
 from payoff.learn.tables import asked, audit_rounds, decisions, feedback
 from payoff.learn.watching.audit import audit_sample, inclusions
 from payoff.learn.watching.window import Window
 
 if TYPE_CHECKING:
+    from payoff.artifact.artifact import Artifact
     from payoff.economics.policy import Policy
 
 AUDIT_SHARE = 0.2
@@ -30,6 +33,55 @@ _LEAST_RATE = 0.01
 _LEAST_DECISIONS = 50
 _MOST_DECISIONS = 5000
 _BLOCK = 500
+
+
+def stated_audit_share(section: Mapping[str, Any]) -> float:
+    """What a project states in ``[review]`` as the share that is drawn by chance.
+
+    Args:
+        section: The section; may be empty.
+
+    Raises:
+        ProjectError: PF202 for unknown keys; PF203 where the share is none.
+
+    Example:
+        >>> stated_audit_share({}), stated_audit_share({"audit_share": 0.5})
+        (0.2, 0.5)
+    """
+    stated = Stated("payoff.toml [review]")
+    stated.keys(section, ("audit_share",))
+    told = section.get("audit_share", AUDIT_SHARE)
+    share = stated.number("audit_share", told, at_least=0)
+    if share >= 1:
+        stated.wrong(f"'audit_share' is {share:g}", expected="0 to below 1")
+    stated.raise_all()
+    return share
+
+
+def audit_share_of(artifact: Artifact, share: float | None = None) -> float:
+    """The share that is drawn by chance of what an artifact decided.
+
+    Args:
+        artifact: Its project states the share.
+        share: In place of the stated one.
+
+    Raises:
+        ProjectError: PF202 or PF203 where the project's ``[review]`` is wrong.
+        ServiceError: PF798 where the share that replaces it is none.
+
+    Example:
+        >>> audit_share_of(artifact)  # doctest: +SKIP
+        0.2
+    """
+    if share is None:
+        return stated_audit_share(stated_project(artifact).get("review", {}))
+    return _checked(share)
+
+
+def _checked(share: float) -> float:
+    if not 0 <= share < 1:
+        raise ServiceError("PF798", "audit share", f"{share}", expected="0 to below 1")
+    return share
 
 
 def draw_audit(
@@ -67,10 +119,8 @@ def draw_audit(
         ...     draw_audit(journal, policy)
         0
     """
-    if not 0 <= audit_share < 1:
-        raise ServiceError("PF798", "audit share", f"{audit_share}", expected="0 to below 1")
     labels = labels_hash(policy.labels)
-    if not audit_share or not _new(journal, labels):
+    if not _checked(audit_share) or not _new(journal, labels):
         return 0
     with journal.writing() as connection:
         rows = _undrawn(connection, labels)

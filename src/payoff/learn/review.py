@@ -159,7 +159,10 @@ def request_to_review(journal: Journal, policy: Policy, request_id: str) -> Wait
     with journal.reading() as connection:
         wanted = _wanted().where(decisions.c.request_id == request_id)
         rows = connection.execute(wanted).mappings().all()
-    return next(iter(_priced(rows, policy)), None) if rows else None
+        lot = select(asked.c.request_id).where(asked.c.request_id == request_id)
+        by_chance = connection.execute(lot).first() is not None
+    found = _priced(rows, policy)
+    return replace(found[0], by_chance=by_chance) if found else None
 
 
 def labelled(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from payoff.economics.prices.exchange import ExchangeRates
 from payoff.learn.entry import now_utc
 from payoff.learn.meter import Meter, today_utc
 from payoff.learn.spending import BUDGET, SpendingTerms, unpriced_budget
+from payoff.learn.stated_project import stated_project
 
 if TYPE_CHECKING:
     from payoff.artifact.runtime.endpoint_client import EndpointClient
@@ -33,7 +33,6 @@ EVERY_S = 900.0
 EVERY_ASKED_S = 60.0
 """The same where an endpoint is among its models: answers of those cost more than hours."""
 
-_PROJECT = "payoff.toml"
 _FITS, _SHORT, _SPENT = "fits", "short", "spent"
 _TITLE = "The month's budget holds the hours of the service"
 
@@ -298,9 +297,7 @@ def stated_spending(desk: Desk, per_month: float | None = None) -> SpendingTerms
         >>> stated_spending(desk).per_month  # doctest: +SKIP
         50.0
     """
-    stated: dict[str, Any] = {}
-    if _PROJECT in desk.artifact.documents:
-        stated = tomllib.loads(desk.artifact.read(_PROJECT).decode())
+    stated = stated_project(desk.artifact)
     budget = stated.get("budget", {}) if per_month is None else {"per_month": per_month}
     section = stated.get("currency", {})
     rates = None

@@ -119,15 +119,15 @@ def put_in_place(
     return _note(connection, model, RELEASED, artifact_sha256, told)
 
 
-def released_within(connection: Connection, model: str) -> VersionEvent | None:
-    """`released` within a transaction of the caller's.
+def standing_within(connection: Connection, model: str) -> list[VersionEvent]:
+    """`standing_releases` within a transaction of the caller's.
 
     Example:
         >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
-        ...     released_within(connection, "support")
+        ...     standing_within(connection, "support")
+        []
     """
-    standing = standing_releases(_events(connection, model))
-    return standing[-1] if standing else None
+    return standing_releases(_events(connection, model))
 
 
 def begun_with(
@@ -230,8 +230,22 @@ def roll_back(
         if withdrawing is not None and is_withdrawn(events, withdrawing) and standing:
             return standing[-1]
         now, before = last_two(standing, model, withdrawing)
-        _note(connection, model, WITHDRAWN, now.artifact_sha256, facts or {})
-        return _note(connection, model, RELEASED, before.artifact_sha256, before.facts)
+        return put_back(connection, now, before, facts or {})
+
+
+def put_back(
+    connection: Connection, now: VersionEvent, before: VersionEvent, facts: Mapping[str, Any]
+) -> VersionEvent:
+    """`roll_back` of one release to another, within a transaction of the caller's.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
+        ...     old, new = (put_in_place(connection, "m", one * 64, {}) for one in "ab")
+        ...     put_back(connection, new, old, {"why": "it loses"}).artifact_sha256[:3]
+        'aaa'
+    """
+    _note(connection, now.model, WITHDRAWN, now.artifact_sha256, facts)
+    return _note(connection, now.model, RELEASED, before.artifact_sha256, before.facts)
 
 
 def last_two(
@@ -356,16 +370,12 @@ def standing_releases(events: Sequence[VersionEvent]) -> list[VersionEvent]:
 
 
 def _events(connection: Connection, model: str) -> list[VersionEvent]:
-    wanted = select(versions).where(versions.c.model == model).order_by(versions.c.id)
+    mine = versions.c
+    columns = (mine.model, mine.event, mine.artifact_sha256, mine.facts, mine.time_utc)
+    wanted = select(*columns).where(mine.model == model).order_by(mine.id)
     return [
-        VersionEvent(
-            row["model"],
-            row["event"],
-            row["artifact_sha256"],
-            json.loads(row["facts"]),
-            row["time_utc"],
-        )
-        for row in connection.execute(wanted).mappings()
+        VersionEvent(name, event, sha256, json.loads(facts), time_utc)
+        for name, event, sha256, facts, time_utc in connection.execute(wanted)
     ]
 
 

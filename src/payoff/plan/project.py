@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 
 from payoff.core.errors import PayoffError, ProjectError, did_you_mean, raise_all
 from payoff.data.dataset import Dataset
+from payoff.learn.asked import stated_audit_share
+from payoff.learn.experiments.hold_back import stated_hold_back
 from payoff.learn.spending import SpendingTerms
 from payoff.plan.stated_terms import FILE, terms_of, wrong_entry
 from payoff.plan.terms import Terms
@@ -75,6 +77,8 @@ SCHEMA: dict[str, dict[str, type]] = {
         "hosting_per_month": _NUMBER,
     },
     "build": {"hours": _NUMBER, "wage_per_hour": _NUMBER},
+    "experiment": {"hold_back": _NUMBER, "hold_back_days": _NUMBER},
+    "review": {"audit_share": _NUMBER},
     "budget": {"per_month": _NUMBER},
     "machine": {
         "price_per_hour": _NUMBER,
@@ -268,7 +272,12 @@ def _type_problem(section: str, key: str, value: Any, kind: type) -> list[Payoff
 def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
     name = content.get("name", path.parent.resolve().name)
     search = content.get("search", {})
-    problems = [*_name_problems(name), *_description_problems(content)]
+    problems = [
+        *_name_problems(name),
+        *_description_problems(content),
+        *_problems_of(lambda: stated_hold_back(content.get("experiment", {}))),
+        *_problems_of(lambda: stated_audit_share(content.get("review", {}))),
+    ]
     try:
         terms = terms_of(content, path.parent)
     except PayoffError as error:
@@ -290,6 +299,16 @@ def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
         text=text,
         spending=replace(spending, currency=terms.currency, rates=terms.rates),
     )
+
+
+def _problems_of(read: Callable[[], object]) -> tuple[PayoffError, ...]:
+    """What is wrong with a section that is read later, by whoever needs it."""
+    try:
+        read()
+    except PayoffError as error:
+        found: tuple[PayoffError, ...] = getattr(error, "problems", (error,))
+        return found
+    return ()
 
 
 def _name_problems(name: str) -> list[PayoffError]:

@@ -63,6 +63,7 @@ def create_app(
     workers: int = 1,
     dashboard: bool = False,
     traces: Traces | None = None,
+    audit_share: float | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> FastAPI:
     """A service that answers ``/v1/decide``, ``/v1/feedback`` and what a host asks.
@@ -89,11 +90,14 @@ def create_app(
             of several threads that wait for each other.
         dashboard: Serve pages for people below ``/dashboard``.
         traces: Told of every request, and ended with the app; None where nobody collects traces.
+        audit_share: Share of the review queue that is drawn by chance; None takes what the project
+            of each model states.
         tell: Told which version serves from now on; the log where None.
 
     Raises:
         ServiceError: PF712 where two models have one name; PF760 where a dashboard is wanted and no
-            journal is kept.
+            journal is kept; PF798 where the share of the queue is none.
+        ProjectError: PF202 or PF203 where what a project states of the review queue is wrong.
         MachineError: PF803 where a dashboard is wanted and jinja2 is not installed.
 
     Example:
@@ -115,6 +119,11 @@ def create_app(
         )
 
     models = Models([served(one, book) for one, book in [(desk, journal), *more]])
+    if journal is not None:
+        from payoff.learn.asked import audit_share_of
+
+        for one in models:
+            audit_share_of(one.service.desk.artifact, audit_share)
     experiments = Experiments(models)
     releases = Releases(models, experiments, tell=tell)
     figures = Figures(list(models))
@@ -126,7 +135,9 @@ def create_app(
     if dashboard:
         from payoff.serve.dashboard.pages import Dashboard
 
-        pages = Dashboard(models, keys, gate, releases, limits=limits, books=books)
+        pages = Dashboard(
+            models, keys, gate, releases, limits=limits, books=books, audit_share=audit_share
+        )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -159,7 +170,7 @@ def create_app(
     app.include_router(open_inference(models, answered, gate, limits))
     if journal is not None:
         app.include_router(feedback_routes(journal, gate, limits, figures))
-        app.include_router(review_routes(models, gate, limits, figures))
+        app.include_router(review_routes(models, gate, limits, figures, audit_share=audit_share))
         app.include_router(version_routes(models, releases, keys, limits))
     if pages is not None:
         app.include_router(pages.routes())

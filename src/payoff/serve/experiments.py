@@ -31,7 +31,8 @@ class Experiments:
     Journals are asked every ten seconds, so that every process that serves from one soon knows of
     a start, a ramp and an end. What is promoted is a release (`payoff.serve.releases`). An
     experiment is left alone, and that is told, where an arm is not loaded here, or where its
-    control is not the version that serves: half an experiment would compare nothing.
+    control is not the version that serves: half an experiment would compare nothing. In a hold-back
+    it is the treatment that serves, and the control that is asked beside it.
 
     Args:
         models: What is served.
@@ -54,9 +55,12 @@ class Experiments:
         self._shadows: set[asyncio.Task[None]] = set()
 
     def arms(self, model: ServedModel) -> tuple[str, ...]:
-        """The versions that the experiment on a model needs, by SHA-256; none where none runs."""
+        """The versions that the experiment on a model needs, by SHA-256; none where none runs.
+
+        The first one is the one that must serve.
+        """
         course = self._courses.get(model.name)
-        return () if course is None else (course.experiment.control, course.experiment.treatment)
+        return () if course is None else (course.experiment.serving, course.experiment.beside)
 
     async def decide(self, model: ServedModel, asked: DecideRequest, begin: float) -> Answer:
         """The answer of the version whose turn it is, once it is written down.
@@ -105,14 +109,14 @@ class Experiments:
     def _lines(self, model: ServedModel, course: Course) -> tuple[Batches, Batches] | None:
         """Where control and treatment are asked; None where the experiment is left alone."""
         experiment = course.experiment
-        if experiment.control != model.sha256:
-            self._leave_alone(experiment.name, "its control is not what serves", experiment.control)
+        if experiment.serving != model.sha256:
+            self._leave_alone(experiment.name, "another version serves", experiment.serving)
             return None
-        treatment = model.line(experiment.treatment)
-        if treatment is None:
-            self._leave_alone(experiment.name, "it is not served here", experiment.treatment)
+        beside = model.line(experiment.beside)
+        if beside is None:
+            self._leave_alone(experiment.name, "it is not served here", experiment.beside)
             return None
-        return model.usual, treatment
+        return (beside, model.usual) if experiment.is_hold_back else (model.usual, beside)
 
     def _leave_alone(self, name: str, why: str, sha256: str) -> None:
         if (name, why) not in self._told:

@@ -93,7 +93,12 @@ class ReviewRequest(BaseModel):
 
 
 def review_routes(
-    models: Models[ServedModel], gate: Gate, limits: Limits, figures: Figures
+    models: Models[ServedModel],
+    gate: Gate,
+    limits: Limits,
+    figures: Figures,
+    *,
+    audit_share: float | None = None,
 ) -> APIRouter:
     """``/v1/review/next`` and ``/v1/review``; the name of the key says who labelled.
 
@@ -102,6 +107,7 @@ def review_routes(
         gate: Through which it goes.
         limits: Of one request.
         figures: Count it.
+        audit_share: Share of the queue that is drawn by chance; None takes what projects state.
     """
     router = APIRouter()
     errors: dict[int | str, dict[str, Any]] = {
@@ -117,7 +123,7 @@ def review_routes(
         limit: Annotated[int, Query(ge=1, le=_MOST)] = 20, model: str | None = None
     ) -> JSONResponse:
         service = models.of(model).service
-        return JSONResponse(await gate.run(lambda: _queue(service, limit)))
+        return JSONResponse(await gate.run(lambda: _queue(service, limit, audit_share)))
 
     @router.post(
         "/v1/review",
@@ -162,11 +168,14 @@ def check_label(label: str, labels: Sequence[str]) -> str:
     raise ServiceError("PF766", "label", found, mend=did_you_mean(label[:100], labels))
 
 
-def _queue(service: Service, limit: int) -> dict[str, Any]:
+def _queue(service: Service, limit: int, audit_share: float | None) -> dict[str, Any]:
+    from payoff.learn.asked import audit_share_of
     from payoff.learn.review import waiting
 
     desk = service.desk
-    found = [] if service.journal is None else waiting(service.journal, desk.policy)
+    share = audit_share_of(desk.artifact, audit_share)
+    journal = service.journal
+    found = [] if journal is None else waiting(journal, desk.policy, audit_share=share)
     return {
         "model": desk.name,
         "currency": desk.currency,

@@ -46,6 +46,7 @@ def run(
     per_second: float | None = None,
     open_to_all: bool = False,
     dashboard: bool = False,
+    audit_share: float | None = None,
 ) -> None:
     """Serve artifacts until SIGTERM or Ctrl-C; requests under way are finished first.
 
@@ -62,6 +63,8 @@ def run(
         per_second: Requests a second that each key may send; None for as many as it likes.
         open_to_all: Listen beyond this machine although there are no keys.
         dashboard: Serve pages for people below ``/dashboard``.
+        audit_share: Share of the review queue that is drawn by chance; None takes what the project
+            of each artifact states.
         progress: Told when the service answers.
         more: Further artifacts, each with its journal. One with the name of an earlier one is a
             further version of it, for experiments in the first one's journal. Those that share a
@@ -109,6 +112,7 @@ def run(
             per_second=per_second,
             workers=max(1, physical_cores() // threads),
             dashboard=dashboard,
+            audit_share=audit_share,
             tell=say,
             traces=traces,
         )

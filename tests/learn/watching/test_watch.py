@@ -204,6 +204,25 @@ def test_decisions_without_probabilities_are_left_out_and_told(books_url: str) -
         assert found.loss.n_requests == 1000
 
 
+def test_first_requests_without_probabilities_are_passed_over(books_url: str) -> None:
+    """They were written by an earlier payoff: later ones tell what is usual."""
+    with Journal.open(books_url) as journal:
+        write(journal, requests_of(1200, 0), 0, kept=False)
+        write(journal, requests_of(999, 1), 3)
+        found = watch(journal, MODEL, now=at(6))
+        assert (found.loss, found.n_decisions) == (None, 2199)
+        assert found.advice.startswith(
+            "Wait: 999 of the first 1,000 requests have come, 1,200 more"
+        )
+        write(journal, requests_of(501, 2), 6)
+        first = oldest(journal, MODEL, 1000)
+        assert (len(first.window), first.left_out, int(first.ids[0])) == (1000, 0, 1201)
+        found = watch(journal, MODEL, now=at(8))
+        assert found.loss is not None
+        assert found.loss.n_requests == 500
+        assert found.reference == "the first 1,000 requests, whatever they were"
+
+
 def test_feedback_counts_once_and_the_last_word_counts(books_url: str) -> None:
     with Journal.open(books_url) as journal:
         window = requests_of(300, 0)

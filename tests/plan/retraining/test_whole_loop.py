@@ -11,7 +11,7 @@ from tests.plan.retraining.market import Market, written
 
 from payoff.economics.desk import Desk, load
 from payoff.learn.entry import Entry, packed_probabilities, text_hash
-from payoff.learn.experiments import book
+from payoff.learn.experiments import book, course_events
 from payoff.learn.experiments.assignment import TREATMENT, arm_of
 from payoff.learn.experiments.contest import contest_of, past_of
 from payoff.learn.experiments.experiment import Experiment
@@ -110,7 +110,8 @@ def test_from_launch_over_drift_to_a_promoted_version(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     days = Days(market, journal)
-    monkeypatch.setattr(book, "now_utc", lambda: at(days.day))
+    for clock in (book, course_events):
+        monkeypatch.setattr(clock, "now_utc", lambda: at(days.day))
     model = watched_model(folder / "desk.payoff")
 
     # Launch: two quiet weeks, in which nobody is woken.

@@ -130,6 +130,16 @@ def busy(desk: Desk, journal: Journal) -> None:
     )
 
 
+@pytest.fixture
+def acted(desk: Desk, journal: Journal) -> None:
+    """Two hundred requests that the model acted on: chance looks among those."""
+    usual = ("my card is gone", "charged twice", "where is my refund", "refund my bill")
+    texts = [f"{usual[n % 4]}, case {n}" for n in range(200)]
+    service = Service(desk, journal, texts="whole")
+    asked = DecideRequest(texts=texts, request_id="acted")
+    service.write_down(service.answer_all([(asked, 0.0)]))
+
+
 @pytest.fixture(scope="session")
 def story(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal with weeks in it (`shop.weeks`), written once; each test has a copy."""

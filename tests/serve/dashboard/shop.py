@@ -19,11 +19,14 @@ from payoff.economics.desk import Desk
 from payoff.learn.booking import Booking
 from payoff.learn.entry import Entry, packed_probabilities
 from payoff.learn.experiments import book
+from payoff.learn.experiments.assignment import TREATMENT, arm_of
 from payoff.learn.experiments.experiment import Experiment, Mode
+from payoff.learn.experiments.hold_back import HoldBack
 from payoff.learn.experiments.rehearsal import Market, draw
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.tables import experiment_events
+from payoff.learn.versions import release
 from payoff.learn.watching.watch import watch
 from payoff.learn.watching.watched import Watched
 from payoff.learn.watching.watched_model import model_of
@@ -176,6 +179,41 @@ def compare(
         if drawn.told_day[i] <= days:
             earned = drawn.treatment[i] if treated[i] else drawn.control[i]
             feedback.append(Feedback(f"{name}-{i}", worth=float(earned), time_utc=at(moment)))
+    journal.append(entries)
+    take(journal, feedback)
+
+
+def promote_bad(journal: Journal, desk: Desk, now: datetime, *, days: int = 6) -> None:
+    """A version was promoted so many days ago, and customers say that it is a bad one."""
+    if book.running_on(journal, desk.name) is not None:
+        book.stop(journal)
+    name, new = "kinder-words", "b" * 64
+    rules = Experiment(
+        name=name, model=desk.name, control=desk.artifact.sha256, treatment=new,
+        currency=desk.currency, low=-25.0, high=3.0, planned_information=900.0,
+        hold_back=HoldBack(),
+    )  # fmt: skip
+    release(journal, desk.name, desk.artifact.sha256)
+    book.start(journal, rules, desk.policy)
+    book.promote(journal, name, why="it earned more")
+    begin = now - timedelta(days=days)
+    _put_back(journal, f"{name}-hold-back", [begin])
+    course = book.course_of(journal, f"{name}-hold-back")
+    drawn = draw(Market(requests_per_day=300.0, customers=1500), days, effect=-6.0, seed=5)
+    entries, feedback = [], []
+    for i in range(len(drawn.day)):
+        arm = arm_of(course, f"{name}-{drawn.customer[i]}", "")
+        moment = at(begin + timedelta(days=float(drawn.day[i])))
+        entries.append(
+            Entry(
+                f"{name}-{i}", new if arm == TREATMENT else desk.artifact.sha256, "t",
+                HANDOFF if drawn.handed_over[i] else desk.labels[0], desk.labels[0], 0.9,
+                float(drawn.expected[i]), desk.currency, 3.0, moment,
+                customer=f"{name}-{drawn.customer[i]}", experiment=course.experiment.name, arm=arm,
+            )
+        )  # fmt: skip
+        earned = (drawn.treatment if arm == TREATMENT else drawn.control)[i]
+        feedback.append(Feedback(f"{name}-{i}", worth=float(earned), time_utc=moment))
     journal.append(entries)
     take(journal, feedback)
 

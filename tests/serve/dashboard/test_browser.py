@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from payoff.economics.desk import Desk
 from payoff.learn.feedback import told_of
 
 from .conftest import House
+from .shop import promote_bad
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., House]
@@ -177,6 +179,29 @@ def test_every_page_is_accessible(
         page.goto(f"{home.base}/dashboard/review?request=nobody")
     assert answer.value.status == 404
     look("failed")
+
+
+def test_what_is_drawn_and_who_is_held_back_is_told_accessibly(
+    chromium: Any, acted: None, shop_home: Open, house: Open, desk: Desk, repository: Path
+) -> None:
+    queue = house(keyed=False, audit_share=0.5)
+    found = queue.client.get("/v1/review/next?limit=200").json()["requests"]
+    drawn = next(one["request_id"] for one in found if one["by_chance"])
+    shop = shop_home(keyed=False)
+    promote_bad(shop.journal, desk, datetime.now(UTC))
+    context = chromium.new_context(viewport={"width": 360, "height": 800}, locale="en-GB")
+    page = context.new_page()
+    for home, path in (
+        (queue, f"/review?request={drawn}"),
+        (shop, "/experiments?experiment=kinder-words-hold-back"),
+    ):
+        show(page, f"{home.base}/dashboard{path}")
+        is_usable(page, repository, path)
+    show(page, f"{queue.base}/dashboard/review?request={drawn}")
+    told = page.get_by_role("group", name="What is it?")
+    described = page.locator(f"#{told.get_attribute('aria-describedby')}")
+    assert described.inner_text().startswith("Drawn at random to check the model")
+    context.close()
 
 
 def test_the_theme_can_be_switched(page: Any, home: House) -> None:

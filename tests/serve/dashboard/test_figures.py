@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,11 +15,18 @@ from sqlalchemy import func, select
 from payoff.core.money import format_money
 from payoff.economics.desk import Desk
 from payoff.learn.experiments.book import course_of, look_now
+from payoff.learn.experiments.tick import tick
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.tables import alert_events, decisions
+from payoff.learn.versions import release
+from payoff.learn.watching import kept_reference
 from payoff.learn.watching.alert_book import AlertBook
+from payoff.learn.watching.journal_window import oldest
+from payoff.learn.watching.reference import Reference
 from payoff.learn.watching.topics import NewTopic
+from payoff.learn.watching.watched_model import WatchedModel, model_of
+from payoff.serve.dashboard import drift
 
 from . import shop
 from .conftest import NASTY, House
@@ -168,6 +176,73 @@ def test_drift_is_shown_and_looking_changes_nothing(home: House, desk: Desk) -> 
     assert f"silenced until {until[:10]}" in text_of(home.look("/drift"))
     AlertBook(home.journal).end(state.alert.key, {})
     assert "over" in text_of(home.look("/drift"))
+
+
+def with_test_rows(desk: Desk, journal: Journal) -> WatchedModel:
+    """The served model, as if its test rows had come with the artifact."""
+    model = model_of(desk.artifact)
+    first = oldest(journal, model, 300)
+    rows = Reference.of(first.window, model.labels, keep_words=False)
+    return replace(model, reference=rows.to_dict())
+
+
+def test_what_is_usual_is_named(home: House, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = text_of(home.look("/drift"))
+    assert "Usual is what its first 1,000 requests here were like." in first
+    assert "Grey are the first requests" in first
+    assert "通常情况取自这里最初的 1,000 次请求" in home.look("/drift?lang=zh")
+    model = with_test_rows(desk, home.journal)
+    # As kind as the first requests were, so that the rows stay what is compared with.
+    monkeypatch.setattr(kept_reference, "_surely_better", lambda *_: False)
+    monkeypatch.setattr(drift, "model_of", lambda _: model)
+    launch = text_of(home.look("/drift?lang=en&range=7"))
+    assert "Usual is how the model decides the 300 test rows that came with it" in launch
+    assert "Grey are the model's test rows" in launch
+    assert "通常情况取自模型自带的 300 行测试数据" in home.look("/drift?lang=zh&range=7")
+    for said in (first, launch):
+        assert "quiet period" not in said
+
+
+def test_a_model_with_test_rows_waits_for_one_request(
+    house: Open, home: House, desk: Desk, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = with_test_rows(desk, home.journal)
+    monkeypatch.setattr(drift, "model_of", lambda _: model)
+    empty = house(texts=[], keyed=False)
+    assert "No request has come yet. The first ones are compared" in empty.look("/drift")
+    assert "of the first" not in text_of(empty.look("/drift"))
+
+
+def test_a_hold_back_and_its_roll_back_are_shown(home: House, desk: Desk) -> None:
+    shop.promote_bad(home.journal, desk, datetime.now(UTC))
+    said = text_of(home.look("/experiments?experiment=kinder-words-hold-back"))
+    assert "kinder-words-hold-back 5% held back" in said
+    assert "A few customers stay with the old one for at most 28 days" in said
+    assert "The worst that this can cost until then is " in said
+    assert "Roll back: the new version does harm." in said
+    chinese = home.look("/experiments?experiment=kinder-words-hold-back&lang=zh")
+    assert "5% 留在旧版本" in chinese
+    assert "回退：新版本有害。" in chinese
+    assert "rolled back" in [one.done for one in tick(home.journal)]
+    home.client.get("/dashboard?lang=en")
+    after = text_of(home.look("/experiments?experiment=kinder-words-hold-back&range=all"))
+    assert "Rolled back on " in after
+    alerts = text_of(home.look("/drift?range=all"))
+    assert "rolled back" in alerts
+    assert "Against the customers who were held back; written on " in alerts
+    assert "已回退" in home.look("/drift?lang=zh&range=all")
+    versions = text_of(home.client.get("/dashboard/versions?lang=en").text)
+    assert "payoff, by itself" in versions
+    assert "Roll back: it loses " in versions
+
+
+def test_a_hold_back_that_was_overtaken_names_no_winner(home: House, desk: Desk) -> None:
+    shop.promote_bad(home.journal, desk, datetime.now(UTC))
+    release(home.journal, desk.name, "e" * 64)
+    assert "stopped" in [one.done for one in tick(home.journal)]
+    said = text_of(home.look("/experiments?experiment=kinder-words-hold-back"))
+    assert "another version was released meanwhile" in said
+    assert "the old version decides" not in said
 
 
 def test_pages_speak_chinese(home: House) -> None:

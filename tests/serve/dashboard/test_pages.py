@@ -12,11 +12,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from payoff.core.errors import ServiceError
 from payoff.economics.desk import Desk
 from payoff.learn.feedback import told_of
+from payoff.learn.journal import Journal
+from payoff.learn.tables import audit_rounds
 from payoff.plan.report.charts.sheet import FONT
 from payoff.plan.report.theme import css_variables
+from payoff.serve.app import create_app
 from payoff.serve.dashboard.overview import Expected, expected_profit
 from payoff.serve.dashboard.words import LANGUAGES, chosen_language, messages
 
@@ -165,6 +170,51 @@ def test_json_of_the_queue(home: House) -> None:
     assert wrong.json()["error"]["mend"] == "Did you mean 'refund'?"
 
 
+def drawn_of(home: House) -> tuple[list[str], list[str]]:
+    """Those that were drawn by chance, and the others."""
+    found = home.client.get("/v1/review/next?limit=200").json()["requests"]
+    drawn = [one["request_id"] for one in found if one["by_chance"]]
+    return drawn, [one["request_id"] for one in found if not one["by_chance"]]
+
+
+def test_what_was_drawn_by_chance_is_marked(house: Open, acted: None) -> None:
+    home = house(keyed=False, audit_share=0.5)
+    drawn, asked = drawn_of(home)
+    assert drawn
+    assert asked
+    shown = home.client.get(f"/dashboard/review?request={drawn[0]}").text
+    assert '<span class="badge drawn">drawn at random</span>' in shown
+    assert 'aria-describedby="drawn-why"' in shown
+    assert 'id="drawn-why">Drawn at random to check the model' in shown
+    n = len(drawn) + len(asked)
+    assert f"{n} requests wait. {len(drawn)} of them were drawn at random." in shown
+    other = home.client.get(f"/dashboard/review?request={asked[0]}").text
+    assert '<span class="badge">asked for its worth</span>' in other
+    assert "drawn-why" not in other
+    chinese = home.client.get(f"/dashboard/review?request={drawn[0]}&lang=zh").text
+    assert "随机抽取</span>" in chinese
+    assert "按价值挑选" in home.client.get(f"/dashboard/review?request={asked[0]}&lang=zh").text
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_the_share_that_is_drawn_is_that_of_the_service(
+    house: Open, acted: None, share: float
+) -> None:
+    home = house(keyed=False, audit_share=share)
+    drawn, _ = drawn_of(home)
+    with home.journal.reading() as connection:
+        lots = connection.execute(select(audit_rounds.c.audit_share)).scalars().all()
+    assert lots == ([share] if share else [])
+    assert bool(drawn) == bool(share)
+    page = home.client.get("/dashboard/review").text
+    assert ("were drawn at random" in page) == bool(share)
+
+
+def test_a_share_that_is_none_is_refused_at_the_start(desk: Desk, journal: Journal) -> None:
+    with pytest.raises(ServiceError, match="PF798"):
+        create_app(desk, journal=journal, audit_share=1.0)
+
+
 def test_all_languages_say_the_same_things() -> None:
     def fields(text: str) -> set[str | None]:
         return {field for _, field, _, _ in string.Formatter().parse(text)} - {None}
@@ -187,6 +237,8 @@ def test_every_message_is_used(repository: Path) -> None:
         "cause.",
         "feature.",
         "drift.against_",
+        "drift.usual_",
+        "drift.mix_",
         "experiments.",
         "rollback.state_",
     )

@@ -68,7 +68,8 @@ def begin_contest(journal: Journal, contest: Contest, name: str, size: Size, **m
         contest: The two.
         name: Of the experiment.
         size: How long it takes.
-        more: Further facts of the `Experiment`, in place of the usual ones.
+        more: Further facts of the `Experiment`, in place of the usual ones; the hold-back is the
+            one that the project states.
 
     Raises:
         ServiceError: As `begin` says.
@@ -76,6 +77,7 @@ def begin_contest(journal: Journal, contest: Contest, name: str, size: Size, **m
     Example:
         >>> begin_contest(journal, contest, "new-2", size, mode=Mode.SHADOW)  # doctest: +SKIP
     """
+    rules = {"hold_back": contest.hold_back()} | more
     experiment = Experiment(
         name=name,
         model=contest.model,
@@ -86,9 +88,9 @@ def begin_contest(journal: Journal, contest: Contest, name: str, size: Size, **m
         high=contest.high,
         planned_information=size.planned_information,
         horizon_days=max(7.0, float(size.days)),
-        **more,
+        **rules,
     )
-    course = book.start(journal, experiment, contest.policy)
+    course = book.start(journal, experiment, contest.policy, size)
     for sha256, place in contest.places.items():
         note_place(journal, contest.model, sha256, str(place))
     return course

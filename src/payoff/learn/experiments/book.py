@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
-from payoff.core.errors import ServiceError, did_you_mean
+from payoff.core.errors import ServiceError
 from payoff.economics.policy import Policy
 from payoff.learn.entry import now_utc
-from payoff.learn.experiments.course import (
-    OVER,
-    PROMOTED,
-    RAMPED,
-    STARTED,
-    STOPPED,
-    Course,
-    Stage,
+from payoff.learn.experiments.contest import LEAST_REQUESTS
+from payoff.learn.experiments.course import KEPT, PROMOTED, RAMPED, STOPPED, Course
+from payoff.learn.experiments.course_events import (
+    begin_within,
+    courses_within,
+    named,
+    under_way,
+    write,
 )
 from payoff.learn.experiments.experiment import Experiment, Mode
+from payoff.learn.experiments.holding_back import held_back
 from payoff.learn.experiments.look import Look, look_at
-from payoff.learn.experiments.outcomes import requests_of
+from payoff.learn.experiments.outcomes import requests_before, requests_of
 from payoff.learn.experiments.recommendation import Advice
+from payoff.learn.experiments.sizing import Size
+from payoff.learn.experiments.undoing import OVERTAKEN, is_overtaken, settle
 from payoff.learn.journal import Journal
-from payoff.learn.tables import experiment_events as events
-from payoff.learn.versions import put_in_place, released_within
+from payoff.learn.versions import put_in_place, standing_within
 
 
-def start(journal: Journal, experiment: Experiment, policy: Policy) -> Course:
+def start(
+    journal: Journal, experiment: Experiment, policy: Policy, size: Size | None = None
+) -> Course:
     """Begin an experiment: from now on requests are shared out.
 
     Args:
         journal: Of the service that decides.
         experiment: What is compared, and the rules.
         policy: What every action is worth, for both arms.
+        size: What it was reckoned to take, noted with it; None where nobody reckoned.
 
     Raises:
         ServiceError: PF731 where an experiment on that model is running, PF735 where the name was
@@ -51,13 +53,8 @@ def start(journal: Journal, experiment: Experiment, policy: Policy) -> Course:
         0.01
         'new-head'
     """
-    facts = {
-        "experiment": experiment.as_dict(),
-        "policy": policy.to_dict(),
-        "share": experiment.first_share,
-    }
     with journal.writing() as connection:
-        for course in _courses(connection):
+        for course in courses_within(connection):
             if course.experiment.name == experiment.name:
                 raise ServiceError(
                     "PF735",
@@ -66,13 +63,17 @@ def start(journal: Journal, experiment: Experiment, policy: Policy) -> Course:
                     mend="Give it another name.",
                 )
             if course.running and course.experiment.model == experiment.model:
+                standing = standing_within(connection, experiment.model)
+                if is_overtaken(course.experiment, standing):
+                    write(connection, course.experiment.name, STOPPED, OVERTAKEN)
+                    continue
                 raise ServiceError(
                     "PF731",
                     f"model '{experiment.model}'",
                     f"the experiment '{course.experiment.name}' is running",
                     mend="Wait for its end, or run: payoff compare stop",
                 )
-        _write(connection, experiment.name, STARTED, facts)
+        begin_within(connection, experiment, policy, size)
     return course_of(journal, experiment.name)
 
 
@@ -88,7 +89,7 @@ def courses(journal: Journal) -> list[Course]:
         []
     """
     with journal.reading() as connection:
-        return _courses(connection)
+        return courses_within(connection)
 
 
 def course_of(journal: Journal, name: str = "") -> Course:
@@ -108,7 +109,7 @@ def course_of(journal: Journal, name: str = "") -> Course:
         ...
         payoff.core.errors.ServiceError: PF732 experiment 'new-head': there is none of that name.
     """
-    return _named(courses(journal), name)
+    return named(courses(journal), name)
 
 
 def running_on(journal: Journal, model: str) -> Course | None:
@@ -148,7 +149,7 @@ def ramp(journal: Journal, name: str, share: float) -> Course:
         0.25
     """
     with journal.writing() as connection:
-        course = _under_way(connection, name)
+        course = under_way(connection, name)
         back = share <= course.share and course.experiment.mode is not Mode.BANDIT
         if back or not 0 < share < 1:
             raise ServiceError(
@@ -158,12 +159,15 @@ def ramp(journal: Journal, name: str, share: float) -> Course:
                 expected=f"a share above {course.share:g}, below 1",
                 mend="To take the treatment back, stop the experiment.",
             )
-        _write(connection, course.experiment.name, RAMPED, {"share": share})
+        write(connection, course.experiment.name, RAMPED, {"share": share})
     return course_of(journal, course.experiment.name)
 
 
 def stop(journal: Journal, name: str = "", *, why: str = "", look: Look | None = None) -> Course:
     """End an experiment: the control decides on all requests again.
+
+    A hold-back that is ended leaves its treatment in place, and nobody is held back any more; to
+    withdraw it, roll it back (`payoff.learn.versions.roll_back`).
 
     Args:
         journal: Where it was started.
@@ -189,7 +193,8 @@ def promote(journal: Journal, name: str = "", *, why: str = "", look: Look | Non
     """End an experiment and release its treatment, both or neither.
 
     Who serves is told by the releases alone (`payoff.learn.versions`): a promotion is one of them,
-    and rolling it back brings the control again.
+    and rolling it back brings the control again. Where the experiment says so, its hold-back
+    begins with it.
 
     Raises:
         ServiceError: As `stop`.
@@ -227,7 +232,7 @@ def look_now(journal: Journal, course: Course, *, requests_per_month: float | No
 
 
 def act_on(journal: Journal, course: Course, look: Look, *, promoting: bool = False) -> Course:
-    """Do what a look says: ramp, or stop; promote only where that is allowed.
+    """Do what a look says: ramp, stop, roll back; promote only where that is allowed.
 
     A service that calls this after each look, once an hour or a day, has an experiment that ramps
     and stops by itself. Two that call it at once do no harm: the second finds it done.
@@ -253,6 +258,9 @@ def act_on(journal: Journal, course: Course, look: Look, *, promoting: bool = Fa
         if advised.share is not None:
             now = course_of(journal, name)
             return now if now.stages != course.stages else ramp(journal, name, advised.share)
+        if course.experiment.is_hold_back:
+            settle(journal, course, look)
+            return course_of(journal, name)
         if advised.advice in (Advice.HARMFUL, Advice.NO_GAIN):
             return stop(journal, name, why=advised.sentence, look=look)
         if advised.advice is Advice.PROMOTE and promoting:
@@ -265,18 +273,35 @@ def act_on(journal: Journal, course: Course, look: Look, *, promoting: bool = Fa
 
 def _end(journal: Journal, name: str, event: str, why: str, look: Look | None) -> Course:
     facts = {"why": why, "look": None if look is None else look.as_dict()}
+    after = _what_follows(journal, name) if event == PROMOTED else None
     with journal.writing() as connection:
-        course = _under_way(connection, name)
-        _write(connection, course.experiment.name, event, facts)
-        if event == PROMOTED:
-            _release(connection, course.experiment, why, look)
-    return course_of(journal, course.experiment.name)
+        course = under_way(connection, name)
+        experiment = course.experiment
+        promoted = event == PROMOTED and not experiment.is_hold_back
+        write(connection, experiment.name, KEPT if experiment.is_hold_back else event, facts)
+        if promoted:
+            _release(connection, experiment, why, look)
+        if promoted and after is not None:
+            begin_within(connection, after[0], course.policy, after[1])
+    return course_of(journal, experiment.name)
+
+
+def _what_follows(journal: Journal, name: str) -> tuple[Experiment, Size | None] | None:
+    """The hold-back of an experiment that is promoted, from what is known of its requests."""
+    known = courses(journal)
+    course = named(known, name)
+    if course.experiment.hold_back is None:
+        return None
+    requests = requests_of(journal, course)
+    if len(requests) < LEAST_REQUESTS:
+        requests = requests_before(journal, course.experiment.control, course.policy)
+    return held_back(course, requests, taken={one.experiment.name for one in known})
 
 
 def _release(connection: Connection, experiment: Experiment, why: str, look: Look | None) -> None:
     """Put the treatment in place; the control first, where nothing tells that it served."""
     model = experiment.model
-    if released_within(connection, model) is None:
+    if not standing_within(connection, model):
         told = f"it decided before the experiment {experiment.name}"
         put_in_place(connection, model, experiment.control, {"why": told})
     facts: dict[str, Any] = {"experiment": experiment.name, "why": why or "promoted"}
@@ -286,61 +311,3 @@ def _release(connection: Connection, experiment: Experiment, why: str, look: Loo
         if all(map(math.isfinite, ends.values())):
             facts["gain_month"] = ends | {"currency": look.currency}
     put_in_place(connection, model, experiment.treatment, facts)
-
-
-def _under_way(connection: Connection, name: str) -> Course:
-    course = _named(_courses(connection), name)
-    if not course.running:
-        raise ServiceError(
-            "PF733",
-            f"experiment '{course.experiment.name}'",
-            f"it was {course.over} on {course.over_utc[:10]}",
-            mend="Start a new one.",
-        )
-    return course
-
-
-def _named(found: list[Course], name: str) -> Course:
-    if not name and found:
-        return next((one for one in reversed(found) if one.running), found[-1])
-    for course in found:
-        if course.experiment.name == name:
-            return course
-    known = [one.experiment.name for one in found]
-    raise ServiceError(
-        "PF732",
-        f"experiment '{name[:100]}'" if name else "experiment",
-        "there is none of that name" if name else "there is none in this journal",
-        mend=did_you_mean(name, known),
-    )
-
-
-def _courses(connection: Connection) -> list[Course]:
-    rows: dict[str, list[Any]] = {}
-    for event in connection.execute(select(events).order_by(events.c.id)).mappings():
-        rows.setdefault(event["experiment"], []).append(event)
-    return [_course(of_one) for of_one in rows.values()]
-
-
-def _course(rows: Iterable[Mapping[str, Any]]) -> Course:
-    """What a series of events comes to; the first of them started it."""
-    first, *others = rows
-    facts = json.loads(first["facts"])
-    course = Course(
-        experiment=Experiment.from_dict(facts["experiment"]),
-        policy=Policy.from_dict(facts["policy"]),
-        stages=(Stage(first["time_utc"], facts["share"]),),
-    )
-    for event in others:
-        facts, time_utc = json.loads(event["facts"]), event["time_utc"]
-        if event["event"] == RAMPED:
-            course = replace(course, stages=(*course.stages, Stage(time_utc, facts["share"])))
-        elif event["event"] in OVER:
-            course = replace(course, over=event["event"], over_utc=time_utc, facts=facts)
-    return course
-
-
-def _write(connection: Connection, name: str, event: str, facts: Mapping[str, Any]) -> None:
-    document = json.dumps(facts, ensure_ascii=False, allow_nan=False)
-    row = {"experiment": name, "time_utc": now_utc(), "event": event, "facts": document}
-    connection.execute(insert(events), [row])

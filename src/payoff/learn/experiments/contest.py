@@ -14,10 +14,12 @@ from payoff.core.errors import ArtifactError, ServiceError
 from payoff.economics.desk import POLICY
 from payoff.economics.policy import Policy
 from payoff.learn.experiments.gain import spread_of
+from payoff.learn.experiments.hold_back import HoldBack, stated_hold_back
 from payoff.learn.experiments.late_labels import counted_worth
 from payoff.learn.experiments.outcomes import requests_before
 from payoff.learn.experiments.requests import Requests
 from payoff.learn.journal import Journal
+from payoff.learn.stated_project import stated_project
 
 LEAST_REQUESTS = 200
 """With fewer earlier requests nobody knows how noisy they are."""
@@ -34,6 +36,15 @@ class Contest:
         policy: The control's; both are counted by it.
         currency: Of its amounts.
         places: Where the artifact of each lies, by SHA-256.
+        stated: Section ``[experiment]`` of the project of the one that is to prove itself, or else
+            of the other one.
+
+    Example:
+        >>> from payoff.learn.experiments.course import EXAMPLE
+        >>> made = Contest(model="m", control="a", treatment="b", policy=EXAMPLE.policy,
+        ...                currency="USD", stated={"hold_back": 0.1})
+        >>> made.low, made.high, made.hold_back()
+        (-25.0, 3.0, HoldBack(share=0.1, days=28.0))
     """
 
     model: str
@@ -42,6 +53,18 @@ class Contest:
     policy: Policy
     currency: str
     places: Mapping[str, Path] = field(default_factory=dict)
+    stated: Mapping[str, Any] = field(default_factory=dict)
+
+    def hold_back(
+        self, *, share: float | None = None, days: float | None = None
+    ) -> HoldBack | None:
+        """Who is held back after a promotion; the figures go before what the project states.
+
+        Raises:
+            ProjectError: PF202 or PF203 where the section is wrong.
+            ServiceError: PF730 where a figure is.
+        """
+        return stated_hold_back(self.stated, share=share, days=days)
 
     @property
     def low(self) -> float:
@@ -76,6 +99,7 @@ def contest_of(control: str | Path, treatment: str | Path | None = None) -> Cont
     with Artifact.open(control) as now:
         policy, currency = _policy(now)
         model, labels, sha256 = now.name, now.labels, now.sha256
+        stated = stated_project(now).get("experiment", {})
     other = ""
     if treatment is not None:
         with Artifact.open(treatment) as new:
@@ -88,6 +112,7 @@ def contest_of(control: str | Path, treatment: str | Path | None = None) -> Cont
             _refuse(found != currency, treatment, f"its amounts are in {found}", currency)
             policy = newer if new.labels != labels else policy
             other = new.sha256
+            stated = stated_project(new).get("experiment", stated)
     places = {sha256: Path(control).resolve()}
     if treatment is not None:
         places[other] = Path(treatment).resolve()
@@ -98,6 +123,7 @@ def contest_of(control: str | Path, treatment: str | Path | None = None) -> Cont
         policy=policy,
         currency=currency,
         places=places,
+        stated=stated,
     )
 
 

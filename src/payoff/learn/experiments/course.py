@@ -14,7 +14,8 @@ from payoff.learn.experiments.experiment import Experiment
 
 STARTED, RAMPED = "started", "ramped"
 STOPPED, PROMOTED = "stopped", "promoted"
-OVER = (STOPPED, PROMOTED)
+KEPT, ROLLED_BACK = "kept", "rolled back"
+OVER = (STOPPED, PROMOTED, KEPT, ROLLED_BACK)
 
 _DAY_S = 86_400.0
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,9 +52,12 @@ class Course:
         experiment: What is compared, and the rules.
         policy: What every action is worth: outcomes of both arms are counted by this one.
         stages: One or more, in order of time.
-        over: ``"stopped"`` or ``"promoted"``; empty while it runs.
+        over: ``"stopped"`` or ``"promoted"``; of a hold-back ``"kept"`` where the treatment stays,
+            ``"rolled back"`` where it does not; empty while it runs.
         over_utc: When that was; empty while it runs.
         facts: What was written down at its end.
+        size: What it was reckoned to take and to cost at most when it began, as
+            `payoff.learn.experiments.sizing.Size.as_dict` has it; empty where nobody reckoned.
 
     Example:
         >>> EXAMPLE.share, EXAMPLE.running, EXAMPLE.in_shadow
@@ -68,12 +72,13 @@ class Course:
     over: str = ""
     over_utc: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    size: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
         """Share of the customers that the treatment decides on now."""
         if self.over:
-            return 1.0 if self.over == PROMOTED else 0.0
+            return 1.0 if self.over in (PROMOTED, KEPT) else 0.0
         return self.stages[-1].share
 
     @property
@@ -108,6 +113,7 @@ class Course:
             "over": self.over,
             "over_utc": self.over_utc,
             "facts": dict(self.facts),
+            "size": dict(self.size),
         }
 
 

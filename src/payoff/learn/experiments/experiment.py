@@ -11,6 +11,7 @@ from typing import Any
 from payoff.core.errors import PayoffError, ServiceError, did_you_mean, raise_all
 from payoff.core.money import Money
 from payoff.learn.experiments.guardrails import Guardrails
+from payoff.learn.experiments.hold_back import HoldBack
 
 RAMP = (0.01, 0.05, 0.25, 0.5, 1.0)
 """Shares of the customers that the treatment decides on, step by step."""
@@ -27,6 +28,8 @@ class Mode(StrEnum):
     """At first nobody: the treatment is asked beside the control, and does not act."""
     BANDIT = "bandit"
     """By how likely the treatment is the better one (`payoff.learn.experiments.bandit`)."""
+    HOLD_BACK = "hold back"
+    """After a promotion: all but a few, who stay with the control for a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Experiment:
     Args:
         name: Of the experiment: letters, digits, dots, hyphens; used once in a journal.
         model: Name of the model that requests ask for; one experiment a model at a time.
-        control: SHA-256 of the artifact that decides now.
+        control: SHA-256 of the artifact that decides now; of the one before, in a hold-back.
         treatment: SHA-256 of the artifact that is to prove itself.
         currency: Of all amounts.
         low: Least that one request can bring, cost included.
@@ -52,6 +55,7 @@ class Experiment:
         confidence: Of the intervals, at all looks together.
         maturity_days: Requests younger than this are not counted yet.
         guardrails: What stops it by itself, whatever it earns.
+        hold_back: Who stays with the control for a time after a promotion; None for nobody.
         salt: Shares the customers out in another way.
 
     Raises:
@@ -83,6 +87,7 @@ class Experiment:
     confidence: float = 0.95
     maturity_days: float = 0.0
     guardrails: Guardrails = field(default_factory=Guardrails)
+    hold_back: HoldBack | None = None
     salt: str = ""
 
     def __post_init__(self) -> None:
@@ -117,6 +122,21 @@ class Experiment:
             ("confidence", 0.5 <= self.confidence < 1, "0.5 or more, below 1"),
             ("maturity_days", self.maturity_days >= 0, "0 or more"),
         ]
+
+    @property
+    def is_hold_back(self) -> bool:
+        """Whether it follows a promotion."""
+        return self.mode is Mode.HOLD_BACK
+
+    @property
+    def serving(self) -> str:
+        """SHA-256 of the arm that decides where no experiment says otherwise."""
+        return self.treatment if self.is_hold_back else self.control
+
+    @property
+    def beside(self) -> str:
+        """SHA-256 of the other arm."""
+        return self.control if self.is_hold_back else self.treatment
 
     @property
     def first_share(self) -> float:
@@ -158,6 +178,8 @@ class Experiment:
         rules = dict(document)
         try:
             rules["guardrails"] = Guardrails(**rules.get("guardrails", {}))
+            held = rules.get("hold_back")
+            rules["hold_back"] = None if held is None else HoldBack(**held)
             return cls(**rules)
         except TypeError as error:
             raise ServiceError("PF730", "experiment", str(error)) from error

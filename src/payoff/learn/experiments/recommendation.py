@@ -22,6 +22,8 @@ class Advice(StrEnum):
     HARMFUL = "stop: harmful"
     PROMOTE = "promote"
     NO_GAIN = "stop: no gain in sight"
+    ROLL_BACK = "roll back"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ def recommend(experiment: Experiment, seen: Seen) -> Recommendation:
     has reached its planned end, or can no longer gain what is worth the trouble, is stopped; else
     the ramp goes on after ``step_days``.
 
+    In a hold-back a guardrail and a sure loss roll back, and nothing else does: it is kept after
+    ``horizon_days`` whatever was seen, and sooner where a gain is sure.
+
     Example:
         >>> from payoff.learn.experiments.course import EXAMPLE
         >>> seen = Seen(gain=Interval(-0.9, -1.5, -0.3), standard_error=0.2, information=100.0,
@@ -94,18 +99,31 @@ def recommend(experiment: Experiment, seen: Seen) -> Recommendation:
         'Stop: harmful: it loses 0.30 USD to 1.50 USD a request.'
     """
     broken = [finding for finding in seen.findings if finding.failed]
+    harm = Advice.ROLL_BACK if experiment.is_hold_back else Advice.HARMFUL
     for finding in broken:
         if finding.code in ("PF742", "PF743"):
-            return Recommendation(Advice.HARMFUL, finding.detail)
+            return Recommendation(harm, finding.detail)
     low, high = (format_money(abs(x), experiment.currency) for x in (seen.gain.low, seen.gain.high))
     if seen.gain.high < 0:
-        return Recommendation(Advice.HARMFUL, f"it loses {high} to {low} a request")
+        return Recommendation(harm, f"it loses {high} to {low} a request")
+    if experiment.is_hold_back and seen.days >= experiment.horizon_days:
+        return _kept(experiment, broken)
     if broken:
         return Recommendation(Advice.WAIT, f"no figure can be trusted: {broken[0].detail}")
     if seen.gain.low > 0 and seen.days >= experiment.least_days and seen.share > 0:
-        return Recommendation(Advice.PROMOTE, f"it gains {low} to {high} a request")
-    ended = _at_the_end(experiment, seen) if seen.gain.low <= 0 else None
+        done = Advice.KEEP if experiment.is_hold_back else Advice.PROMOTE
+        return Recommendation(done, f"it gains {low} to {high} a request")
+    open_ended = seen.gain.low > 0 or experiment.is_hold_back
+    ended = None if open_ended else _at_the_end(experiment, seen)
     return ended or _onward(experiment, seen)
+
+
+def _kept(experiment: Experiment, broken: Sequence[Finding]) -> Recommendation:
+    """At the end of a hold-back nobody stays with the old version, whatever is known."""
+    why = f"after {experiment.horizon_days:g} days no loss is sure"
+    if broken:
+        why += f", and no figure can be trusted: {broken[0].detail}"
+    return Recommendation(Advice.KEEP, why)
 
 
 def _at_the_end(experiment: Experiment, seen: Seen) -> Recommendation | None:

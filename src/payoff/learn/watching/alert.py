@@ -28,6 +28,8 @@ class Alert:
         since: The day on which it began, about, such as ``"2026-11-03"``.
         n_requests: Requests that were looked at.
         n_labels: Labels that were in hand.
+        mended: Whether what lost the money was undone when it was told, as by a roll back: it is
+            news, and nothing stands.
 
     Example:
         >>> alert = Alert(key="loss support", model="support", a_day=120.0, low=80.0, high=160.0,
@@ -50,6 +52,7 @@ class Alert:
     since: str
     n_requests: int
     n_labels: int
+    mended: bool = False
 
     @property
     def a_month(self) -> float:
@@ -63,8 +66,9 @@ class Alert:
             format_money(amount, self.currency)
             for amount in (self.a_day, self.low, self.high, self.a_month)
         )
+        verb = "lost" if self.mended else "loses"
         return (
-            f"{self.model} loses {day} a day ({low} to {high}), {month} a month, "
+            f"{self.model} {verb} {day} a day ({low} to {high}), {month} a month, "
             f"since {self.since}. {self.cause}"
         )
 
@@ -80,7 +84,8 @@ class Alert:
             ServiceError: PF752 where a fact is missing.
         """
         try:
-            return cls(**{name: content[name] for name in cls.__dataclass_fields__})
+            told = {"mended": False, **content}  # earlier ones do not say it
+            return cls(**{name: told[name] for name in cls.__dataclass_fields__})
         except (KeyError, TypeError) as error:
             raise ServiceError(
                 "PF752", "alert events", f"{error!r} is missing", expected="the facts of an alert"

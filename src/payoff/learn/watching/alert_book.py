@@ -49,6 +49,11 @@ class AlertState:
     told: set[str] = field(default_factory=set)
     failures: dict[str, tuple[str, int]] = field(default_factory=dict)
 
+    @property
+    def stands(self) -> bool:
+        """Whether money is being lost still: it is not over, and was not mended when raised."""
+        return not self.is_over and not self.alert.mended
+
     def is_silent(self, now: str) -> bool:
         """Whether nobody is to be told at a time."""
         return now < self.silent_until_utc
@@ -112,11 +117,7 @@ class AlertBook:
             ServiceError: As `states`.
         """
         with self._journal.writing() as connection:
-            state = _states(connection).get(alert.key)
-            if state is not None and not state.is_over:
-                return False
-            self._write(connection, alert.key, RAISED, alert.as_dict())
-        return True
+            return put_up_within(connection, alert, time_utc=self._now)
 
     def end(self, key: str, facts: Mapping[str, Any]) -> bool:
         """Say that an alert is over; silence ends with it.
@@ -174,9 +175,48 @@ class AlertBook:
     def _write(
         self, connection: Connection, key: str, event: str, facts: Mapping[str, Any]
     ) -> None:
-        time_utc = self._now or now_utc()
-        row = {"alert": key, "time_utc": time_utc, "event": event, "facts": json.dumps(facts)}
-        connection.execute(insert(alert_events), [row])
+        _write(connection, key, event, facts, self._now)
+
+
+def put_up_within(connection: Connection, alert: Alert, *, time_utc: str = "") -> bool:
+    """`AlertBook.put_up` within a transaction of the caller's, such as that of a roll back.
+
+    Args:
+        connection: To the journal.
+        alert: What to raise.
+        time_utc: When, as the journal writes it; now where empty.
+
+    Returns:
+        Whether it was new.
+
+    Raises:
+        ServiceError: PF752 where an event is broken.
+
+    Example:
+        >>> alert = Alert(key="rollback new-head", model="m", a_day=9.0, low=5.0, high=12.0,
+        ...               currency="EUR", cause="Why.", since="2026-11-03", n_requests=2000,
+        ...               n_labels=0, mended=True)
+        >>> with Journal.open("sqlite://") as journal, journal.writing() as connection:
+        ...     put_up_within(connection, alert), put_up_within(connection, alert)
+        (True, False)
+    """
+    state = _states(connection).get(alert.key)
+    if state is not None and not state.is_over:
+        return False
+    _write(connection, alert.key, RAISED, alert.as_dict(), time_utc)
+    return True
+
+
+def _write(
+    connection: Connection, key: str, event: str, facts: Mapping[str, Any], time_utc: str
+) -> None:
+    row = {
+        "alert": key,
+        "time_utc": time_utc or now_utc(),
+        "event": event,
+        "facts": json.dumps(facts),
+    }
+    connection.execute(insert(alert_events), [row])
 
 
 def _states(connection: Connection) -> dict[str, AlertState]:

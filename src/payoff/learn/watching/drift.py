@@ -138,11 +138,11 @@ def explained(
         Part("mix", by_mix, f"More requests are '{grown}', fewer '{shrunk}'."),
         Part("strange", beyond, "The model is less sure of texts of the same labels."),
         Part("meaning", 0.0 - loss.correction, _told_by_labels(loss)),
-        Part("cost", loss.cost, "What asking models costs, against the quiet period."),
+        Part("cost", loss.cost, "What asking models costs, against what was usual."),
         Part(
             "launch",
             reference.awaited - reference.worth,
-            "What the quiet period was already worth, against the forecast.",
+            "What was usual before, against the forecast.",
         ),
     ]
     return Drift(tuple(sorted(parts, key=lambda part: -part.loss)), _marks(window, reference))

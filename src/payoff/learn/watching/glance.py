@@ -1,4 +1,4 @@
-"""Glance: a model's requests of now beside its quiet period, for people to look at."""
+"""Glance: a model's requests of now beside what was usual, for people to look at."""
 
 from __future__ import annotations
 
@@ -47,15 +47,18 @@ class Glance:
     """What is seen of a model, without raising or ending an alert.
 
     Args:
-        reference: The quiet period.
+        reference: What they are compared with: the test rows that came with the artifact, or the
+            first requests.
+        of_launch: Whether it is the test rows.
         loss: Of the newest requests.
         drift: Why.
         mix: Share of each label now, ``(k,)``; `Reference.mix` is what it was.
-        days: Of each day with requests after the quiet period, the first one first.
+        days: Of each day with requests after those of the reference, the first one first.
         topics: Found among the requests that the model is unsure of; None where no text is kept.
     """
 
     reference: Reference
+    of_launch: bool
     loss: ExpectedLoss
     drift: Drift
     mix: Floats
@@ -105,6 +108,7 @@ def glance(
     losses = (_day_loss(journal, model, reference, kept.until_id, day) for day in names)
     return Glance(
         reference=reference,
+        of_launch=kept.of_launch,
         loss=loss,
         drift=explained(recent.window, reference, loss, mix=mix),
         mix=mix,

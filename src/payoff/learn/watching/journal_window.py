@@ -19,6 +19,7 @@ from payoff.learn.watching.watched_model import WatchedModel
 from payoff.learn.watching.window import Floats, Integers, Window
 
 _BLOCK = 500
+_BYTES_EACH = 4  # of a probability
 _LEAST_SPAN_DAYS = 1 / 24
 
 _FIELDS = (
@@ -77,8 +78,13 @@ def of_model(model: WatchedModel, *, after_id: int = 0, since_utc: str = "") -> 
     )
 
 
-def count(journal: Journal, model: WatchedModel) -> int:
+def count(journal: Journal, model: WatchedModel, *, whole: bool = False) -> int:
     """How many decisions of a model there are.
+
+    Args:
+        journal: Where they are.
+        model: Whose.
+        whole: Only those that were kept with the probability of every label.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -91,9 +97,15 @@ def count(journal: Journal, model: WatchedModel) -> int:
         ...     count(journal, model)
         0
     """
-    wanted = select(func.count(decisions.c.id)).where(of_model(model))
+    mine = of_model(model) & _is_whole(model) if whole else of_model(model)
+    wanted = select(func.count(decisions.c.id)).where(mine)
     with journal.reading() as connection:
         return int(connection.execute(wanted).scalar_one())
+
+
+def _is_whole(model: WatchedModel) -> Any:
+    """The condition that the probability of every label was kept with a decision."""
+    return func.length(decisions.c.probabilities) == _BYTES_EACH * len(model.labels)
 
 
 def series(journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str) -> Series:
@@ -133,7 +145,7 @@ def days_of(times: Sequence[str]) -> Integers:
 
 
 def oldest(journal: Journal, model: WatchedModel, n: int) -> Requests:
-    """The first decisions of a model.
+    """The first decisions of a model that were kept with the probability of every label.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -146,7 +158,8 @@ def oldest(journal: Journal, model: WatchedModel, n: int) -> Requests:
         ...     len(oldest(journal, model, 10).window)
         0
     """
-    wanted = select(*_FIELDS).where(of_model(model)).order_by(decisions.c.id).limit(n)
+    mine = of_model(model) & _is_whole(model)
+    wanted = select(*_FIELDS).where(mine).order_by(decisions.c.id).limit(n)
     return _read(journal, model, wanted)
 
 
@@ -237,7 +250,9 @@ def labelled_since(
     with journal.reading() as connection:
         rows = [dict(row) for row in connection.execute(wanted).mappings()]
     requests = _of_rows(journal, model, rows)
-    kept = [row for row in rows if len(row["probabilities"] or b"") == 4 * len(model.labels)]
+    kept = [
+        row for row in rows if len(row["probabilities"] or b"") == _BYTES_EACH * len(model.labels)
+    ]
     days = np.maximum.accumulate(days_of([row["came"] for row in kept])) if kept else _NONE
     gaps = requests.window.realised - requests.window.expected
     known = ~np.isnan(gaps)
@@ -256,7 +271,7 @@ def _read(journal: Journal, model: WatchedModel, wanted: Select[Any]) -> Request
 def _of_rows(journal: Journal, model: WatchedModel, rows: list[dict[str, Any]]) -> Requests:
     """Decisions as arrays, with their labels and their texts."""
     k = len(model.labels)
-    kept = [row for row in rows if len(row["probabilities"] or b"") == 4 * k]
+    kept = [row for row in rows if len(row["probabilities"] or b"") == _BYTES_EACH * k]
     packed = b"".join(row["probabilities"] for row in kept)
     said = np.frombuffer(packed, "<f4").reshape(len(kept), k).astype(np.float64)
     said = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-12)

@@ -83,6 +83,7 @@ def watch(
             time_utc=now,
             n_decisions=n_decisions,
             n_needed=needed,
+            n_whole=count(journal, model, whole=True),
             reference="" if kept is None else str(kept),
             alerts=_sorted(book),
             deliveries=tuple(deliver(book, channels, now=now)),
@@ -243,4 +244,4 @@ def earlier(time_utc: str, days: float) -> str:
 def _sorted(book: AlertBook) -> tuple[AlertState, ...]:
     """Those that stand first, the latest of them first."""
     states = book.states().values()
-    return tuple(sorted(states, key=lambda state: (state.is_over, -state.number)))
+    return tuple(sorted(states, key=lambda state: (not state.stands, -state.number)))

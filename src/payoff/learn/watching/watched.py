@@ -25,6 +25,8 @@ class Watched:
         time_utc: When it was looked.
         n_decisions: Decisions of the model in the journal.
         n_needed: How many it takes before anything can be told.
+        n_whole: Those that were kept with the probability of every label, of which it takes so
+            many; None where that was not counted, since enough have come.
         loss: Of the requests of now; None before there is a reference.
         against: What the loss is held against: ``"forecast"``, ``"test rows"`` or ``"quiet
             period"``.
@@ -49,6 +51,7 @@ class Watched:
     time_utc: str
     n_decisions: int
     n_needed: int
+    n_whole: int | None = None
     loss: ExpectedLoss | None = None
     against: str = ""
     reference: str = ""
@@ -65,11 +68,13 @@ class Watched:
     def advice(self) -> str:
         """One sentence that says what to do."""
         if self.loss is None:
-            return (
-                f"Wait: {self.n_decisions:,} of the first {self.n_needed:,} requests have come, "
-                "and nothing can be told before."
-            )
-        standing = [one for one in self.alerts if not one.is_over]
+            n = self.n_decisions if self.n_whole is None else self.n_whole
+            told = f"Wait: {n:,} of the first {self.n_needed:,} requests have come, "
+            lacking = self.n_decisions - n
+            if lacking > 0:
+                told += f"{lacking:,} more without the probability of every label, "
+            return told + "and nothing can be told before."
+        standing = [one for one in self.alerts if one.stands]
         if not standing:
             if not self.loss.n_labels:
                 return (

@@ -55,7 +55,8 @@ def whether_due(
     """Decide for a schedule; trains nothing and writes nothing.
 
     Not while an experiment of the model runs, nor before the time has come, nor without new labels
-    enough, nor, where that is asked, unless it pays. A retraining that was killed goes on first.
+    enough, nor, where that is asked, unless it pays. A retraining that was killed goes on first. A
+    hold-back keeps nobody from retraining: only the next experiment waits for its end.
 
     Args:
         project: Value, traffic, prices.
@@ -72,7 +73,7 @@ def whether_due(
     """
     last = _last_retraining(project, journal)
     course = running_on(journal, project.name)
-    if course is not None:
+    if course is not None and not course.experiment.is_hold_back:
         told = f"Not due: the experiment '{course.experiment.name}' is running."
         return Due(due=False, why=told, last_utc=last)
     if is_pending(project):

@@ -39,7 +39,7 @@ class LabelShare:
 
     Args:
         label: Which.
-        then: Share of the requests in the quiet period.
+        then: Share of the rows or requests that it is compared with.
         now: Share of the newest requests.
     """
 
@@ -53,8 +53,10 @@ class Watching:
     """All that the page shows.
 
     Args:
-        n: Decisions of the version that is served.
-        n_needed: How many it takes before anything can be told.
+        n: Decisions of the version that is served; where there is no glance yet, those that were
+            kept with the probability of every label.
+        n_needed: How many it takes before anything can be told; 1 where test rows came with the
+            artifact.
         glance: At its requests; None where there are too few.
         chart: The loss of each day.
         labels: Whose share has changed most.
@@ -87,6 +89,7 @@ def watching(subject: Subject, span: Span) -> Watching:
             it is broken.
     """
     model, now = model_of(subject.desk.artifact), now_utc()
+    launched = model.reference is not None
     days = DAYS.get(span.name, DAYS[USUAL])
     seen = glance(subject.journal, model, days=MOST_DAYS if days is None else days, now=now)
     marks = [] if seen is None else list(seen.drift.marks)
@@ -95,8 +98,8 @@ def watching(subject: Subject, span: Span) -> Watching:
     moved = {one.feature for one in drifted}
     states = AlertBook(subject.journal).states().values()
     return Watching(
-        n=count(subject.journal, model),
-        n_needed=FIRST_REQUESTS,
+        n=count(subject.journal, model, whole=seen is None),
+        n_needed=1 if launched else FIRST_REQUESTS,
         glance=seen,
         chart={} if seen is None else _chart(seen),
         labels=() if seen is None else _labels(seen),
@@ -104,7 +107,7 @@ def watching(subject: Subject, span: Span) -> Watching:
         at_rest=[one for one in FEATURES if one in looked_at and one not in moved],
         alerts=sorted(
             (one for one in states if one.alert.model == subject.desk.name),
-            key=lambda one: (one.is_over, -one.number),
+            key=lambda one: (not one.stands, -one.number),
         ),
         now=now,
     )

@@ -62,6 +62,8 @@ class Dashboard:
         releases: Change what serves.
         limits: Of one text.
         books: What is told of a month's budget.
+        audit_share: Share of the review queue that is drawn by chance; None takes what projects
+            state.
 
     Raises:
         ServiceError: PF760 where no model keeps a journal.
@@ -77,6 +79,7 @@ class Dashboard:
         *,
         limits: Limits,
         books: Sequence[ServingHours] = (),
+        audit_share: float | None = None,
     ) -> None:
         shown = {one.name: one.service.journal for one in models}
         if keys is None or not any(shown.values()):
@@ -84,7 +87,7 @@ class Dashboard:
         environment()
         self.entrance = Entrance(keys)
         self._models, self._gate, self._limits = models, gate, limits
-        self._releases = releases
+        self._releases, self._audit_share = releases, audit_share
         self._budgets = {one.project: one.per_month for one in books}
         self._journals = {name: book for name, book in shown.items() if book is not None}
         one_each = {id(book): Tally(book) for book in self._journals.values()}
@@ -238,6 +241,7 @@ class Dashboard:
             queue,
             desk,
             journal,
+            audit_share=self._audit_share,
             after=asked.get("after", "")[:300],
             request_id=asked.get("request", "")[:200],
         )

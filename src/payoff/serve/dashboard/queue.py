@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from payoff.core.errors import ServiceError
+from payoff.learn.asked import audit_share_of
 from payoff.learn.feedback import take
 from payoff.learn.review import MOST_WAITING, Waiting, labelled, request_to_review, waiting
 from payoff.serve.review import check_label
@@ -28,6 +29,7 @@ class Queue:
 
     Args:
         n: How many wait.
+        n_drawn: How many of them were drawn by chance.
         is_cut: Whether there may be more, which are not put in order yet.
         current: The request to label; None where nothing waits.
         after: Where the queue goes on when it is skipped.
@@ -38,6 +40,7 @@ class Queue:
     """
 
     n: int
+    n_drawn: int
     is_cut: bool
     current: Waiting | None
     after: str
@@ -47,7 +50,14 @@ class Queue:
     shown_at: float
 
 
-def queue(desk: Desk, journal: Journal, *, after: str = "", request_id: str = "") -> Queue:
+def queue(
+    desk: Desk,
+    journal: Journal,
+    *,
+    after: str = "",
+    request_id: str = "",
+    audit_share: float | None = None,
+) -> Queue:
     """The request that is worth most to label, or one that is asked for.
 
     Args:
@@ -55,11 +65,13 @@ def queue(desk: Desk, journal: Journal, *, after: str = "", request_id: str = ""
         journal: Of its decisions.
         after: Of the request that was skipped last, as `Queue.after` has it; empty for none.
         request_id: Of the one that is asked for, which may be labelled already.
+        audit_share: Share of the queue that is drawn by chance; None takes what the project states.
 
     Raises:
         ServiceError: PF767 where there is none of that id; PF703 to PF706 where the database fails.
     """
-    found = waiting(journal, desk.policy)
+    share = audit_share_of(desk.artifact, audit_share)
+    found = waiting(journal, desk.policy, audit_share=share)
     later = [one for one in found if one.order > _position(after)]
     current = next(iter(later or found), None)
     if request_id:
@@ -73,6 +85,7 @@ def queue(desk: Desk, journal: Journal, *, after: str = "", request_id: str = ""
         alike = [one for one in others if not one.by_chance][:_MOST_ALIKE]
     return Queue(
         n=len(found),
+        n_drawn=sum(one.by_chance for one in found),
         is_cut=len(found) == MOST_WAITING,
         current=current,
         after="" if current is None else _written(current),

@@ -44,6 +44,8 @@ class Message:
         """The same in a few lines."""
         if self.event == "over":
             return f"The loss is over. It was: {self.alert.sentence}"
+        if self.alert.mended:  # it is told once: there is nothing to silence
+            return self.alert.sentence
         silence = f'Tell nobody for two days: payoff watch silence "{self.alert.key}" --for 2d'
         return f"{self.alert.sentence}\n\n{silence}"
 
