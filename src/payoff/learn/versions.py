@@ -320,21 +320,6 @@ def released(journal: Journal, model: str) -> VersionEvent | None:
     return standing[-1] if standing else None
 
 
-def released_before(journal: Journal, model: str) -> VersionEvent | None:
-    """The release that `roll_back` would bring back; None where there is none.
-
-    Raises:
-        ServiceError: PF703 to PF706 where the database fails.
-
-    Example:
-        >>> with Journal.open("sqlite://") as journal:
-        ...     _ = release(journal, "support", "a" * 64)
-        ...     released_before(journal, "support")
-    """
-    standing = standing_releases(history(journal, model))
-    return standing[-2] if len(standing) > 1 else None
-
-
 def models_with_versions(journal: Journal) -> list[str]:
     """Names of the models that something was noted of, sorted.
 
