@@ -245,6 +245,13 @@ def test_a_hold_back_that_was_overtaken_names_no_winner(home: House, desk: Desk)
     assert "the old version decides" not in said
 
 
+def test_what_happened_is_told_in_words(home: House) -> None:
+    said = text_of(home.look("/versions"))
+    log = said.partition("Experiments")[2]
+    assert "cheaper-model" in log
+    assert not set("{}[]") & set(log), "no value as the programming language writes it"
+
+
 def test_pages_speak_chinese(home: House) -> None:
     for path, said in (
         ("/experiments", "每次请求的收益差"),
