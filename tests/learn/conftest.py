@@ -104,6 +104,12 @@ def postgresql() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """For tests of what does not depend on the database."""
+    return str(tmp_path / "books.db")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def books_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a journal may live: each test with this is run on both databases."""

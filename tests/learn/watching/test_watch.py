@@ -93,8 +93,8 @@ def status(found: Watched, code: str) -> Status:
     return next(finding.status for finding in found.findings if finding.code == code)
 
 
-def test_before_there_are_enough_requests_nothing_is_told(books_url: str) -> None:
-    with Journal.open(books_url) as journal:
+def test_before_there_are_enough_requests_nothing_is_told(sqlite_url: str) -> None:
+    with Journal.open(sqlite_url) as journal:
         write(journal, requests_of(999, 0), 0)
         found = watch(journal, MODEL, now=at(3))
         assert found.loss is None
@@ -121,8 +121,8 @@ def test_a_quiet_journal_is_quiet_and_says_what_it_cannot_see(books_url: str) ->
         assert "label some requests" in found.advice
 
 
-def test_stranger_texts_raise_one_alert_that_ends_when_they_end(books_url: str) -> None:
-    with Journal.open(books_url) as journal:
+def test_stranger_texts_raise_one_alert_that_ends_when_they_end(sqlite_url: str) -> None:
+    with Journal.open(sqlite_url) as journal:
         write(journal, requests_of(3000, 0), 0)
         write(journal, requests_of(2000, 1, sharpness=2.0), 8)
         found = watch(journal, MODEL, now=at(13))
@@ -161,11 +161,11 @@ def test_a_changed_meaning_is_told_by_labels(books_url: str) -> None:
         assert found.loss.n_labels == 200
 
 
-def test_the_forecast_is_held_to_account(books_url: str) -> None:
+def test_the_forecast_is_held_to_account(sqlite_url: str) -> None:
     dear = WatchedModel(
         name="desk", sha256=SHA, policy=POLICY, currency="EUR", forecast=3.1, calibration_error=0.01
     )
-    with Journal.open(books_url) as journal:
+    with Journal.open(sqlite_url) as journal:
         write(journal, requests_of(4000, 0), 0)
         found = watch(journal, dear, now=at(10))
         assert found.against == "forecast"
@@ -194,8 +194,8 @@ def test_the_reference_stays_what_it_was(books_url: str) -> None:
             watch(journal, MODEL, now=at(4))
 
 
-def test_decisions_without_probabilities_are_left_out_and_told(books_url: str) -> None:
-    with Journal.open(books_url) as journal:
+def test_decisions_without_probabilities_are_left_out_and_told(sqlite_url: str) -> None:
+    with Journal.open(sqlite_url) as journal:
         write(journal, requests_of(2000, 0), 0)
         write(journal, requests_of(300, 1), 6, kept=False)
         found = watch(journal, MODEL, now=at(8))
@@ -204,9 +204,9 @@ def test_decisions_without_probabilities_are_left_out_and_told(books_url: str) -
         assert found.loss.n_requests == 1000
 
 
-def test_first_requests_without_probabilities_are_passed_over(books_url: str) -> None:
+def test_first_requests_without_probabilities_are_passed_over(sqlite_url: str) -> None:
     """They were written by an earlier payoff: later ones tell what is usual."""
-    with Journal.open(books_url) as journal:
+    with Journal.open(sqlite_url) as journal:
         write(journal, requests_of(1200, 0), 0, kept=False)
         write(journal, requests_of(999, 1), 3)
         found = watch(journal, MODEL, now=at(6))
@@ -259,14 +259,14 @@ def test_arrays_are_in_the_order_of_the_journal(books_url: str) -> None:
         assert len(newest(journal, other, 100, after_id=0).window) == 0
 
 
-def test_new_topics_are_found_where_texts_are_kept(books_url: str) -> None:
+def test_new_topics_are_found_where_texts_are_kept(sqlite_url: str) -> None:
     rng = np.random.default_rng(0)
     asked = ("where is my card", "the transfer failed", "I want a refund", "close my account")
 
     def usual(n: int) -> list[str]:
         return [f"{rng.choice(asked)} please {rng.integers(50)}" for _ in range(n)]
 
-    with Journal.open(books_url) as journal:
+    with Journal.open(sqlite_url) as journal:
         write(journal, requests_of(1000, 0), 0, said=usual(1000))
         window = requests_of(2000, 1)
         unsure = np.argsort(window.probabilities.max(axis=1))[:80]
