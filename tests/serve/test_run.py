@@ -116,6 +116,15 @@ def test_addresses_that_cannot_be_used(host: str, port: int) -> None:
         listen(host, port)
 
 
+@pytest.fixture
+def nothing_is_frozen() -> Iterator[None]:
+    """As in a process of a user; the tests' own freezing is done again afterwards."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("nothing_is_frozen")
 def test_runs_in_a_thread_too(
     artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
