@@ -36,6 +36,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([*out, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+def under(about: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table below what is said of it; nothing where there are no rows."""
+    return f"{about}\n\n{table(heads, rows)}" if rows else ""
+
+
 def throughput() -> str:
     """Training, texts a second, and over the peers of the same run."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
@@ -235,12 +240,11 @@ def published() -> str:
         for (name, part, backbone, recipe, unlabelled, _), results in sorted(found.items())
     ]
     heads = ["test rows", "backbone", "recipe", "accuracy, %", "macro-F1, %", "seeds"]
-    return (
+    about = (
         "**On the splits that others publish on.** A seed moves the training alone; the rows are "
-        f"those of the data sets' own files.\n\n{table(heads, rows)}"
-        if rows
-        else ""
+        "those of the data sets' own files."
     )
+    return under(about, heads, rows)
 
 
 def tried() -> str:
@@ -250,17 +254,16 @@ def tried() -> str:
         for line in record.lines(HERE / "results" / "published.jsonl")
         if line.get("judged") == "validation"
     ]
-    values: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    used: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in found:
-        for name, value in line["result"]["settings"].items():
-            values[line["recipe"]][name].add(str(value))
+        used[line["recipe"]].append(line["result"]["settings"])
     scores: dict[tuple[str, ...], dict[int, dict[str, Any]]] = defaultdict(dict)
     for line in found:
         recipe, settings = line["recipe"], line["result"]["settings"]
         told = [
             f"{name}={value}"
             for name, value in settings.items()
-            if len(values[recipe][name]) > 1 or name in ("members", "teacher")
+            if name in ("members", "teacher") or any(one.get(name) != value for one in used[recipe])
         ]
         rows = (
             f"{line['set']}, {line['part'].removeprefix('fewshot_train_').replace('train', 'all')}"
@@ -278,12 +281,11 @@ def tried() -> str:
     ]
     shown.sort(key=lambda one: (*one[0][:2], -one[1]))
     heads = ["validation rows", "backbone", "recipe", "settings", "accuracy, %", "macro-F1, %"]
-    return (
+    about = (
         "**What was tried.** Settings are chosen on validation rows; the test rows above took no "
-        f"part.\n\n{table(heads, [row for row, _ in shown])}"
-        if shown
-        else ""
+        "part."
     )
+    return under(about, heads, [row for row, _ in shown])
 
 
 def automatic() -> str:
@@ -321,12 +323,11 @@ def automatic() -> str:
         "behind",
         "seeds",
     ]
-    return (
+    about = (
         "**The automatic choice.** Means over seeds; the best in hindsight is the recipe of the "
-        f"highest mean on the test rows.\n\n{table(heads, rows)}"
-        if rows
-        else ""
+        "highest mean on the test rows."
     )
+    return under(about, heads, rows)
 
 
 def shared_backbone() -> str:
@@ -404,7 +405,7 @@ def continual() -> str:
         "new after",
         "seeds",
     ]
-    return f"**Labels that come over time.**\n\n{table(heads, rows)}" if rows else ""
+    return under("**Labels that come over time.**", heads, rows)
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def test_idle_and_slow_callers_keep_nobody_out(
 ) -> None:
     held: list[socket.socket] = []
     monkeypatch.setattr(test_run, "PROGRAM", PATIENT + test_run.PROGRAM)
-    with more_files(N), test_run.running(artifact, tmp_path) as (process, url, _):
+    with more_files(N), test_run.running(artifact, tmp_path) as (process, url):
         port = int(url.rsplit(":", 1)[1])
         assert asked(url) == 200
         try:

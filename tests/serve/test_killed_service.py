@@ -97,7 +97,7 @@ def test_nothing_that_was_acknowledged_is_lost(artifact: Path, tmp_path: Path) -
     asked: set[str] = set()
     for round_ in range(N_KILLS):
         (tmp_path / "told.txt").unlink(missing_ok=True)
-        with running(artifact, tmp_path) as (process, url, _), callers(url, round_) as all_callers:
+        with running(artifact, tmp_path) as (process, url), callers(url, round_) as all_callers:
             until_some_are_told(all_callers)
             time.sleep(1.3 * chance.random())
             process.send_signal(signal.SIGKILL)
@@ -113,7 +113,7 @@ def test_nothing_that_was_acknowledged_is_lost(artifact: Path, tmp_path: Path) -
         assert set(rows) <= asked
     assert len(told) >= N_TOLD * N_KILLS
     (tmp_path / "told.txt").unlink()
-    with running(artifact, tmp_path) as (_, url, _):
+    with running(artifact, tmp_path) as (_, url):
         for request_id in sorted(asked)[:50]:  # sent again, nothing is written twice
             body = {"text": f"card {request_id}", "request_id": request_id}
             assert httpx.post(f"{url}/v1/decide", json=body, timeout=30).status_code == 200

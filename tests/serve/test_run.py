@@ -37,7 +37,7 @@ print([m for m in heavy if m in sys.modules])
 
 
 @contextmanager
-def running(artifact: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, float]]:
+def running(artifact: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     told = folder / "told.txt"
     begin = time.perf_counter()
     process = subprocess.Popen(
@@ -51,7 +51,7 @@ def running(artifact: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str
             assert process.poll() is None, process.communicate()
             assert time.perf_counter() - begin < 300
             time.sleep(0.005)
-        yield process, told.read_text(), begin
+        yield process, told.read_text()
     finally:
         if process.poll() is None:
             process.kill()
@@ -59,15 +59,16 @@ def running(artifact: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str
 
 
 def test_start_answer_stop(artifact: Path, tmp_path: Path) -> None:
-    with running(artifact, tmp_path) as (process, url, begin):
+    with running(artifact, tmp_path) as (process, url):
         answer = httpx.post(f"{url}/v1/decide", json={"text": "我要退款"}, timeout=30)
-        start_s = time.perf_counter() - begin
         assert answer.json()["decision"]["action"] == "refund"
-        assert start_s < 60  # 0.8 s on two quiet cores; other work shares this machine
         status = Path(f"/proc/{process.pid}/status")
         if status.exists():
             peak = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM"))
             assert int(peak.split()[1]) * 1024 < 250_000_000
+            used = status.with_name("stat").read_text().rpartition(")")[2].split()[11:13]
+            start_s = sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+            assert start_s < 10  # of processors: about 1; what else the machine does is not in it
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
@@ -79,7 +80,7 @@ def test_start_answer_stop(artifact: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_requests_under_way_are_finished_on_ctrl_c(artifact: Path, tmp_path: Path) -> None:
-    with running(artifact, tmp_path) as (process, url, _):
+    with running(artifact, tmp_path) as (process, url):
         port = int(url.rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port)) as raw:
             body = b'{"text": "hello"}'
