@@ -249,7 +249,9 @@ def test_what_happened_is_told_in_words(home: House) -> None:
     said = text_of(home.look("/versions"))
     log = said.partition("Experiments")[2]
     assert "cheaper-model" in log
+    assert "Stop: no gain in sight" in log
     assert not set("{}[]") & set(log), "no value as the programming language writes it"
+    assert "None" not in log
 
 
 def test_pages_speak_chinese(home: House) -> None:
