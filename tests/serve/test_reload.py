@@ -89,7 +89,7 @@ def test_no_request_is_lost_while_versions_come_and_go(artifact: Path, tmp_path:
         shop, ops = make_key(journal, "shop", ["decide"])[1], make_key(journal, "ops", ["admin"])[1]
         note_place(journal, NAME, second_sha, str(second))
     replaced: list[tuple[str, str]] = []  # a version, and from when on nothing is sent to it
-    with running(path, tmp_path) as (process, url, _):
+    with running(path, tmp_path) as (process, url):
         crowd = Crowd(url, shop)
 
         def serving(sha256: str) -> bool:
@@ -147,7 +147,7 @@ def test_a_broken_file_leaves_the_old_one_serving(artifact: Path, tmp_path: Path
     first = another(artifact, path, 1)
     whole = path.read_bytes()
     with (
-        running(path, tmp_path) as (process, url, _),
+        running(path, tmp_path) as (process, url),
         httpx.Client(base_url=url, timeout=300) as client,
     ):
         path.write_bytes(whole[: len(whole) // 2])
