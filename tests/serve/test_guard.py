@@ -156,6 +156,29 @@ def test_scopes_of_addresses(path: str, scope: str) -> None:
     assert scope_of(path) == scope
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/feedback"),
+        ("POST", "/v1/review"),
+        ("GET", "/v1/review/next"),
+        ("GET", "/metrics"),
+        ("POST", "/v1/models/tickets/release"),
+        ("POST", "/v1/models/tickets/rollback"),
+    ],
+)
+def test_an_address_with_a_line_break_behind_it_needs_the_same_scope(
+    desk: Desk, journal: Journal, method: str, path: str
+) -> None:
+    """The router lets a line break pass at the end of a path."""
+    _, key = make_key(journal, "shop", ["decide"])
+    with answering(create_app(desk, journal=journal)) as client:
+        for end in ("", "/", "%0A", "/%0A", "%0A%0A", "%0D%0A"):
+            refused = client.request(method, f"{path}{end}", headers=sent(key), json={})
+            assert refused.status_code in (403, 404), (end, refused.text)
+            assert error(refused)["code"] in ("PF719", "PF708"), end
+
+
 def test_nobody_beyond_this_machine_is_answered_without_keys(artifact: Any, tmp_path: Any) -> None:
     for journal in (None, tmp_path / "books.db"):
         with pytest.raises(ServiceError, match="PF721"):

@@ -37,14 +37,17 @@ _HEADERS = (
 
 
 def scope_of(path: str) -> str:
-    """The scope that an address needs; empty for none.
+    r"""The scope that an address needs; empty for none.
 
     Example:
         >>> scope_of("/v1/decide"), scope_of("/v1/review/next"), scope_of("/healthz")
         ('decide', 'review', '')
         >>> scope_of("/v1/models"), scope_of("/v1/models/support/release")
         ('decide', 'admin')
+        >>> scope_of("/v1/feedback\n")  # the router takes it for the address without its end
+        'feedback'
     """
+    path = path.rstrip("\r\n")
     if path in _FREE:
         return ""
     if _RELEASES.fullmatch(path):
