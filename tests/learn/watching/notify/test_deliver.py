@@ -12,6 +12,7 @@ from payoff.learn.watching.alert_book import AlertBook
 from payoff.learn.watching.notify.channel import Message
 from payoff.learn.watching.notify.deliver import deliver
 from payoff.learn.watching.notify.log import Log
+from payoff.learn.watching.notify.mail import Mail
 from payoff.learn.watching.notify.webhook import Webhook
 
 
@@ -64,3 +65,25 @@ def test_over_the_line(books_url: str) -> None:
         assert len(server.got) == 2
         numbers = {headers["Idempotency-Key"] for _, headers, _ in server.got}
         assert len(numbers) == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Webhook("https://ops..example.com/hook", wait=lambda _: None),
+        Webhook(f"https://{'x' * 70}.example.com/hook", wait=lambda _: None),
+        Webhook("http://127.0.0.1:9/Störung", wait=lambda _: None),
+        Mail("ops@example.com", server="mail..example.com"),
+    ],
+    ids=["empty part", "long part", "no ASCII", "mail"],
+)
+def test_an_address_that_cannot_be_spelt_keeps_nobody_else_from_being_told(
+    broken: Webhook | Mail, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Journal.open("sqlite://") as journal, caplog.at_level(logging.INFO, "payoff.watch"):
+        book = AlertBook(journal)
+        book.put_up(ALERT)
+        first, second = deliver(book, [broken, Log()])
+        assert first.failure[:5] in ("PF747", "PF748")
+        assert (second.channel, second.failure) == ("log", "")
+    assert len(caplog.records) == 1

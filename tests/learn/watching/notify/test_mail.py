@@ -132,6 +132,8 @@ def test_nobody_there() -> None:
         ("ops@a.b", "mail:port", ""),
         ("ops@a.b", "", ""),
         ("ops@a.b", "mail:25", "two@a.b,three@a.b"),
+        ("ops@example.com", "mail.example.com:65536", ""),
+        ("ops@example.com", "mail.example.com:0", ""),
     ],
 )
 def test_addresses_that_are_none_are_refused(to: str, server: str, sender: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -11,6 +12,7 @@ from payoff.core.errors import ServiceError
 from payoff.learn.watching.notify.channel import Message
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_LAST_PORT = 65_535
 
 
 class Mail:
@@ -53,7 +55,7 @@ class Mail:
                 raise ServiceError(
                     "PF749", "mail", f"'{address[:100]!a}' is no address", expected="NAME@HOST"
                 )
-        if not host or not port.isdecimal():
+        if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) <= _LAST_PORT:
             raise ServiceError("PF749", "mail", f"server '{server[:100]}'", expected="HOST:PORT")
         self._to, self._sender = to, sender or to
         self._host, self._port = host.strip("[]"), int(port)
@@ -84,7 +86,8 @@ class Mail:
                 if self._user:
                     server.login(self._user, self._password)
                 server.send_message(self._letter(message))
-        except (OSError, smtplib.SMTPException) as error:
+        # A name of a machine that cannot be spelt, or a password that is no ASCII, is a UnicodeError.
+        except (OSError, UnicodeError, smtplib.SMTPException) as error:
             told = str(error).replace(self._password, "…") if self._password else str(error)
             raise self._failed(f"{type(error).__name__}: {told}"[:200]) from error
 

@@ -90,6 +90,9 @@ class Webhook:
             except (OSError, http.client.HTTPException) as error:
                 reason = f"{type(error).__name__}: {error}"[:200]
                 continue
+            except UnicodeError as error:  # no machine can be called that, and no path
+                reason = f"it cannot be spelt ({error})"[:200]
+                break
             if 200 <= status < 300:
                 return
             reason = f"it answers {status}"
