@@ -94,6 +94,33 @@ def test_what_is_no_export_is_refused(document: str) -> None:
         label_studio_feedback(document, "export.json")
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"lead_time": 1' + "0" * 400,
+        '"lead_time": NaN',
+        '"lead_time": -1e999',
+        '"completed_by": {"email": "\\ud800"}',
+        '"updated_at": "\\ud800"',
+        '"updated_at": "yesterday"',
+    ],
+)
+def test_what_no_annotation_says_is_refused(more: str) -> None:
+    document = (
+        '[{"data": {"request_id": "r-1"}, "annotations": [{"result": [{"type": "choices", '
+        f'"value": {{"choices": ["a"]}}}}], {more}}}]}}]'
+    )
+    with pytest.raises(ServiceError, match=r"PF776 export\.json task 1"):
+        label_studio_feedback(document, "export.json")
+
+
+@pytest.mark.parametrize("label", ["\ud800", "\0"])
+def test_a_label_that_is_no_text_is_refused(label: str) -> None:
+    document = annotated([{"data": {"request_id": "r-1"}}], label)
+    with pytest.raises(ServiceError, match=r"PF776 export\.json task 1"):
+        label_studio_feedback(document, "export.json")
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(Problems) as caught:
         label_studio_feedback(json.dumps([{}] * 30), "export.json")

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from payoff.core.errors import PayoffError, ServiceError, raise_all
+from payoff.artifact.texts import check_text
+from payoff.core.errors import DataError, PayoffError, ServiceError, raise_all
+from payoff.learn.entry import as_utc
 from payoff.learn.feedback import Feedback
 from payoff.learn.labelled import Labelled
 
@@ -114,21 +117,36 @@ def _feedback(request_id: str, annotation: Any, where: str) -> Feedback:
     if not isinstance(annotation, dict):
         raise _wrong(where, "an annotation is no object")
     label, person = _label(annotation, where), _person(annotation.get("completed_by"))
-    time = annotation.get("updated_at") or annotation.get("created_at") or ""
-    lead = annotation.get("lead_time")
-    seconds = float(lead) if isinstance(lead, int | float) and not isinstance(lead, bool) else None
-    own = "\x1f".join(
-        ("label-studio", request_id, str(annotation.get("id")), person, label, str(time))
-    )
+    time = str(annotation.get("updated_at") or annotation.get("created_at") or "")
+    if time and as_utc(time) is None:
+        raise _wrong(where, f"an annotation has the time {time[:50]!a}")
+    own = "\x1f".join(("label-studio", request_id, str(annotation.get("id")), person, label, time))
+    try:
+        check_text(own)
+    except DataError as error:
+        raise _wrong(where, f"an annotation is no text: {error.found}") from error
     return Feedback(
         request_id=request_id,
         label=label,
         source="person",
         person=person,
-        seconds=seconds,
+        seconds=_seconds(annotation.get("lead_time"), where),
         feedback_id=hashlib.sha256(own.encode()).hexdigest()[:32],
-        time_utc=str(time),
+        time_utc=time,
     )
+
+
+def _seconds(lead_time: Any, where: str) -> float | None:
+    """What an annotation took; None where it does not say."""
+    if isinstance(lead_time, bool) or not isinstance(lead_time, int | float):
+        return None
+    try:
+        seconds = float(lead_time)
+    except OverflowError:
+        seconds = math.inf
+    if not 0 <= seconds < math.inf:
+        raise _wrong(where, f"an annotation took {seconds} seconds")
+    return seconds
 
 
 def _label(annotation: Mapping[str, Any], where: str) -> str:
