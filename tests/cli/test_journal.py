@@ -45,6 +45,7 @@ def test_backup_restore_export_and_forget(payoff_command: Run, tmp_path: Path, b
         (("export", "nowhere.db", "out"), "PF293"),
         (("forget", "nowhere.db", "--customer", "ann"), "PF293"),
         (("forget", "books.db"), "PF290"),
+        (("forget", "books.db", "--customer", ""), "PF290"),
         (("restore", "nowhere.zip", "new.db"), "PF725"),
         (("restore", "books.db", "new.db"), "PF725"),
     ],

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from sqlalchemy import Table, func, select
 
 from payoff.core.errors import MachineError, ServiceError
 from payoff.learn.api_keys import all_keys, make_key
 from payoff.learn.backup import back_up, restore
 from payoff.learn.entry import Entry, customer_hash
 from payoff.learn.feedback import Feedback, take, told_of
-from payoff.learn.forgetting import forget_customer, forget_old
+from payoff.learn.forgetting import Forgotten, forget_customer, forget_old
 from payoff.learn.journal import Journal
 from payoff.learn.parquet import write_parquet
+from payoff.learn.tables import decisions, feedback
 
 OLD = "2020-01-01T00:00:00.000000Z"
 
@@ -52,8 +54,8 @@ def texts(journal: Journal) -> dict[str, str]:
 
 
 def all_of(journal: Journal) -> tuple[object, ...]:
-    feedback = told_of(journal, [f"r-{n}" for n in range(20)])
-    return journal.read(10_000), texts(journal), feedback, all_keys(journal), journal.salt
+    told = told_of(journal, [f"r-{n}" for n in range(20)])
+    return journal.read(10_000), texts(journal), told, all_keys(journal), journal.salt
 
 
 def test_a_backup_comes_back_whole_in_either_database(
@@ -164,6 +166,58 @@ def test_a_spoilt_backup_brings_nothing_back(
         assert journal.salt == salt
 
 
+def _with_line(name: str, line: bytes) -> Callable[[Path], object]:
+    return lambda path: _rewritten(path, lambda n, c: line + b"\n" + c if n == name else c)
+
+
+def _other_facts(facts: object) -> Callable[[Path], object]:
+    content = json.dumps(facts).encode()
+    return lambda path: _rewritten(path, lambda n, c: content if n == "backup.json" else c)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _with_line("decisions.jsonl", b"[1]"),
+        _with_line("decisions.jsonl", b"3"),
+        _with_line("decisions.jsonl", b'{"probabilities": "x"}'),
+        _with_line("decisions.jsonl", b"\xff\xfe"),
+        _other_facts([1]),
+        _other_facts({"format": 1, "number": 9, "made_utc": "", "tables": []}),
+        _other_facts({"format": 1, "number": 9, "made_utc": "", "tables": {"decisions": 3}}),
+    ],
+)
+def test_a_backup_that_says_something_else_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "kept.zip"
+    with Journal.open(tmp_path / "first.db") as journal:
+        journal.append([entry(1, journal)])
+        back_up(journal, path)
+    spoil(path)
+    with Journal.open(tmp_path / "second.db") as journal:
+        with pytest.raises(ServiceError, match="PF725"):
+            restore(path, journal)
+        assert journal.count() == 0
+
+
+def test_whichever_byte_of_a_backup_is_broken_it_is_told(tmp_path: Path) -> None:
+    """A disk that loses bits breaks the compressed part, the heads, or the list of members."""
+    path = tmp_path / "kept.zip"
+    with Journal.open(tmp_path / "first.db") as journal:
+        journal.append([entry(n, journal) for n in range(20)])
+        whole = back_up(journal, path)
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        with Journal.open("sqlite://") as journal:
+            try:
+                assert restore(path, journal) == whole  # what it says of itself nobody reads
+            except ServiceError as error:
+                assert error.code == "PF725", place
+                assert journal.count() == 0
+
+
 def test_a_backup_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "first.db") as journal:
         filled(journal)
@@ -202,6 +256,73 @@ def test_what_is_forgotten_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
     content = b"".join(p.read_bytes() for p in tmp_path.iterdir())
     assert b"4000-1234-2" in content
     assert b"4000-1234-1" not in content
+
+
+def test_what_is_forgotten_leaves_no_trace_while_a_service_holds_the_file(tmp_path: Path) -> None:
+    """What SQLite wrote ahead lies beside its file until somebody moves it."""
+    path = tmp_path / "books.db"
+    with Journal.open(path, tidied_aside=True) as service:
+        secret = {f"r-{n}": f"my card is 4000-1234-{n}" for n in (1, 2, 4)}
+        old = entry(4, service, time_utc=OLD)
+        service.append([entry(1, service), entry(2, service), old], texts=secret)
+        with Journal.open(path) as journal:
+            forget_customer(journal, "ann")
+            forget_old(journal, texts_days=30)
+        content = b"".join(p.read_bytes() for p in tmp_path.iterdir())
+        assert b"4000-1234-2" in content
+        assert b"4000-1234-1" not in content
+        assert b"4000-1234-4" not in content
+        assert service.append([entry(6, service)]) == 1
+
+
+def test_it_is_told_where_somebody_holds_on_to_what_was_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "books.db"
+    with Journal.open(path) as service, Journal.open(path, timeout_s=0.05) as journal:
+        service.append([entry(1, service)], texts={"r-1": "my card is 4000-1234-1"})
+        with service.reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql("SELECT * FROM decisions").all()
+            with pytest.raises(ServiceError, match="PF703"):
+                forget_customer(journal, "ann")
+            connection.exec_driver_sql("ROLLBACK")
+        assert not texts(service)
+        assert forget_customer(journal, "ann").n_decisions == 0  # again, and the trace is gone
+        content = b"".join(p.read_bytes() for p in tmp_path.iterdir())
+        assert b"4000-1234-1" not in content
+
+
+def test_to_forget_nobody_is_to_forget_nothing(books_url: str) -> None:
+    with Journal.open(books_url) as journal:
+        journal.append([entry(1, journal, customer="")], texts={"r-1": "text"})
+        before = journal.read()
+        assert forget_customer(journal, "") == Forgotten(0, 0)
+        assert journal.read() == before
+        assert texts(journal) == {"r-1": "text"}
+
+
+@pytest.mark.parametrize("days", [630_000, 1e9, float("inf")])
+def test_nothing_is_older_than_many_centuries(tmp_path: Path, days: float) -> None:
+    with Journal.open(tmp_path / "books.db") as journal:
+        journal.append([entry(1, journal)], texts={"r-1": "text"})
+        assert forget_old(journal, texts_days=days, decisions_days=days) == Forgotten(0, 0)
+
+
+def test_rows_are_never_numbered_again(books_url: str) -> None:
+    """Watching, the draw of the queue and retraining remember by numbers how far they have come."""
+
+    def newest(table: Table) -> int:
+        with journal.reading() as connection:
+            return int(connection.execute(select(func.max(table.c.id))).scalar_one())
+
+    with Journal.open(books_url) as journal:
+        for turn in range(2):
+            made = [entry(10 * turn + n, journal, time_utc=OLD) for n in range(5)]
+            journal.append(made)
+            take(journal, [Feedback(one.request_id, label="x") for one in made])
+            numbers = newest(decisions), newest(feedback)
+            assert numbers == (5 * (turn + 1), 5 * (turn + 1))
+            forget_old(journal, decisions_days=30)
+            assert journal.count() == 0
 
 
 def test_old_texts_and_old_decisions_are_forgotten(books_url: str) -> None:

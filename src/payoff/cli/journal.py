@@ -115,6 +115,8 @@ def forget(
             "it is not said what to forget",
             expected="--customer, --texts-older-than or --older-than",
         )
+    if customer == "":
+        raise ProjectError("PF290", "--customer", "it is empty", expected="the customer's name")
     from payoff.learn.forgetting import forget_customer, forget_old
     from payoff.learn.journal import Journal
 

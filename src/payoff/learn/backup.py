@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,6 +97,9 @@ def back_up(journal: Journal, path: Path) -> Backup:
 
 
 _DEFLATED = zipfile.ZIP_DEFLATED
+_OF_ZIP = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_BROKEN = (*_OF_ZIP, KeyError, ValueError, TypeError, AttributeError)
+"""What reading says of a file that is no backup, or of one that a disk or somebody has changed."""
 
 
 def restore(path: Path, journal: Journal) -> Backup:
@@ -125,7 +129,7 @@ def restore(path: Path, journal: Journal) -> Backup:
                         _bring_back(connection, zipped, table, told, path)
                 settle_times(connection)
                 _count_on(journal, connection)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except _BROKEN as error:
         raise _no_backup(path, f"{type(error).__name__}: {error}"[:200]) from error
     vars(journal).pop("salt", None)
     return _told(facts)

@@ -108,6 +108,28 @@ class Database:
         with self.writing() as connection:
             connection.execute(nothing)
 
+    def clear_traces(self) -> None:
+        """Move what SQLite wrote ahead into its file, and empty its log.
+
+        What was taken out of the file is overwritten there, and the log still has it until then. In
+        PostgreSQL that is the business of its own vacuum.
+
+        Raises:
+            ServiceError: PF703 where others read or write all the while, so that the log stays;
+                PF704 to PF706 where the database fails.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._writer, self.reading() as connection:
+            told = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        if told[0]:
+            raise ServiceError(
+                "PF703",
+                self._where,
+                "what was taken out is still in its log, which somebody reads or writes",
+                mend="Do it again when nobody does, such as a backup.",
+            )
+
     def close(self) -> None:
         """Let the database go; closing twice does no harm."""
         if self._tidier is not None:

@@ -67,13 +67,18 @@ def now_utc(later_s: float = 0.0) -> str:
     """The time as the journal writes it: sortable as text.
 
     Args:
-        later_s: Seconds from now.
+        later_s: Seconds from now; beyond the years 1 to 9999 it is their beginning or their end.
 
     Example:
-        >>> len(now_utc())
-        27
+        >>> len(now_utc()), now_utc(-1e15)
+        (27, '0001-01-01T00:00:00.000000Z')
     """
-    return (datetime.now(UTC) + timedelta(seconds=later_s)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:
+        moment = datetime.now(UTC) + timedelta(seconds=later_s)
+    except OverflowError:
+        moment = datetime.max if later_s > 0 else datetime.min
+    # Not strftime: it writes the year 300 with three digits, which sorts behind 2026.
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def as_utc(time: str) -> str | None:

@@ -51,7 +51,8 @@ def _first(connection: Connection) -> None:
 
 def _create_without(connection: Connection, now: Table, later: Collection[str]) -> None:
     columns = [column for column in now.columns if column.name not in later]
-    Table(now.name, MetaData(), *(column._copy() for column in columns)).create(connection)
+    copies = (column._copy() for column in columns)
+    Table(now.name, MetaData(), *copies, **now.dialect_kwargs).create(connection)
 
 
 def _add(connection: Connection, table: Table, names: Collection[str]) -> None:
