@@ -37,18 +37,22 @@ from payoff.serve.dashboard.subject import Subject
 from payoff.serve.dashboard.trial import trial
 from payoff.serve.dashboard.trials import trials
 from payoff.serve.dashboard.versions import versions
+from payoff.serve.gate import Gate
 
 if TYPE_CHECKING:
     from payoff.economics.desk import Desk
     from payoff.learn.journal import Journal
     from payoff.learn.serving_hours import ServingHours
-    from payoff.serve.gate import Gate
     from payoff.serve.guard import Keys
     from payoff.serve.models import Models
     from payoff.serve.releases import Releases
     from payoff.serve.served_model import ServedModel
 
+TRIAL_S = 30.0
+"""How long a page waits for a trial; an endpoint that hangs is asked twice in that time."""
+
 _KEY_BYTES = 4_096
+_MOST_TRIALS = 8  # that wait
 Handler = Callable[[Request, Visitor], Awaitable[Response]]
 
 
@@ -93,6 +97,10 @@ class Dashboard:
         one_each = {id(book): Tally(book) for book in self._journals.values()}
         self._tallies = {name: one_each[id(book)] for name, book in self._journals.items()}
         self._kept = Kept()
+        # One place a model: its endpoint may hang, and nobody else is to wait for that.
+        self._trials = {
+            name: Gate(max_running=1, max_waiting=_MOST_TRIALS) for name in self._journals
+        }
 
     @contextmanager
     def warm(self) -> Iterator[None]:
@@ -272,7 +280,7 @@ class Dashboard:
         self._limits.check([text + pair])
         second = pair if desk.reads_pairs else None
         work = partial(trial, desk, text, pair=second, segment=segment or None)
-        found = await self._gate.run(work)
+        found = await self._trials[desk.name].run(work, within_s=TRIAL_S)
         said = {"text": text, "pair": pair, "segment": segment}
         return self._trial(request, visitor, found=found, **said)
 
