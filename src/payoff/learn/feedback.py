@@ -156,6 +156,21 @@ def told_of(journal: Journal, request_ids: Sequence[str]) -> list[Feedback]:
     return [Feedback.from_row(row) for row in sorted(rows, key=lambda row: int(row["id"]))]
 
 
+def decided_among(journal: Journal, request_ids: Sequence[str]) -> set[str]:
+    """Which of some requests the journal has a decision of.
+
+    Raises:
+        ServiceError: PF703 to PF706 where the database fails.
+
+    Example:
+        >>> with Journal.open("sqlite://") as journal:
+        ...     decided_among(journal, ["r-1"])
+        set()
+    """
+    with journal.reading() as connection:
+        return _decided(connection, list(request_ids))
+
+
 def _known(connection: Connection, ids: list[str]) -> dict[str, Feedback]:
     found: dict[str, Feedback] = {}
     for start in range(0, len(ids), _BLOCK):

@@ -169,7 +169,7 @@ def create_app(
 
     app.include_router(open_inference(models, answered, gate, limits))
     if journal is not None:
-        app.include_router(feedback_routes(journal, gate, limits, figures))
+        app.include_router(feedback_routes(models, gate, limits, figures))
         app.include_router(review_routes(models, gate, limits, figures, audit_share=audit_share))
         app.include_router(version_routes(models, releases, keys, limits))
     if pages is not None:

@@ -88,8 +88,8 @@ class Client:
 
         Args:
             request_id: Of the decision.
-            **told: ``label``, ``correct``, ``worth``, ``source``, ``person``, ``seconds`` and
-                ``feedback_id``, as ``/v1/feedback`` takes them.
+            **told: ``label``, ``correct``, ``worth``, ``source``, ``person``, ``seconds``,
+                ``feedback_id`` and ``model``, as ``/v1/feedback`` takes them.
 
         Returns:
             Whether the service knows that decision.
@@ -98,8 +98,9 @@ class Client:
             PayoffError: What the service told, with its code.
             MachineError: PF809 where it cannot be reached.
         """
+        model = {"model": told.pop("model")} if "model" in told else {}
         one = {"feedback_id": uuid.uuid4().hex, **told, "request_id": request_id}
-        return not self._post("/v1/feedback", {"feedback": [one]})["unknown"]
+        return not self._post("/v1/feedback", {"feedback": [one]} | model)["unknown"]
 
     def models(self) -> list[dict[str, Any]]:
         """What the service decides with.
