@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -201,6 +202,16 @@ def test_a_backup_that_says_something_else_is_refused(
         assert journal.count() == 0
 
 
+@contextmanager
+def suppress_broken() -> Iterator[list[str]]:
+    """Gives the code of the error that there was, if any."""
+    found: list[str] = []
+    try:
+        yield found
+    except ServiceError as error:
+        found.append(error.code)
+
+
 def test_whichever_byte_of_a_backup_is_broken_it_is_told(tmp_path: Path) -> None:
     """A disk that loses bits breaks the compressed part, the heads, or the list of members."""
     path = tmp_path / "kept.zip"
@@ -211,11 +222,10 @@ def test_whichever_byte_of_a_backup_is_broken_it_is_told(tmp_path: Path) -> None
     for place in range(0, len(content), 7):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         with Journal.open("sqlite://") as journal:
-            try:
+            with suppress_broken() as broken:
                 assert restore(path, journal) == whole  # what it says of itself nobody reads
-            except ServiceError as error:
-                assert error.code == "PF725", place
-                assert journal.count() == 0
+            assert broken in ([], ["PF725"]), place
+            assert journal.count() == (0 if broken else 20)
 
 
 def test_a_backup_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def test_feedback_goes_where_its_decision_is(artifact: Path, tmp_path: Path) -> 
             answer = client.post("/v1/feedback", json={"feedback": told}).json()
             counts = {"n_new": 4 * new, "n_known": 4 * (not new)}
             assert answer == counts | {"unknown": ["r-4"]}
-        found = [[f.request_id for f in told_of(book, ["r-1", "r-2", "r-3", "r-4"])] for book in books]
+        ids = ["r-1", "r-2", "r-3", "r-4"]
+        found = [[one.request_id for one in told_of(book, ids)] for book in books]
         assert found == [["r-1", "r-4"], ["r-2", "r-3"]]
         early = {"model": "mood", "feedback": [{"request_id": "r-9", "correct": True}]}
         assert client.post("/v1/feedback", json=early).json()["unknown"] == ["r-9"]

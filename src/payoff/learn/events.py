@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Table, select
 
+from payoff.learn.experiments.book import courses
 from payoff.learn.journal import Journal
 from payoff.learn.tables import alert_events, experiment_events
+from payoff.learn.watching.alert_book import AlertBook
 
 _MOST = 50
 
@@ -32,8 +34,15 @@ class Event:
     facts: Mapping[str, Any]
 
 
-def experiment_log(journal: Journal, limit: int = _MOST) -> list[Event]:
+def experiment_log(
+    journal: Journal, limit: int = _MOST, *, model: str | None = None
+) -> list[Event]:
     """What happened in experiments.
+
+    Args:
+        journal: Where they were started.
+        limit: How many events at most.
+        model: Only those on the model of that name; all where None.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -43,11 +52,19 @@ def experiment_log(journal: Journal, limit: int = _MOST) -> list[Event]:
         ...     experiment_log(journal)
         []
     """
-    return _newest(journal, experiment_events, "experiment", limit)
+    names = None
+    if model is not None:
+        names = [c.experiment.name for c in courses(journal) if c.experiment.model == model]
+    return _newest(journal, experiment_events, "experiment", limit, names)
 
 
-def alert_log(journal: Journal, limit: int = _MOST) -> list[Event]:
+def alert_log(journal: Journal, limit: int = _MOST, *, model: str | None = None) -> list[Event]:
     """Alerts that were raised, silenced or are over.
+
+    Args:
+        journal: Where they were raised.
+        limit: How many events at most.
+        model: Only those of the model of that name; all where None.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -57,12 +74,20 @@ def alert_log(journal: Journal, limit: int = _MOST) -> list[Event]:
         ...     alert_log(journal)
         []
     """
-    return _newest(journal, alert_events, "alert", limit)
+    names = None
+    if model is not None:
+        states = AlertBook(journal).states().items()
+        names = [key for key, state in states if state.alert.model == model]
+    return _newest(journal, alert_events, "alert", limit, names)
 
 
-def _newest(journal: Journal, table: Table, name: str, limit: int) -> list[Event]:
+def _newest(
+    journal: Journal, table: Table, name: str, limit: int, names: Sequence[str] | None
+) -> list[Event]:
+    wanted = select(table).order_by(table.c.id.desc()).limit(limit)
+    if names is not None:
+        wanted = wanted.where(table.c[name].in_(names))
     with journal.reading() as connection:
-        wanted = select(table).order_by(table.c.id.desc()).limit(limit)
         rows = connection.execute(wanted).mappings().all()
     return [Event(row["time_utc"], row[name], row["event"], _read(row["facts"])) for row in rows]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Float, case, cast, func, select
 
 from payoff.learn.journal import Journal
+from payoff.learn.neighbours import NOBODY, Neighbours
 from payoff.learn.spending import UNPRICED
 from payoff.learn.tables import costs
 
@@ -54,12 +55,13 @@ class StepCost:
     amount: float
 
 
-def month_costs(journal: Journal, month: str) -> list[MonthCost]:
+def month_costs(journal: Journal, month: str, *, beside: Neighbours = NOBODY) -> list[MonthCost]:
     """What a month cost, the dearest first.
 
     Args:
         journal: Of the cost lines.
         month: Such as ``"2026-11"``.
+        beside: Other models that write to it, whose costs are left out.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -72,17 +74,18 @@ def month_costs(journal: Journal, month: str) -> list[MonthCost]:
     key = (costs.c.step, costs.c.what, costs.c.currency)
     amount = func.sum(cast(costs.c.amount, Float(53)))
     of_month = (costs.c.time_utc >= month) & (costs.c.time_utc < f"{month}-~")
-    wanted = select(*key, func.count(), amount).where(of_month).group_by(*key)
+    wanted = select(*key, func.count(), amount).where(of_month, beside.spent()).group_by(*key)
     with journal.reading() as connection:
         rows = connection.execute(wanted.order_by(amount.desc()).limit(_MOST)).all()
     return [MonthCost(row[0], row[1], row[2], int(row[3]), float(row[4])) for row in rows]
 
 
-def step_costs(journal: Journal) -> list[StepCost]:
+def step_costs(journal: Journal, *, beside: Neighbours = NOBODY) -> list[StepCost]:
     """What every month cost by step, the newest month first, in it the dearest step.
 
     Args:
         journal: Of the cost lines.
+        beside: Other models that write to it, whose costs are left out.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -95,7 +98,7 @@ def step_costs(journal: Journal) -> list[StepCost]:
     key = (func.substr(costs.c.time_utc, 1, 7), costs.c.step, costs.c.currency)
     amount = func.sum(cast(costs.c.amount, Float(53)))
     unpriced = func.sum(case((costs.c.note.startswith(UNPRICED), 1), else_=0))
-    wanted = select(*key, func.count(), unpriced, amount).group_by(*key)
+    wanted = select(*key, func.count(), unpriced, amount).where(beside.spent()).group_by(*key)
     with journal.reading() as connection:
         rows = connection.execute(wanted.order_by(key[0].desc(), amount.desc())).all()
     return [

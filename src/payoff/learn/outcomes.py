@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, select
 
 from payoff.economics.actions import HANDOFF
 from payoff.learn.journal import Journal
+from payoff.learn.neighbours import NOBODY, Neighbours
 from payoff.learn.tables import decisions, feedback
 from payoff.learn.told import Word, counts, told_worth
 
@@ -145,8 +146,15 @@ def confusions(found: Iterable[Outcome], policy: Policy) -> list[Confusion]:
     return sorted(made, key=lambda one: (-one.lost, one.truth, one.action))
 
 
-def told_by_source(journal: Journal, since: str) -> list[tuple[str, int]]:
+def told_by_source(
+    journal: Journal, since: str, *, beside: Neighbours = NOBODY
+) -> list[tuple[str, int]]:
     """How much feedback each source gave since a day.
+
+    Args:
+        journal: Of decisions and feedback.
+        since: A day such as ``"2026-11-01"``.
+        beside: Other models that write to it; what was told of their decisions is left out.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -158,6 +166,9 @@ def told_by_source(journal: Journal, since: str) -> list[tuple[str, int]]:
     """
     source = feedback.c.source
     wanted = select(source, func.count()).where(feedback.c.time_utc >= since).group_by(source)
+    if beside.artifacts:
+        of_others = (decisions.c.request_id == feedback.c.request_id) & ~beside.decided()
+        wanted = wanted.where(~exists().where(of_others))
     with journal.reading() as connection:
         return [(row[0], int(row[1])) for row in connection.execute(wanted.order_by(source))]
 

@@ -17,6 +17,7 @@ from payoff.learn.asked import AUDIT_SHARE, draw_audit, labels_hash
 from payoff.learn.entry import read_probabilities, text_hash
 from payoff.learn.feedback import Feedback
 from payoff.learn.journal import Journal
+from payoff.learn.neighbours import NOBODY, Neighbours
 from payoff.learn.tables import asked, audit_rounds, decisions, feedback, texts
 
 if TYPE_CHECKING:
@@ -86,7 +87,13 @@ def worth_of_label(
     return np.maximum(worth, 0.0)
 
 
-def waiting(journal: Journal, policy: Policy, *, audit_share: float = AUDIT_SHARE) -> list[Waiting]:
+def waiting(
+    journal: Journal,
+    policy: Policy,
+    *,
+    audit_share: float = AUDIT_SHARE,
+    beside: Neighbours = NOBODY,
+) -> list[Waiting]:
     """What waits for a person: handed over, or drawn by chance, and no person has told its label.
 
     The newest `MOST_WAITING` of each among the newest 200,000 decisions. What was drawn comes in
@@ -98,6 +105,7 @@ def waiting(journal: Journal, policy: Policy, *, audit_share: float = AUDIT_SHAR
         journal: Of the decisions.
         policy: What is worth what.
         audit_share: Share of the queue that is drawn; 0 for none.
+        beside: Other models that write to the journal, whose requests are left out.
 
     Returns:
         What is worth most first.
@@ -114,7 +122,8 @@ def waiting(journal: Journal, policy: Policy, *, audit_share: float = AUDIT_SHAR
     told = (feedback.c.request_id == decisions.c.request_id) & (feedback.c.label != "")
     by_person = told & (feedback.c.source == "person")
     first = select(func.coalesce(func.max(decisions.c.id), 0) - _MOST_DECISIONS).scalar_subquery()
-    newest = _wanted().where(ACTED, decisions.c.id > first).order_by(decisions.c.id.desc())
+    own = ACTED & beside.decided() & (decisions.c.id > first)
+    newest = _wanted().where(own).order_by(decisions.c.id.desc())
     mine = audit_rounds.c.labels_sha256 == labels_hash(policy.labels)
     drawn = (
         newest.join(asked, asked.c.request_id == decisions.c.request_id)

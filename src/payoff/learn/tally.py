@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from payoff.learn.acted import ACTED
 from payoff.learn.journal import Journal
+from payoff.learn.neighbours import NOBODY, Neighbours
 from payoff.learn.tables import decisions
 
 DAYS = 30
@@ -143,8 +144,15 @@ class Tally:
             self._sums[key] = (before[0] + n, before[1] + worth, before[2] + cost)
 
 
-def newest_latencies_ms(journal: Journal, limit: int = _NEWEST) -> Sequence[float]:
+def newest_latencies_ms(
+    journal: Journal, limit: int = _NEWEST, *, beside: Neighbours = NOBODY
+) -> Sequence[float]:
     """How long the newest decisions took, the newest first.
+
+    Args:
+        journal: Of the decisions.
+        limit: How many at most.
+        beside: Other models that write to it, whose decisions are left out.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -154,7 +162,8 @@ def newest_latencies_ms(journal: Journal, limit: int = _NEWEST) -> Sequence[floa
         ...     newest_latencies_ms(journal)
         []
     """
-    wanted = select(decisions.c.latency_ms).order_by(decisions.c.id.desc()).limit(limit)
+    newest = select(decisions.c.latency_ms).where(beside.decided()).order_by(decisions.c.id.desc())
+    wanted = newest.limit(limit)
     with journal.reading() as connection:
         return [float(one) for one in connection.execute(wanted).scalars()]
 

@@ -170,12 +170,15 @@ def check_label(label: str, labels: Sequence[str]) -> str:
 
 def _queue(service: Service, limit: int, audit_share: float | None) -> dict[str, Any]:
     from payoff.learn.asked import audit_share_of
+    from payoff.learn.neighbours import neighbours_of
     from payoff.learn.review import waiting
 
-    desk = service.desk
-    share = audit_share_of(desk.artifact, audit_share)
-    journal = service.journal
-    found = [] if journal is None else waiting(journal, desk.policy, audit_share=share)
+    desk, journal = service.desk, service.journal
+    found = []
+    if journal is not None:
+        share = audit_share_of(desk.artifact, audit_share)
+        beside = neighbours_of(journal, desk.name)
+        found = waiting(journal, desk.policy, audit_share=share, beside=beside)
     return {
         "model": desk.name,
         "currency": desk.currency,

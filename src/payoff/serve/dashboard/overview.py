@@ -138,11 +138,12 @@ def overview(subject: Subject, span: Span, *, now: datetime | None = None) -> Ov
     known = realised(found, desk.policy)
     expected = expected_profit(desk)
     this_month = _period(recent, known, month)
-    lines = month_costs(subject.journal, month)
+    beside = subject.beside()
+    lines = month_costs(subject.journal, month, beside=beside)
     own = [one for one in lines if one.currency == desk.currency]
     costs = Costs(sum(one.amount for one in own), len(own) < len(lines), budget_of(subject))
     days = _days(chosen, known, expected, now)
-    taken = newest_latencies_ms(subject.journal)
+    taken = newest_latencies_ms(subject.journal, beside=beside)
     return Overview(
         currency=desk.currency,
         today=_period(recent, known, today),

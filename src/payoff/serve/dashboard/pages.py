@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from payoff.core.codes import catalogue, http_status
 from payoff.core.errors import PayoffError, ServiceError
+from payoff.learn.neighbours import Neighbours
 from payoff.learn.newest import newest_rows
 from payoff.learn.tally import Tally
 from payoff.serve.bodies import Limits
@@ -181,11 +182,13 @@ class Dashboard:
         return form
 
     def _subject(self, name: str) -> Subject:
+        others = [one for one in self._models if one.name != name]
+        artifacts = frozenset(one.sha256 for other in others for one in other.services)
         return Subject(
             self._models.of(name).service.desk,
             self._journals[name],
             self._tallies[name],
-            frozenset(m.service.sha256 for m in self._models if m.name != name),
+            Neighbours(frozenset(one.name for one in others), artifacts),
             self._budgets.get(name),
         )
 
@@ -285,7 +288,8 @@ class Dashboard:
         return self._trial(request, visitor, found=found, **said)
 
     async def _versions(self, request: Request, visitor: Visitor) -> Response:
-        found = await self._gate.run(partial(versions, *self._model(request)))
+        subject = self._subject(self._model(request)[0].name)
+        found = await self._gate.run(partial(versions, subject))
         done = request.query_params.get("done", "")[:64]
         told = {"h": await self._history(request), "done": done}
         return self._page(request, visitor, "versions", v=found, **told)

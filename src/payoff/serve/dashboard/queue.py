@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from payoff.core.errors import ServiceError
 from payoff.learn.asked import audit_share_of
 from payoff.learn.feedback import take
+from payoff.learn.neighbours import neighbours_of
 from payoff.learn.review import MOST_WAITING, Waiting, labelled, request_to_review, waiting
 from payoff.serve.review import check_label
 
@@ -71,7 +72,8 @@ def queue(
         ServiceError: PF767 where there is none of that id; PF703 to PF706 where the database fails.
     """
     share = audit_share_of(desk.artifact, audit_share)
-    found = waiting(journal, desk.policy, audit_share=share)
+    beside = neighbours_of(journal, desk.name)
+    found = waiting(journal, desk.policy, audit_share=share, beside=beside)
     later = [one for one in found if one.order > _position(after)]
     current = next(iter(later or found), None)
     if request_id:

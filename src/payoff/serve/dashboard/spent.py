@@ -61,7 +61,8 @@ def spending(subject: Subject, *, now: datetime | None = None) -> Spending:
         ServiceError: PF703 to PF706 where the database fails.
     """
     this = (now or datetime.now(UTC)).strftime("%Y-%m")
-    found, currency = step_costs(subject.journal), subject.desk.currency
+    beside, currency = subject.beside(), subject.desk.currency
+    found = step_costs(subject.journal, beside=beside)
     own = [one for one in found if one.currency == currency]
     names = sorted({this, *(one.month for one in own)}, reverse=True)[:_MOST_MONTHS]
     by_step: dict[str, float] = {}
@@ -78,7 +79,7 @@ def spending(subject: Subject, *, now: datetime | None = None) -> Spending:
         ),
         steps=sorted(by_step, key=lambda step: -by_step[step]),
         budget=budget,
-        lines=month_costs(subject.journal, this),
+        lines=month_costs(subject.journal, this, beside=beside),
         elsewhere=[one for one in found if one.currency != currency],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from payoff.learn.neighbours import NOBODY, Neighbours, neighbours_of
 from payoff.learn.outcomes import Outcome, outcomes
 from payoff.learn.tally import DaySum, Tally
 from payoff.serve.dashboard.span import Span
@@ -22,15 +23,26 @@ class Subject:
         desk: What is served; its policy prices what feedback tells.
         journal: Of its decisions.
         tally: Of that journal.
-        others: SHA-256 of other models that write to it, which are left out.
+        others: Other models that this process serves, which are left out, as are those that the
+            journal knows.
         budget: The month's, in place of the one that its project states; None for that one.
     """
 
     desk: Desk
     journal: Journal
     tally: Tally
-    others: frozenset[str] = frozenset()
+    others: Neighbours = NOBODY
     budget: float | None = None
+
+    def beside(self) -> Neighbours:
+        """Other models that write to the journal: what is served, and what was once.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        noted = neighbours_of(self.journal, self.desk.name)
+        names, artifacts = self.others.names, self.others.artifacts
+        return Neighbours(noted.names | names, noted.artifacts | artifacts)
 
     def sums(self, span: Span) -> list[DaySum]:
         """The decisions of some days, added up.
@@ -39,11 +51,12 @@ class Subject:
             ServiceError: PF703 to PF706 where the database fails.
         """
         found = self.tally.read() if span.since else self.tally.read_all()
+        others = self.beside().artifacts
         return [
             one
             for one in found
             if one.day >= span.since
-            and one.artifact_sha256 not in self.others
+            and one.artifact_sha256 not in others
             and one.currency == self.desk.currency
         ]
 
@@ -53,5 +66,5 @@ class Subject:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        found = outcomes(self.journal, since)
-        return [one for one in found if one.artifact_sha256 not in self.others]
+        found, others = outcomes(self.journal, since), self.beside().artifacts
+        return [one for one in found if one.artifact_sha256 not in others]

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from payoff.learn.events import Event, alert_log, experiment_log
 from payoff.learn.outcomes import told_by_source
-from payoff.learn.tally import Tally, first_day
-
-if TYPE_CHECKING:
-    from payoff.economics.desk import Desk
-    from payoff.learn.journal import Journal
+from payoff.learn.tally import first_day
+from payoff.serve.dashboard.subject import Subject
 
 
 @dataclass(slots=True)
@@ -64,15 +61,21 @@ class Versions:
     alerts: Sequence[Event]
 
 
-def versions(desk: Desk, journal: Journal, tally: Tally) -> Versions:
+def versions(subject: Subject) -> Versions:
     """What is served and what happened.
 
+    Args:
+        subject: The model and its journal.
+
     Raises:
-        ServiceError: PF703 to PF706 where the database fails.
+        ServiceError: PF703 to PF706 where the database fails; PF752 where an alert is broken.
     """
     now = datetime.now(UTC)
+    desk, journal, beside = subject.desk, subject.journal, subject.beside()
     found: dict[str, Version] = {}
-    for one in tally.read(now):
+    for one in subject.tally.read(now):
+        if one.artifact_sha256 in beside.artifacts:
+            continue
         new = Version(one.artifact_sha256, 0, 0.0, one.day, one.day)
         version = found.setdefault(one.artifact_sha256, new)
         version.n += one.n
@@ -89,7 +92,7 @@ def versions(desk: Desk, journal: Journal, tally: Tally) -> Versions:
         n_labels=len(desk.labels),
         made_by={**made, **(libraries if isinstance(libraries, dict) else {})},
         decided=sorted(found.values(), key=lambda one: one.last_day, reverse=True),
-        told=told_by_source(journal, first_day(now)),
-        experiments=experiment_log(journal),
-        alerts=alert_log(journal),
+        told=told_by_source(journal, first_day(now), beside=beside),
+        experiments=experiment_log(journal, model=desk.name),
+        alerts=alert_log(journal, model=desk.name),
     )

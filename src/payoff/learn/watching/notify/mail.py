@@ -86,7 +86,7 @@ class Mail:
                 if self._user:
                     server.login(self._user, self._password)
                 server.send_message(self._letter(message))
-        # A name of a machine that cannot be spelt, or a password that is no ASCII, is a UnicodeError.
+        # UnicodeError: a name of a machine that cannot be spelt, or a password beyond ASCII.
         except (OSError, UnicodeError, smtplib.SMTPException) as error:
             told = str(error).replace(self._password, "…") if self._password else str(error)
             raise self._failed(f"{type(error).__name__}: {told}"[:200]) from error
