@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -286,3 +287,19 @@ def test_answers_that_could_not_be_booked_are_booked_later(
         books.book()
         books.book()
         assert booked(journal) == charged(server) > 0
+
+
+def test_an_hour_is_booked_once_though_two_book_it(artifact: Path, tmp_path: Path) -> None:
+    """The clock books, and whoever lets a version go does: both wait for the same writer."""
+    with load(artifact) as desk, Journal.open(tmp_path / "j.db") as journal:
+        begun = time.monotonic()
+        hours = ServingHours(desk, journal, tell=print)
+        threads = [threading.Thread(target=hours.book) for _ in range(3)]
+        with journal.writing():
+            for thread in threads:
+                thread.start()
+            time.sleep(1.0)
+        for thread in threads:
+            thread.join()
+        booked = sum(line.line.quantity for line in journal.bookings()) * 3600
+        assert 1.0 <= booked <= time.monotonic() - begun

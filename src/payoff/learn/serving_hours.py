@@ -83,6 +83,7 @@ class ServingHours:
         self._told = _FITS
         self._finding = Finding("PF631", _TITLE, Status.NOT_CHECKED, "nothing was looked at yet")
         self._clients: list[tuple[EndpointClient, Allowance]] = []
+        self._booking = threading.Lock()  # the clock books, and whoever lets a version go
         for one in (desk, *versions):
             self._add(one)
 
@@ -168,16 +169,17 @@ class ServingHours:
                 book.
             EconomicsError: PF605 without a needed rate.
         """
-        if self._hours:
-            self._meter.book("serving")
-        for client, allowance in self._clients:
-            charged = allowance.take()
-            try:
-                self._book_answers(client, charged)
-            except PayoffError:
-                allowance.give_back(charged)
-                raise
-        self._look()
+        with self._booking:
+            if self._hours:
+                self._meter.book("serving")
+            for client, allowance in self._clients:
+                charged = allowance.take()
+                try:
+                    self._book_answers(client, charged)
+                except PayoffError:
+                    allowance.give_back(charged)
+                    raise
+            self._look()
 
     def try_to_book(self) -> None:
         """The same; what fails is told, and tried again with the next booking."""
