@@ -121,6 +121,35 @@ def test_all_problems_are_told_at_once(serve: Serve) -> None:
     assert len(many["problems"]) == 20
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/decide", b'{"texts": [' + b"1," * 200_000 + b"1]}"),
+        ("/v1/decide", b'{"texts": ["a"], "segments": [' + b"{}," * 200_000 + b"{}]}"),
+        ("/v1/decide", b"{" + b",".join(b'"k%d":1' % n for n in range(100_000)) + b"}"),
+        ("/v1/feedback", b'{"feedback": [' + b"{}," * 200_000 + b"{}]}"),
+        ("/v1/feedback", b'{"feedback": [' + b'{"request_id":"a"},' * 90_000 + b"{}]}"),
+        ("/v1/review", b'{"labels": [' + b"[1,1]," * 100_000 + b"1]}"),
+        ("/v2/models/tickets/infer", b'{"inputs": [' + b'{"shape":[""]},' * 100_000 + b"1]}"),
+    ],
+    ids=["texts", "segments", "keys", "feedback", "entries", "labels", "tensors"],
+)
+def test_a_crowd_of_wrong_values_is_refused_before_each_is_looked_at(
+    serve: Serve, journal: Journal, path: str, body: bytes
+) -> None:
+    """Each wrong value would take a kilobyte, and keep all others waiting."""
+    response = serve(journal=journal).post(path, content=body)
+    assert response.status_code == 413
+    assert "PF702" in response.text
+    assert "more than 5,096 values" in response.text
+
+
+def test_texts_of_commas_are_no_crowd(serve: Serve) -> None:
+    texts = ["a,[{" * 10_000] * 3
+    response = serve().post("/v1/decide", json={"texts": texts, "segments": [None] * 3})
+    assert len(response.json()["decisions"]) == 3
+
+
 def test_limits_are_told_with_their_figures(serve: Serve) -> None:
     client = serve(max_texts=3, max_text_bytes=10)
     assert client.post("/v1/decide", json={"texts": ["a"] * 3}).status_code == 200

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json
 
 from payoff.core.errors import PayoffError, ServiceError, raise_all
 from payoff.core.pair import SIGN
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_PROBLEMS = 20
 _MOST_BODY_BYTES = 16_000_000
 _ENVELOPE_BYTES = 65_536
+_VALUES_EACH = 16  # values of JSON beside a text: its pair, its segment, all that feedback says
+_ENVELOPE_VALUES = 1_000
 
 BODY_S = 30.0
 """Seconds in which the body of a request has to be there."""
@@ -192,6 +195,11 @@ class Limits:
         # A character of JSON may take twice the bytes of the text it stands for (\uXXXX).
         return min(2 * self.max_texts * self.max_text_bytes + _ENVELOPE_BYTES, _MOST_BODY_BYTES)
 
+    @property
+    def body_values(self) -> int:
+        """Values in the JSON of the body: far more than any request needs."""
+        return _VALUES_EACH * self.max_texts + _ENVELOPE_VALUES
+
     def check(self, texts: Sequence[str]) -> None:
         """Refuse too many texts, or too long a one.
 
@@ -247,22 +255,46 @@ def parse(body: bytes, limits: Limits) -> DecideRequest:
         payoff.core.errors.ServiceError: PF701 body.text: Input should be a valid string.\
  See /docs for the schema.
     """
-    parsed = read_json(DecideRequest, body)
+    parsed = read_json(DecideRequest, body, limits)
     limits.check(parsed.all_texts)
     return parsed
 
 
-def read_json(kind: type[_Body], body: bytes) -> _Body:
+def read_json(kind: type[_Body], body: bytes, limits: Limits) -> _Body:
     """A body as what it should be.
 
     Raises:
-        ServiceError: PF701 where it is malformed. `Problems` where there are several.
+        ServiceError: PF701 where it is malformed; PF702 where it holds more values than any request
+            may. `Problems` where there are several.
     """
+    _refuse_crowds(body, limits.body_values)
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
         raise_all(malformed(entry) for entry in error.errors()[:_MOST_PROBLEMS])
         raise
+
+
+def _refuse_crowds(body: bytes, most: int) -> None:
+    """Refuse a crowd of values before each is looked at: each that is wrong takes a kilobyte.
+
+    Raises:
+        ServiceError: PF702.
+    """
+    if body.count(b",") <= most:  # so there are not many more values either
+        return
+    try:
+        left = [from_json(body)]
+    except ValueError:
+        return  # it is told what is wrong with it
+    n = 1
+    while left:
+        value = left.pop()
+        if isinstance(value, list | dict):
+            n += len(value)
+            if n > most:
+                raise too_large(f"more than {most:,} values", f"at most {most:,}", "body")
+            left += value.values() if isinstance(value, dict) else value
 
 
 def malformed(entry: Any) -> PayoffError:

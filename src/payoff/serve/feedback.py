@@ -118,7 +118,7 @@ def feedback_routes(
         },
     )
     async def feedback(request: Request) -> JSONResponse:
-        body = read_json(FeedbackRequest, await read_body(request, limits.body_bytes))
+        body = read_json(FeedbackRequest, await read_body(request, limits.body_bytes), limits)
         if len(body.feedback) > limits.max_texts:
             most = f"at most {limits.max_texts:,}"
             raise too_large(f"{len(body.feedback):,} entries", most, "body.feedback")

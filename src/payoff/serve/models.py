@@ -71,7 +71,7 @@ class Models(Generic[_T]):
                 "model",
                 f"there is no '{name}'"[:200],
                 expected=" or ".join(self.names),
-                mend=did_you_mean(name or "", self.names),
+                mend=did_you_mean((name or "")[:200], self.names),
             )
         return found
 

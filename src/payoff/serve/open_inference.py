@@ -31,6 +31,7 @@ _LOG = logging.getLogger("payoff.serve")
 _INPUTS = {"text": "texts", "pair": "pairs", "segment": "segments"}
 _OUTPUTS = ("label", "action", "probabilities")
 _MOST_PROBLEMS = 20
+_MOST_NAME = 80
 _BINARY = "inference-header-content-length"
 
 
@@ -224,7 +225,8 @@ def open_inference(
                 expected="tensors in JSON",
                 mend="In tritonclient: set_data_from_numpy(…, binary_data=False).",
             )
-        inference = read_json(InferRequest, await read_body(request, limits.body_bytes))
+        body = await read_body(request, limits.body_bytes)
+        inference = read_json(InferRequest, body, limits)
         asked = inference.asked()
         limits.check(asked.all_texts)
         return JSONResponse(inference.as_tensors(await answered(request, served, asked, begin)))
@@ -288,6 +290,5 @@ def _flat(data: Sequence[Any]) -> list[Any]:
 
 def _wrong(where: str, found: str, expected: str, near: str = "") -> ServiceError:
     known = _OUTPUTS if where.startswith("outputs") else tuple(_INPUTS)
-    return ServiceError(
-        "PF701", f"body.{where}", found, expected=expected, mend=did_you_mean(near, known)
-    )
+    mend = did_you_mean(near[:_MOST_NAME], known)
+    return ServiceError("PF701", f"body.{where}", found, expected=expected, mend=mend)

@@ -137,7 +137,7 @@ def review_routes(
         },
     )
     async def review(request: Request) -> JSONResponse:
-        body = read_json(ReviewRequest, await read_body(request, limits.body_bytes))
+        body = read_json(ReviewRequest, await read_body(request, limits.body_bytes), limits)
         if len(body.labels) > limits.max_texts:
             most = f"at most {limits.max_texts:,}"
             raise too_large(f"{len(body.labels):,} labels", most, "body.labels")

@@ -117,7 +117,7 @@ def version_routes(
                 expected="a key of the scope admin",
                 mend="Make one: payoff keys add NAME --scope admin. Or use payoff versions.",
             )
-        body = read_json(VersionRequest, await read_body(request, limits.body_bytes))
+        body = read_json(VersionRequest, await read_body(request, limits.body_bytes), limits)
         by = str(getattr(request.state, "key_name", ""))
         return body, {"by": by, **({"why": body.why} if body.why else {})}
 
