@@ -57,6 +57,32 @@ def test_what_says_nothing_is_refused(wrong: dict[str, object]) -> None:
         Feedback("r-1", **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"label": "a\0b"}, "its label holds a NUL"),
+        ({"person": "\0"}, "its person holds a NUL"),
+        ({"request_id": "r\0"}, "its request_id holds a NUL"),
+        ({"label": "退" * 1001}, "its label has 1,001 characters"),
+        ({"request_id": "r" * 201}, "its request_id has 201 characters"),
+        ({"feedback_id": "f" * 201}, "its feedback_id has 201 characters"),
+        ({"person": "p" * 201}, "its person has 201 characters"),
+        ({"worth": 1e308}, "its worth is 1e[+]308"),
+        ({"worth": float("nan")}, "its worth is nan"),
+    ],
+)
+def test_what_a_database_cannot_keep_is_refused_by_both_alike(
+    books_url: str, change: dict[str, object], found: str
+) -> None:
+    with Journal.open(books_url) as journal:
+        good = Feedback("r-1", label="card")
+        with pytest.raises(ServiceError, match=f"PF716.*{found}"):
+            take(journal, [good, replace(good, **{"feedback_id": "f-2"} | change)])  # type: ignore[arg-type]
+        assert told_of(journal, ["r-1"]) == []
+        longest = replace(good, label="退" * 1000, person="p" * 200, worth=-1e15)
+        assert take(journal, [longest]).n_new == 1
+
+
 def test_many_tell_at_once(books_url: str) -> None:
     with Journal.open(books_url) as journal:
 

@@ -17,7 +17,11 @@ from payoff.learn.tables import decisions, feedback
 SOURCES = ("customer", "person", "system")
 """Who may tell what came out: the customer, a person who reviews, another system."""
 
+MOST_WORTH = 1e15
+"""Money beyond that is no request's: sums of it would not fit into a number."""
+
 _BLOCK = 500
+_KEPT = ("request_id", "label", "person", "feedback_id", "sent_by")
 
 
 def _new_id() -> str:
@@ -113,8 +117,9 @@ def take(journal: Journal, told: Sequence[Feedback]) -> Taken:
     """Write feedback, all or none; it is on the disk when this returns.
 
     Raises:
-        ServiceError: PF717 where an id is taken by feedback on another request, or that says
-            something else; PF703 to PF706 where the database fails.
+        ServiceError: PF716 where it holds what no database keeps; PF717 where an id is taken by
+            feedback on another request, or that says something else; PF703 to PF706 where the
+            database fails.
 
     Example:
         >>> with Journal.open("sqlite://") as journal:
@@ -123,6 +128,7 @@ def take(journal: Journal, told: Sequence[Feedback]) -> Taken:
     """
     unique: dict[str, Feedback] = {}
     for one in told:
+        _check(one)
         _same(unique.setdefault(one.feedback_id, one), one)
     with journal.writing() as connection:
         known = _known(connection, list(unique))
@@ -187,6 +193,25 @@ def _decided(connection: Connection, ids: list[str]) -> set[str]:
         rows = connection.execute(select(decisions.c.request_id).where(block))
         found.update(row[0] for row in rows)
     return found
+
+
+def _check(one: Feedback) -> None:
+    """Refuse what one database would take and another one not."""
+    where = f"feedback on {one.request_id[:100]!a}"
+    for name in _KEPT:
+        text, most = getattr(one, name), feedback.c[name].type.length
+        if "\0" in text:
+            raise ServiceError("PF716", where, f"its {name} holds a NUL", expected="text")
+        if len(text) > most:
+            raise ServiceError(
+                "PF716",
+                where,
+                f"its {name} has {len(text):,} characters",
+                expected=f"at most {most:,}",
+            )
+    if one.worth is not None and not abs(one.worth) <= MOST_WORTH:
+        most = f"at most {MOST_WORTH:g} either way"
+        raise ServiceError("PF716", where, f"its worth is {one.worth:g}", expected=most)
 
 
 def _same(before: Feedback, now: Feedback) -> None:

@@ -39,7 +39,7 @@ def hand_over(desk: Desk, journal: Journal, name: str, n: int) -> None:
 
 @pytest.fixture
 def shared(artifact: Path, desk: Desk, journal: Journal, tmp_path: Path) -> Path:
-    """The model `mood` has decided on 2 requests with the version before, and on 4 with this one."""
+    """The model `mood` has decided on 2 requests with the version before, on 4 with this one."""
     for seed, n in ((1, 2), (2, 4)):
         sha256 = another(artifact, tmp_path / "mood.payoff", seed, name="mood")
         with load(tmp_path / "mood.payoff", threads=1) as mood:
