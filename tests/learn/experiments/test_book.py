@@ -99,6 +99,16 @@ def test_a_ramp_goes_upward_only(tmp_path: Path, share: float) -> None:
             book.ramp(journal, "new-head", share)
 
 
+def test_two_that_ramp_a_bandit_ramp_it_once(tmp_path: Path) -> None:
+    """The second finds the share that it wanted: another stage would only leave a minute out."""
+    with Journal.open(tmp_path / "books.db") as journal:
+        book.start(journal, replace(EXAMPLE.experiment, mode=Mode.BANDIT), EXAMPLE.policy)
+        book.ramp(journal, "new-head", 0.7)
+        with pytest.raises(ServiceError, match="PF734"):
+            book.ramp(journal, "new-head", 0.7)
+        assert len(book.course_of(journal, "new-head").stages) == 2
+
+
 def test_a_bandit_s_share_goes_both_ways(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j.db") as journal:
         assert begun(journal, mode=Mode.BANDIT).share == 0.5

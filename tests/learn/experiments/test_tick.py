@@ -15,6 +15,7 @@ from payoff.learn.experiments.experiment import Experiment
 from payoff.learn.experiments.look import Look
 from payoff.learn.experiments.recommendation import Advice, Recommendation
 from payoff.learn.experiments.tick import tick
+from payoff.learn.experiments.undoing import OVERTAKEN
 from payoff.learn.journal import Journal
 from payoff.learn.tables import experiment_events
 from payoff.learn.versions import RELEASED, history, note_made, release, released, roll_back
@@ -118,6 +119,51 @@ def test_what_was_rolled_back_stays_so(books_url: str, monkeypatch: pytest.Monke
         now = released(journal, "support")
         assert now is not None
         assert now.artifact_sha256 == EXAMPLE.experiment.control
+
+
+def test_a_promotion_that_is_rolled_back_at_once_stays_so(
+    books_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act_on = book.act_on
+
+    def acted(journal: Journal, *looked: Any, **how: Any) -> Course:
+        found = act_on(journal, *looked, **how)
+        roll_back(journal, "support")  # by somebody, before the tick has come to its end
+        return found
+
+    with Journal.open(books_url) as journal:
+        release(journal, "support", EXAMPLE.experiment.control)
+        begun(journal)
+        advising(Advice.PROMOTE, monkeypatch)
+        monkeypatch.setattr(book, "act_on", acted)
+        assert [one.done for one in tick(journal)] == ["promoted"]
+        now = released(journal, "support")
+        assert now is not None
+        assert now.artifact_sha256 == EXAMPLE.experiment.control
+
+
+@pytest.mark.parametrize("rolled_back", [False, True])
+def test_what_people_released_meanwhile_is_not_replaced(
+    books_url: str, monkeypatch: pytest.MonkeyPatch, rolled_back: bool
+) -> None:
+    """The treatment was compared with the control, and with nothing else."""
+    with Journal.open(books_url) as journal:
+        other = "c" * 64
+        if rolled_back:
+            release(journal, "support", other)
+        release(journal, "support", EXAMPLE.experiment.control)
+        begun(journal)
+        if rolled_back:
+            roll_back(journal, "support")
+        else:
+            release(journal, "support", other)
+        advising(Advice.PROMOTE, monkeypatch)
+        (found,) = tick(journal)
+        assert (found.done, found.after.facts) == ("stopped", OVERTAKEN)
+        now = released(journal, "support")
+        assert now is not None
+        assert now.artifact_sha256 == other
+        assert tick(journal) == []
 
 
 def test_harm_is_stopped_and_released_nowhere(

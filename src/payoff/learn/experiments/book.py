@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -27,7 +28,7 @@ from payoff.learn.experiments.recommendation import Advice
 from payoff.learn.experiments.sizing import Size
 from payoff.learn.experiments.undoing import OVERTAKEN, is_overtaken, settle
 from payoff.learn.journal import Journal
-from payoff.learn.versions import put_in_place, standing_within
+from payoff.learn.versions import VersionEvent, put_in_place, standing_within
 
 
 def start(
@@ -151,6 +152,7 @@ def ramp(journal: Journal, name: str, share: float) -> Course:
     with journal.writing() as connection:
         course = under_way(connection, name)
         back = share <= course.share and course.experiment.mode is not Mode.BANDIT
+        back |= share == course.share  # two that looked at once: the second finds it done
         if back or not 0 < share < 1:
             raise ServiceError(
                 "PF734",
@@ -234,6 +236,9 @@ def look_now(journal: Journal, course: Course, *, requests_per_month: float | No
 def act_on(journal: Journal, course: Course, look: Look, *, promoting: bool = False) -> Course:
     """Do what a look says: ramp, stop, roll back; promote only where that is allowed.
 
+    Nothing is promoted over what people have released, or rolled back to, meanwhile: the treatment
+    was not compared with that, and the experiment is stopped.
+
     A service that calls this after each look, once an hour or a day, has an experiment that ramps
     and stops by itself. Two that call it at once do no harm: the second finds it done.
 
@@ -264,19 +269,30 @@ def act_on(journal: Journal, course: Course, look: Look, *, promoting: bool = Fa
         if advised.advice in (Advice.HARMFUL, Advice.NO_GAIN):
             return stop(journal, name, why=advised.sentence, look=look)
         if advised.advice is Advice.PROMOTE and promoting:
-            return promote(journal, name, why=advised.sentence, look=look)
+            return _end(journal, name, PROMOTED, advised.sentence, look, by_itself=True)
     except ServiceError as error:
         if error.code not in ("PF733", "PF734"):
             raise
     return course_of(journal, name)
 
 
-def _end(journal: Journal, name: str, event: str, why: str, look: Look | None) -> Course:
+def _end(
+    journal: Journal,
+    name: str,
+    event: str,
+    why: str,
+    look: Look | None,
+    *,
+    by_itself: bool = False,
+) -> Course:
     facts = {"why": why, "look": None if look is None else look.as_dict()}
     after = _what_follows(journal, name) if event == PROMOTED else None
     with journal.writing() as connection:
         course = under_way(connection, name)
         experiment = course.experiment
+        if by_itself and _is_replaced(experiment, standing_within(connection, experiment.model)):
+            write(connection, experiment.name, STOPPED, OVERTAKEN)
+            return named(courses_within(connection), experiment.name)
         promoted = event == PROMOTED and not experiment.is_hold_back
         write(connection, experiment.name, KEPT if experiment.is_hold_back else event, facts)
         if promoted:
@@ -284,6 +300,12 @@ def _end(journal: Journal, name: str, event: str, why: str, look: Look | None) -
         if promoted and after is not None:
             begin_within(connection, after[0], course.policy, after[1])
     return course_of(journal, experiment.name)
+
+
+def _is_replaced(experiment: Experiment, standing: Sequence[VersionEvent]) -> bool:
+    """Whether another version than the two serves now."""
+    now = [one.artifact_sha256 for one in standing[-1:]]
+    return bool(now) and now[0] not in (experiment.control, experiment.treatment)
 
 
 def _what_follows(journal: Journal, name: str) -> tuple[Experiment, Size | None] | None:

@@ -9,7 +9,6 @@ from payoff.learn.experiments import book
 from payoff.learn.experiments.course import PROMOTED, Course
 from payoff.learn.experiments.look import Look
 from payoff.learn.journal import Journal
-from payoff.learn.versions import MADE, history, release, released
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +78,4 @@ def _ticked(journal: Journal, before: Course, promoting: bool) -> Tick:
     after = book.act_on(journal, before, look, promoting=promoting)
     if after.over != PROMOTED:
         return Tick(before, look, after)
-    _release(journal, after)
     return Tick(before, look, after, book.running_on(journal, after.experiment.model))
-
-
-def _release(journal: Journal, course: Course) -> None:
-    """Note the release, unless that was done with the promotion or by another machine."""
-    experiment = course.experiment
-    now = released(journal, experiment.model)
-    if now is not None and now.artifact_sha256 == experiment.treatment:
-        return
-    made = [
-        one.facts.get("artifact")
-        for one in history(journal, experiment.model)
-        if (one.event, one.artifact_sha256) == (MADE, experiment.treatment)
-    ]
-    facts = {"experiment": experiment.name, "why": course.facts.get("why") or PROMOTED}
-    place = {"artifact": made[-1]} if made and made[-1] else {}
-    release(journal, experiment.model, experiment.treatment, facts | place)
