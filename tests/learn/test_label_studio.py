@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from payoff.core.errors import Problems, ServiceError
 from payoff.learn.entry import Entry
-from payoff.learn.feedback import take
+from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.label_studio import label_studio_feedback, label_studio_tasks
 from payoff.learn.labelled import Labelled, labelled_requests
+from payoff.learn.tables import asked
 from payoff.learn.waiting import waiting_requests
 
 ENTRY = Entry("r-1", "a" * 64, "t", "handoff", "refund", 0.4, -2.0, "USD", 4.0)
@@ -61,6 +64,23 @@ def test_requests_go_out_and_come_back_as_labels(books_url: str) -> None:
         assert waiting_requests(journal) == []
     (vote,) = found.votes
     assert (vote.label, vote.person, vote.seconds) == ("billing", "ann@example.com", 4.25)
+
+
+def test_what_was_drawn_waits_for_a_person_whatever_a_program_says(books_url: str) -> None:
+    """As in the review queue: else what programs label would be no part of the sample."""
+    with Journal.open(books_url) as journal:
+        entries = [replace(ENTRY, request_id=f"r-{n}") for n in range(4)]
+        journal.append(entries, texts={one.request_id: "text" for one in entries})
+        drawn = [
+            {"request_id": f"r-{n}", "time_utc": "2026-11-01", "chance": 0.5, "round_id": 1}
+            for n in (0, 1)
+        ]
+        with journal.writing() as connection:
+            connection.execute(insert(asked), drawn)
+        take(journal, [Feedback(f"r-{n}", label="refund") for n in (0, 1, 2)])
+        assert [one.request_id for one in waiting_requests(journal)] == ["r-0", "r-1", "r-3"]
+        take(journal, [Feedback("r-0", label="refund", source="person", person="ann")])
+        assert [one.request_id for one in waiting_requests(journal)] == ["r-1", "r-3"]
 
 
 def test_what_nobody_labelled_tells_nothing() -> None:

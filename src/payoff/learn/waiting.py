@@ -1,8 +1,8 @@
-"""Waiting: requests whose text is kept and that nobody labelled yet, the unsure ones first."""
+"""Waiting: requests whose text is kept and that wait for a label, the unsure ones first."""
 
 from __future__ import annotations
 
-from sqlalchemy import exists, select
+from sqlalchemy import and_, exists, or_, select
 
 from payoff.learn.acted import ACTED
 from payoff.learn.journal import Journal
@@ -15,7 +15,8 @@ _DECIDED = tuple(Decided.__dataclass_fields__)
 def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
     """Requests that wait for a label, most needed first.
 
-    What was drawn by chance (`payoff.learn.asked`), what was handed over, then the least sure.
+    What was drawn by chance (`payoff.learn.asked`), what was handed over, then the least sure. What
+    was drawn waits until a person labels it, whatever programs say, as in the review queue.
 
     Args:
         journal: Where they are.
@@ -30,11 +31,13 @@ def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
         []
     """
     drawn = exists().where(asked.c.request_id == decisions.c.request_id)
-    told = exists().where(feedback.c.request_id == decisions.c.request_id, feedback.c.label != "")
+    told = (feedback.c.request_id == decisions.c.request_id) & (feedback.c.label != "")
+    by_person = exists().where(told, feedback.c.source == "person")
+    is_told = or_(and_(drawn, by_person), and_(~drawn, exists().where(told)))
     wanted = (
         select(decisions.c.request_id, texts.c.text, *(decisions.c[name] for name in _DECIDED))
         .join(texts, texts.c.request_id == decisions.c.request_id)
-        .where(ACTED, ~told)
+        .where(ACTED, ~is_told)
         .order_by(~drawn, decisions.c.action != "handoff", decisions.c.probability, decisions.c.id)
         .limit(most)
     )
