@@ -5,17 +5,18 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, update
 
 from payoff.core.errors import MachineError, ServiceError
 from payoff.learn.entry import Entry, customer_hash, now_utc, text_hash
 from payoff.learn.journal import Journal
 from payoff.learn.migrations import MIGRATIONS, migrate
-from payoff.learn.tables import TABLES
+from payoff.learn.tables import TABLES, decisions
 
 ENTRY = Entry("r", "a" * 64, text_hash("退款"), "refund", "refund", 0.97, 3.25, "USD", 1.5)
 
@@ -283,3 +284,42 @@ def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MachineError, match=r"PF803 psycopg.*pip install 'payoff\[postgres\]'"):
         Journal.open("postgresql+psycopg://nobody@/nothing")
+
+
+def test_whoever_waits_too_long_for_another_writer_is_told(books_url: str) -> None:
+    """A restore or a long forgetting holds the database: nobody waits for it for ever."""
+    held, ends = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with Journal.open(books_url) as other, other.writing():
+            held.set()
+            ends.wait(20)
+
+    with Journal.open(books_url, timeout_s=0.2) as journal:
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(20)
+        release = threading.Timer(3.0, ends.set)
+        release.start()
+        begun = time.monotonic()
+        try:
+            with pytest.raises(ServiceError, match="PF703"):
+                journal.append([ENTRY])
+            assert time.monotonic() - begun < 2.0
+        finally:
+            release.cancel()
+            ends.set()
+            thread.join()
+        assert journal.append([ENTRY]) == 1
+
+
+def test_a_database_that_may_only_be_read_is_told(books_url: str) -> None:
+    only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}
+    nothing = update(decisions).values(worth=0.0)
+    with (
+        Journal.open(books_url) as journal,
+        pytest.raises(ServiceError, match="PF705"),
+        journal.writing() as connection,
+    ):
+        connection.exec_driver_sql(only[connection.dialect.name])
+        connection.execute(nothing)

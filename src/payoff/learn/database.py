@@ -38,9 +38,10 @@ class Database:
         0
     """
 
-    def __init__(self, engine: Engine, where: str) -> None:
+    def __init__(self, engine: Engine, where: str, *, timeout_s: float = 5.0) -> None:
         self._engine = engine
         self._where = where
+        self._timeout_ms = max(1, round(timeout_s * 1e3))
         self._tidier: Tidier | None = None
         # One writer at a time: SQLite allows no more, and waiting here is fair and cheap.
         self._writer = threading.Lock()
@@ -66,7 +67,7 @@ class Database:
         where = _shown(address)
         with database_errors(where):
             engine = _engine(address, timeout_s, by_itself=not tidied_aside)
-            journal = cls(engine, where)
+            journal = cls(engine, where, timeout_s=timeout_s)
             try:
                 with journal._writing() as connection:
                     found = migrate(connection, now_utc())
@@ -174,7 +175,10 @@ class Database:
                 # Take the write lock first: upgrading a read lock later could fail for ever.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                connection.exec_driver_sql(
+                    f"SET LOCAL lock_timeout = {self._timeout_ms};"
+                    f" SELECT pg_advisory_xact_lock({_LOCK})"
+                )
             yield connection
 
 

@@ -21,6 +21,13 @@ _SQLITE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_CANTOPEN: ("PF705", _RIGHTS),
     sqlite3.SQLITE_PERM: ("PF705", _RIGHTS),
 }
+_POSTGRESQL: dict[str, tuple[str, str]] = {  # by SQLSTATE
+    "55P03": ("PF703", "Try again; find the process that holds the database."),
+    "40P01": ("PF703", "Try again; find the process that holds the database."),
+    "53100": ("PF704", _FREE),
+    "25006": ("PF705", "Give a database that the service may write to."),
+    "42501": ("PF705", "Give the service's role the right to write there."),
+}
 
 
 @contextmanager
@@ -61,5 +68,6 @@ def _coded(where: str, error: BaseException) -> ServiceError:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     code, mend = _SQLITE.get(primary, ("PF706", "Keep the file and give another path."))
     if not primary:
-        code, mend = "PF706", "Check that the database is there and answers."
+        there = ("PF706", "Check that the database is there and answers.")
+        code, mend = _POSTGRESQL.get(str(getattr(error, "sqlstate", "")), there)
     return ServiceError(code, where, str(error).splitlines()[0][:200], mend=mend)

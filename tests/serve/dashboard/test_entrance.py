@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from fastapi import Request
 
 from payoff.core.errors import MachineError, ServiceError
 from payoff.economics.desk import Desk
@@ -15,7 +16,9 @@ from payoff.learn.feedback import told_of
 from payoff.learn.journal import Journal
 from payoff.serve.app import create_app
 from payoff.serve.dashboard import frame
+from payoff.serve.dashboard.entrance import Entrance
 from payoff.serve.dashboard.sessions import Sessions
+from payoff.serve.guard import Keys
 
 from ..conftest import answering
 from .conftest import House
@@ -128,6 +131,27 @@ def test_login_itself_needs_the_token_and_is_limited(house: Open) -> None:
     assert tries[6].status_code == 429
     assert "PF763" in tries[6].text
     assert tries[6].headers["retry-after"]
+
+
+def test_who_tries_without_end_keeps_nobody_else_out(journal: Journal) -> None:
+    """What an address may not try counts for nobody else."""
+
+    def caller(address: str) -> Request:
+        return Request({"type": "http", "headers": [], "client": (address, 1)})
+
+    _, key = make_key(journal, "ann", ["review"])
+    keys = Keys(journal)
+    keys.read()
+    entrance = Entrance(keys)
+    for _ in range(200):
+        with pytest.raises(ServiceError, match="PF76[34]"):
+            entrance.sign_in(caller("203.0.113.9"), "a guess")
+    assert entrance.sign_in(caller("198.51.100.7"), key)
+    for number in range(200):  # from many addresses, all of them are slow together
+        with pytest.raises(ServiceError, match="PF76[34]"):
+            entrance.sign_in(caller(f"10.0.0.{number}"), "a guess")
+    with pytest.raises(ServiceError, match="PF763"):
+        entrance.sign_in(caller("198.51.100.8"), key)
 
 
 def test_without_keys_it_is_open_on_this_machine_only_and_forms_need_the_token(

@@ -120,7 +120,8 @@ class Entrance:
         address = "" if request.client is None else request.client.host
         if len(self._addresses._left) > _MOST_ADDRESSES:
             self._addresses = self._new_rates()
-        wait_s = max(self._addresses.wait_s(address), self._everybody.wait_s(""))
+        # What an address may not try takes nothing from all others.
+        wait_s = self._addresses.wait_s(address) or self._everybody.wait_s("")
         if wait_s:
             raise ServiceError("PF763", "sign in", f"the next is taken in {wait_s:.0f} s")
         sha256 = key_hash(key)
