@@ -350,6 +350,16 @@ def test_old_texts_and_old_decisions_are_forgotten(books_url: str) -> None:
         assert (nothing.n_decisions, nothing.n_texts) == (0, 0)
 
 
+def test_what_was_told_of_no_decision_is_forgotten_in_its_time(books_url: str) -> None:
+    """Of requests that were never decided, or whose decision went before the word on it came."""
+    with Journal.open(books_url) as journal:
+        journal.append([entry(1, journal)])
+        take(journal, [Feedback(name, label="x", time_utc=OLD) for name in ("r-1", "r-8")])
+        take(journal, [Feedback("r-9", label="x")])
+        assert forget_old(journal, decisions_days=30) == Forgotten(0, 0, 1)
+        assert [one.request_id for one in told_of(journal, ["r-1", "r-8", "r-9"])] == ["r-1", "r-9"]
+
+
 def test_parquet_has_what_the_journal_has(books_url: str, tmp_path: Path) -> None:
     with Journal.open(books_url) as journal:
         filled(journal)

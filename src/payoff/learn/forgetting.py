@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from payoff.learn.entry import customer_hash, now_utc
 from payoff.learn.journal import Journal
@@ -66,7 +66,8 @@ def forget_old(
     Args:
         journal: Keeps it.
         texts_days: Texts of decisions that are older go; None keeps them.
-        decisions_days: Decisions that are older go, with their texts and feedback; None keeps them.
+        decisions_days: Decisions that are older go, with their texts and feedback, and so does older
+            feedback of which there is no decision; None keeps them.
 
     Raises:
         ServiceError: As `forget_customer`.
@@ -82,11 +83,15 @@ def forget_old(
             old = decisions.c.time_utc < now_utc(-texts_days * _DAY_S)
             found = Forgotten(0, _delete(connection, texts, old))
         if decisions_days is not None:
-            old = decisions.c.time_utc < now_utc(-decisions_days * _DAY_S)
+            until = now_utc(-decisions_days * _DAY_S)
+            old = decisions.c.time_utc < until
             n_texts = found.n_texts + _delete(connection, texts, old)
             n_feedback = _delete(connection, feedback, old)
             _delete(connection, asked, old)
             n = connection.execute(delete(decisions).where(old)).rowcount
+            decided = exists().where(decisions.c.request_id == feedback.c.request_id)
+            alone = delete(feedback).where(feedback.c.time_utc < until, ~decided)
+            n_feedback += int(connection.execute(alone).rowcount)
             found = Forgotten(int(n), n_texts, n_feedback)
     journal.clear_traces()
     return found

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, update
 from tests.learn.watching.requests_of import LABELS, POLICY, requests_of
+from tests.learn.watching.test_alert_book import ALERT
 
 from payoff.core.errors import ServiceError
 from payoff.core.findings import Status
 from payoff.learn.entry import Entry, packed_probabilities
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback, settings, texts
+from payoff.learn.watching.alert_book import AlertBook
 from payoff.learn.watching.journal_window import newest, oldest, series
 from payoff.learn.watching.watch import watch
 from payoff.learn.watching.watched import Watched
@@ -119,6 +121,17 @@ def test_a_quiet_journal_is_quiet_and_says_what_it_cannot_see(books_url: str) ->
         assert status(found, "PF758") is Status.NOT_CHECKED
         assert status(found, "PF759") is Status.NOT_APPLICABLE
         assert "label some requests" in found.advice
+
+
+def test_the_alert_of_another_model_is_no_advice_on_this_one(sqlite_url: str) -> None:
+    with Journal.open(sqlite_url) as journal:
+        write(journal, requests_of(4000, 0), 0)
+        AlertBook(journal).put_up(replace(ALERT, key="loss mood", model="mood", currency="CNY"))
+        found = watch(journal, MODEL, now=at(10))
+        assert found.alerts == ()
+        assert "are lost a day" not in found.advice
+        early = watch(journal, replace(MODEL, sha256="9" * 64), now=at(10))
+        assert (early.loss, early.alerts) == (None, ())
 
 
 def test_stranger_texts_raise_one_alert_that_ends_when_they_end(sqlite_url: str) -> None:
