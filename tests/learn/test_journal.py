@@ -316,10 +316,11 @@ def test_whoever_waits_too_long_for_another_writer_is_told(books_url: str) -> No
 def test_a_database_that_may_only_be_read_is_told(books_url: str) -> None:
     only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}
     nothing = update(decisions).values(worth=0.0)
-    with (
-        Journal.open(books_url) as journal,
-        pytest.raises(ServiceError, match="PF705"),
-        journal.writing() as connection,
-    ):
-        connection.exec_driver_sql(only[connection.dialect.name])
-        connection.execute(nothing)
+
+    def write() -> None:
+        with journal.writing() as connection:
+            connection.exec_driver_sql(only[connection.dialect.name])
+            connection.execute(nothing)
+
+    with Journal.open(books_url) as journal, pytest.raises(ServiceError, match="PF705"):
+        write()

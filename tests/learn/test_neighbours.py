@@ -89,7 +89,7 @@ def test_the_logs_are_its_own(journal: Journal) -> None:
         AlertBook(journal).put_up(replace(ALERT, key=f"loss {name}", model=name))
     AlertBook(journal).silence("loss mood", until_utc="2099-01-01")
     assert [one.name for one in experiment_log(journal, model="topic")] == ["new-topic"]
-    assert [one.event for one in alert_log(journal, model="mood")] == ["silenced", "raised"]
-    assert [one.name for one in alert_log(journal, model="topic")] == ["loss topic"]
+    assert [one.event for one in alert_log(journal, models=["mood"])] == ["silenced", "raised"]
+    assert [one.name for one in alert_log(journal, models=["topic"])] == ["loss topic"]
     assert (len(experiment_log(journal)), len(alert_log(journal))) == (2, 3)
-    assert experiment_log(journal, model="other") == alert_log(journal, model="other") == []
+    assert experiment_log(journal, model="other") == alert_log(journal, models=["other"]) == []

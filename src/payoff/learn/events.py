@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +58,15 @@ def experiment_log(
     return _newest(journal, experiment_events, "experiment", limit, names)
 
 
-def alert_log(journal: Journal, limit: int = _MOST, *, model: str | None = None) -> list[Event]:
+def alert_log(
+    journal: Journal, limit: int = _MOST, *, models: Collection[str] | None = None
+) -> list[Event]:
     """Alerts that were raised, silenced or are over.
 
     Args:
         journal: Where they were raised.
         limit: How many events at most.
-        model: Only those of the model of that name; all where None.
+        models: Only those of models of these names; all where None.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -75,9 +77,9 @@ def alert_log(journal: Journal, limit: int = _MOST, *, model: str | None = None)
         []
     """
     names = None
-    if model is not None:
+    if models is not None:
         states = AlertBook(journal).states().items()
-        names = [key for key, state in states if state.alert.model == model]
+        names = [key for key, state in states if state.alert.model in models]
     return _newest(journal, alert_events, "alert", limit, names)
 
 

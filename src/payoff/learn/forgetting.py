@@ -66,8 +66,8 @@ def forget_old(
     Args:
         journal: Keeps it.
         texts_days: Texts of decisions that are older go; None keeps them.
-        decisions_days: Decisions that are older go, with their texts and feedback, and so does older
-            feedback of which there is no decision; None keeps them.
+        decisions_days: Decisions that are older go, with their texts and feedback, and so does
+            older feedback of which there is no decision; None keeps them.
 
     Raises:
         ServiceError: As `forget_customer`.

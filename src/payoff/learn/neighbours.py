@@ -34,7 +34,9 @@ class Neighbours:
 
     def spent(self) -> ColumnElement[bool]:
         """The condition that a cost line is none of theirs."""
-        return costs.c.project.not_in(sorted(self.names)) if self.names else true()
+        if not self.names:
+            return true()
+        return costs.c.project.not_in(sorted(self.names))
 
 
 NOBODY = Neighbours()

@@ -34,9 +34,6 @@ migrations = Table(
     Column("applied_utc", String(32), nullable=False),
 )
 
-# SQLite would give the numbers of the newest rows again once those are forgotten.
-_ONCE = {"sqlite_autoincrement": True}
-
 decisions = Table(
     "decisions",
     TABLES,
@@ -59,7 +56,7 @@ decisions = Table(
     Column("experiment", String(100), nullable=False, server_default=""),
     Column("arm", String(100), nullable=False, server_default=""),
     Column("probabilities", LargeBinary, nullable=True),  # float32, little-endian, by label
-    **_ONCE,
+    sqlite_autoincrement=True,  # else the numbers of rows that are forgotten come again
 )
 
 # One row a name: the secret that customers' names are hashed with.
@@ -86,7 +83,7 @@ feedback = Table(
     Column("seconds", Float(53), nullable=True),  # that the person took
     # Since number 9.
     Column("sent_by", String(200), nullable=False, server_default=""),  # the program's key
-    **_ONCE,
+    sqlite_autoincrement=True,
 )
 
 # Which requests people were asked about by chance, and by which chance.

@@ -144,11 +144,11 @@ def test_who_tries_without_end_keeps_nobody_else_out(journal: Journal) -> None:
     keys.read()
     entrance = Entrance(keys)
     for _ in range(200):
-        with pytest.raises(ServiceError, match="PF76[34]"):
+        with pytest.raises(ServiceError, match=r"PF76[34]"):
             entrance.sign_in(caller("203.0.113.9"), "a guess")
     assert entrance.sign_in(caller("198.51.100.7"), key)
     for number in range(200):  # from many addresses, all of them are slow together
-        with pytest.raises(ServiceError, match="PF76[34]"):
+        with pytest.raises(ServiceError, match=r"PF76[34]"):
             entrance.sign_in(caller(f"10.0.0.{number}"), "a guess")
     with pytest.raises(ServiceError, match="PF763"):
         entrance.sign_in(caller("198.51.100.8"), key)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.learn.watching.test_alert_book import ALERT
 from tests.serve.other_versions import another
 
 from payoff.core.money import Money
@@ -17,7 +18,9 @@ from payoff.learn.booking import Booking
 from payoff.learn.journal import Journal
 from payoff.learn.tally import Tally
 from payoff.learn.versions import release
+from payoff.learn.watching.alert_book import AlertBook, alert_key
 from payoff.serve.bodies import DecideRequest
+from payoff.serve.dashboard.drift import watching
 from payoff.serve.dashboard.overview import overview
 from payoff.serve.dashboard.span import span_of
 from payoff.serve.dashboard.subject import Subject
@@ -61,6 +64,17 @@ def test_what_is_told_of_a_model_is_its_own(shared: Path, desk: Desk, journal: J
             assert found.costs.total == 10.0
             assert found.profit == pytest.approx(found.month.worth - 10.0)
             assert sum(one.n for one in versions(subject).decided) == n
+
+
+def test_alerts_of_a_version_with_a_name_of_its_own_are_shown(desk: Desk, journal: Journal) -> None:
+    """A service gives it the name of the model; whoever watches the file knows only its own."""
+    desk.name = "support"
+    key = alert_key("tickets", desk.artifact.sha256)
+    AlertBook(journal).put_up(replace(ALERT, key=key, model="tickets"))
+    AlertBook(journal).put_up(replace(ALERT, key="loss mood", model="mood"))
+    subject = Subject(desk, journal, Tally(journal))
+    assert [one.alert.key for one in watching(subject, span_of("7")).alerts] == [key]
+    assert [one.name for one in versions(subject).alerts] == [key]
 
 
 def test_the_pages_and_the_queue_of_each(

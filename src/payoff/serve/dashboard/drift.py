@@ -106,7 +106,7 @@ def watching(subject: Subject, span: Span) -> Watching:
         drifted=drifted,
         at_rest=[one for one in FEATURES if one in looked_at and one not in moved],
         alerts=sorted(
-            (one for one in states if one.alert.model == subject.desk.name),
+            (one for one in states if one.alert.model in subject.names),
             key=lambda one: (not one.stands, -one.number),
         ),
         now=now,

@@ -34,6 +34,14 @@ class Subject:
     others: Neighbours = NOBODY
     budget: float | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the version is called: as the model that it is a version of, and by its own name.
+
+        Whoever watches its file raises alerts under the second one.
+        """
+        return self.desk.name, self.desk.artifact.name
+
     def beside(self) -> Neighbours:
         """Other models that write to the journal: what is served, and what was once.
 

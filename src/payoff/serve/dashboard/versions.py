@@ -94,5 +94,5 @@ def versions(subject: Subject) -> Versions:
         decided=sorted(found.values(), key=lambda one: one.last_day, reverse=True),
         told=told_by_source(journal, first_day(now), beside=beside),
         experiments=experiment_log(journal, model=desk.name),
-        alerts=alert_log(journal, model=desk.name),
+        alerts=alert_log(journal, models=subject.names),
     )
