@@ -21,7 +21,13 @@ MOST_WORTH = 1e15
 """Money beyond that is no request's: sums of it would not fit into a number."""
 
 _BLOCK = 500
-_KEPT = ("request_id", "label", "person", "feedback_id", "sent_by")
+_KEPT = {  # characters, as the tables have them
+    "request_id": 200,
+    "label": 1000,
+    "person": 200,
+    "feedback_id": 200,
+    "sent_by": 200,
+}
 
 
 def _new_id() -> str:
@@ -198,8 +204,8 @@ def _decided(connection: Connection, ids: list[str]) -> set[str]:
 def _check(one: Feedback) -> None:
     """Refuse what one database would take and another one not."""
     where = f"feedback on {one.request_id[:100]!a}"
-    for name in _KEPT:
-        text, most = getattr(one, name), feedback.c[name].type.length
+    for name, most in _KEPT.items():
+        text = getattr(one, name)
         if "\0" in text:
             raise ServiceError("PF716", where, f"its {name} holds a NUL", expected="text")
         if len(text) > most:
@@ -210,8 +216,8 @@ def _check(one: Feedback) -> None:
                 expected=f"at most {most:,}",
             )
     if one.worth is not None and not abs(one.worth) <= MOST_WORTH:
-        most = f"at most {MOST_WORTH:g} either way"
-        raise ServiceError("PF716", where, f"its worth is {one.worth:g}", expected=most)
+        wanted = f"at most {MOST_WORTH:g} either way"
+        raise ServiceError("PF716", where, f"its worth is {one.worth:g}", expected=wanted)
 
 
 def _same(before: Feedback, now: Feedback) -> None:
