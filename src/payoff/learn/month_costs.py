@@ -73,7 +73,7 @@ def month_costs(journal: Journal, month: str, *, beside: Neighbours = NOBODY) ->
     """
     key = (costs.c.step, costs.c.what, costs.c.currency)
     amount = func.sum(cast(costs.c.amount, Float(53)))
-    of_month = (costs.c.time_utc >= month) & (costs.c.time_utc < f"{month}-~")
+    of_month = (costs.c.time_utc >= month) & (costs.c.time_utc < _following(month))
     wanted = select(*key, func.count(), amount).where(of_month, beside.spent()).group_by(*key)
     with journal.reading() as connection:
         rows = connection.execute(wanted.order_by(amount.desc()).limit(_MOST)).all()
@@ -104,3 +104,14 @@ def step_costs(journal: Journal, *, beside: Neighbours = NOBODY) -> list[StepCos
     return [
         StepCost(row[0], row[1], row[2], int(row[3]), int(row[4]), float(row[5])) for row in rows
     ]
+
+
+def _following(month: str) -> str:
+    """The month after one: digits alone are sorted alike by every database.
+
+    Example:
+        >>> _following("2026-11"), _following("2026-12")
+        ('2026-12', '2027-01')
+    """
+    year, number = int(month[:4]), int(month[5:7])
+    return f"{year + number // 12:04d}-{number % 12 + 1:02d}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -207,7 +208,9 @@ def of_day(
         ...     of_day(journal, model, "2026-11-30", 500)[0]
         0
     """
-    mine = of_model(model, after_id=after_id, since_utc=day) & (decisions.c.time_utc < f"{day}~")
+    following = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    since_then = of_model(model, after_id=after_id, since_utc=day)
+    mine = since_then & (decisions.c.time_utc < following)
     with journal.reading() as connection:
         found = connection.execute(select(decisions.c.id).where(mine).order_by(decisions.c.id))
         ids = np.array(found.scalars().all(), dtype=np.int64)
