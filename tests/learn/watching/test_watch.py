@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from tests.learn.watching.requests_of import LABELS, POLICY, requests_of
 from tests.learn.watching.test_alert_book import ALERT
 
@@ -172,6 +172,24 @@ def test_a_changed_meaning_is_told_by_labels(books_url: str) -> None:
         assert status(found, "PF754") is Status.FAILED
         assert found.loss is not None
         assert found.loss.n_labels == 200
+
+
+def test_a_label_from_the_future_silences_nobody(sqlite_url: str) -> None:
+    """One wrong year in a table, and all labels of now would be older than a month."""
+    with Journal.open(sqlite_url) as journal:
+        write(journal, requests_of(3000, 0), 0)
+        window = requests_of(2000, 3)
+        assert window.truth is not None
+        turned = np.where(np.arange(2000) % 2 == 0, (window.truth + 1) % 4, window.truth)
+        write(journal, replace(window, truth=turned), 8, labels=200)
+        with journal.writing() as connection:
+            newest_one = select(feedback.c.id).order_by(feedback.c.id.desc()).limit(1)
+            number = connection.execute(newest_one).scalar_one()
+            change = update(feedback).where(feedback.c.id == number)
+            connection.execute(change.values(time_utc="2206-11-30T08:00:00.000000Z"))
+        found = watch(journal, MODEL, now=at(13))
+        assert found.alarms[1].sure
+        assert status(found, "PF754") is Status.FAILED
 
 
 def test_the_forecast_is_held_to_account(sqlite_url: str) -> None:

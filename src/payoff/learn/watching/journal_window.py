@@ -220,7 +220,7 @@ def of_day(
 
 
 def labelled_since(
-    journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str
+    journal: Journal, model: WatchedModel, *, after_id: int, since_utc: str, until_utc: str = ""
 ) -> tuple[Floats, Integers]:
     """What labelled requests earned less what was expected of them, as the words that count came.
 
@@ -229,6 +229,8 @@ def labelled_since(
         model: Whose.
         after_id: Decisions up to this row do not count.
         since_utc: Labels before this time do not count.
+        until_utc: Nor do those after this one: of a label that is dated wrongly nobody knows when
+            it came, and alarms reckon from the last day. Empty for no end.
 
     Returns:
         Gaps and days of the labels, ``(m,)`` each.
@@ -250,6 +252,8 @@ def labelled_since(
         .where(of_model(model, after_id=after_id), feedback.c.time_utc >= since_utc, counts())
         .order_by(feedback.c.time_utc, decisions.c.id)
     )
+    if until_utc:
+        wanted = wanted.where(feedback.c.time_utc <= until_utc)
     with journal.reading() as connection:
         rows = [dict(row) for row in connection.execute(wanted).mappings()]
     requests = _of_rows(journal, model, rows)

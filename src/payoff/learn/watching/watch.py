@@ -168,7 +168,9 @@ class _Look:
             since = max(since, state.time_utc)
         after = self.kept.until_id
         made = series(self.journal, self.model, after_id=after, since_utc=since)
-        gaps, days = labelled_since(self.journal, self.model, after_id=after, since_utc=since)
+        gaps, days = labelled_since(
+            self.journal, self.model, after_id=after, since_utc=since, until_utc=self.now
+        )
         return (
             worth_alarm(made.worths, made.days, self.reference),
             label_alarm(gaps, days, self.reference),
