@@ -85,6 +85,7 @@ def test_what_waits_is_in_the_order_of_its_worth(books_url: str) -> None:
         assert again is not None
         assert again.worth == found[1].worth
         assert request_to_review(journal, POLICY, "r-99") is None
+        assert request_to_review(journal, POLICY, "r-5\0") is None
 
 
 def test_a_label_of_a_person_is_written_once(books_url: str) -> None:

@@ -165,6 +165,8 @@ def request_to_review(journal: Journal, policy: Policy, request_id: str) -> Wait
         >>> with Journal.open("sqlite://") as journal:
         ...     request_to_review(journal, None, "r-1")
     """
+    if "\0" in request_id:  # PostgreSQL takes no such text, not even to compare it
+        return None
     with journal.reading() as connection:
         wanted = _wanted().where(decisions.c.request_id == request_id)
         rows = connection.execute(wanted).mappings().all()
