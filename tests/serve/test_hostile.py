@@ -148,7 +148,7 @@ LINES = [
     b"GET /healthz", b"GET /metrics", b"OPTIONS *", b"GET http://[/",
     b"GET /%ff?model=%ff&model=%00",
     b"GET /nothing?\xff", b"GET /v1/model?model=\xff", b"GET /dashboard?lang=\xff\xfe",
-    b"GET /v1/models/?\xff",
+    b"GET /v1/models/?\xff", b"POST /v1/feedback%0A", b"GET /metrics%0A", b"POST /v1/review%0D%0A",
 ]  # fmt: skip
 
 
