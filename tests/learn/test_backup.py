@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Table, func, select
 
 from payoff.core.errors import MachineError, ServiceError
+from payoff.learn import forgetting
 from payoff.learn.api_keys import all_keys, make_key
 from payoff.learn.backup import back_up, restore
 from payoff.learn.entry import Entry, customer_hash
@@ -348,6 +349,30 @@ def test_old_texts_and_old_decisions_are_forgotten(books_url: str) -> None:
         assert len(texts(journal)) == 2
         nothing = forget_old(journal)
         assert (nothing.n_decisions, nothing.n_texts) == (0, 0)
+
+
+@pytest.mark.parametrize("only_texts", [False, True])
+def test_others_write_while_much_is_forgotten(
+    books_url: str, monkeypatch: pytest.MonkeyPatch, only_texts: bool
+) -> None:
+    """A year at once would keep a service from answering for longer than it waits."""
+    with Journal.open(books_url) as journal, Journal.open(books_url, timeout_s=0.2) as service:
+        made = [entry(n, journal, time_utc=OLD if n % 5 else "") for n in range(25)]
+        journal.append(made, texts={one.request_id: "text" for one in made})
+        take(journal, [Feedback(one.request_id, label="x") for one in made])
+        written: list[int] = []
+
+        def in_between(_: float) -> None:
+            written.append(service.append([entry(100 + len(written), service)]))
+
+        monkeypatch.setattr(forgetting, "_BLOCK", 4)
+        monkeypatch.setattr(forgetting.time, "sleep", in_between)
+        days = {"texts_days": 30} if only_texts else {"decisions_days": 30}
+        done = forget_old(journal, **days)  # type: ignore[arg-type]
+        assert done == (Forgotten(0, 20) if only_texts else Forgotten(20, 20, 20))
+        assert written == [1] * 5
+        assert len(texts(journal)) == 5
+        assert journal.count() == (30 if only_texts else 10)
 
 
 def test_what_was_told_of_no_decision_is_forgotten_in_its_time(books_url: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from payoff.learn.entry import customer_hash, now_utc
 from payoff.learn.journal import Journal
 from payoff.learn.tables import asked, decisions, feedback, texts
 
 _DAY_S = 86_400
+_BLOCK = 2_000  # decisions that are forgotten in one transaction
+_PAUSE_S = 0.05  # between two, in which others get their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ def forget_old(
 ) -> Forgotten:
     """Forget what is older than it has to be kept.
 
+    It is done in blocks, so that a service that writes to the journal waits for none of them long;
+    one that is killed has forgotten a part of it, and the next one forgets the rest.
+
     Args:
         journal: Keeps it.
         texts_days: Texts of decisions that are older go; None keeps them.
@@ -77,24 +84,42 @@ def forget_old(
         ...     forget_old(journal, decisions_days=400).n_decisions
         0
     """
-    found = Forgotten(0, 0)
-    with journal.writing() as connection:
-        if texts_days is not None:
-            old = decisions.c.time_utc < now_utc(-texts_days * _DAY_S)
-            found = Forgotten(0, _delete(connection, texts, old))
-        if decisions_days is not None:
-            until = now_utc(-decisions_days * _DAY_S)
-            old = decisions.c.time_utc < until
-            n_texts = found.n_texts + _delete(connection, texts, old)
-            n_feedback = _delete(connection, feedback, old)
-            _delete(connection, asked, old)
-            n = connection.execute(delete(decisions).where(old)).rowcount
-            decided = exists().where(decisions.c.request_id == feedback.c.request_id)
+    n = n_texts = n_feedback = 0
+    if texts_days is not None:
+        for old in _blocks(journal, now_utc(-texts_days * _DAY_S)):
+            with journal.writing() as connection:
+                n_texts += _delete(connection, texts, old)
+    if decisions_days is not None:
+        until = now_utc(-decisions_days * _DAY_S)
+        for old in _blocks(journal, until):
+            with journal.writing() as connection:
+                n_texts += _delete(connection, texts, old)
+                n_feedback += _delete(connection, feedback, old)
+                _delete(connection, asked, old)
+                n += int(connection.execute(delete(decisions).where(old)).rowcount)
+        decided = exists().where(decisions.c.request_id == feedback.c.request_id)
+        with journal.writing() as connection:
             alone = delete(feedback).where(feedback.c.time_utc < until, ~decided)
             n_feedback += int(connection.execute(alone).rowcount)
-            found = Forgotten(int(n), n_texts, n_feedback)
     journal.clear_traces()
-    return found
+    return Forgotten(n, n_texts, n_feedback)
+
+
+def _blocks(journal: Journal, until_utc: str) -> Iterator[ColumnElement[bool]]:
+    """The old decisions, some at a time, each block as a condition; others may write in between."""
+    after = 0
+    # By an expression, so that rows are read in their order and not by the index of times.
+    old = func.coalesce(decisions.c.time_utc, "") < until_utc
+    while True:
+        wanted = select(decisions.c.id).where(old, decisions.c.id > after).order_by(decisions.c.id)
+        with journal.reading() as connection:
+            ids = connection.execute(wanted.limit(_BLOCK)).scalars().all()
+        if not ids:
+            return
+        yield old & (decisions.c.id > after) & (decisions.c.id <= ids[-1])
+        after = int(ids[-1])
+        if len(ids) == _BLOCK:
+            time.sleep(_PAUSE_S)
 
 
 def _delete(connection: Connection, table: Any, which: ColumnElement[bool]) -> int:
