@@ -236,17 +236,26 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T], must_wai
     """
     if not must_wait:
         return await work
-    task = asyncio.ensure_future(work)
+    task = asyncio.current_task()
+    assert task is not None
     gone = asyncio.ensure_future(request.receive())
+    has_left = False
+
+    def give_up(_: object) -> None:
+        nonlocal has_left
+        has_left = True
+        task.cancel()
+
+    gone.add_done_callback(give_up)
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        return await work
+    except asyncio.CancelledError:
+        if has_left and not task.uncancel():  # nobody else cancelled it
+            raise ClientDisconnect from None
+        raise
     finally:
+        gone.remove_done_callback(give_up)
         gone.cancel()
-        if not task.done():
-            task.cancel()
 
 
 def _ready(
