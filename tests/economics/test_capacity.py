@@ -70,6 +70,36 @@ def test_no_other_choice_of_as_many_is_worth_more(seed: int, few: int) -> None:
     assert held.policy.decide(p).values.sum() == pytest.approx(best)
 
 
+@given(seed=st.integers(0, 10**6), few=st.integers(0, 6), unanswered=st.floats(-8, 4))
+@settings(deadline=None, max_examples=60)
+def test_what_stays_unanswered_is_left_where_acting_costs_more(
+    seed: int, few: int, unanswered: float
+) -> None:
+    """Beside all ways to hand over some of seven requests, of which people answer the first few."""
+    policy, p = drawn(seed, 7)
+    people = np.full((3, 1), 4.5)  # their answer is worth the same, whatever the label
+    policy = Policy(LABELS, np.hstack([policy.values[:, :3], people]))
+    held = within_capacity(policy, p, few / 7, unanswered=unanswered)
+    acting = policy.expected_values(p)[:, :3].max(axis=1)
+
+    def worth(handed: NDArray[np.bool_]) -> float:
+        n = int(handed.sum())
+        left = max(0, n - few) * unanswered
+        return float(acting[~handed].sum()) + min(n, few) * 4.5 + left
+
+    every = (np.array([number >> i & 1 for i in range(7)], dtype=bool) for number in range(128))
+    assert worth(held.policy.decide(p).actions == 3) == pytest.approx(max(map(worth, every)))
+
+
+def test_no_answer_that_is_worth_more_than_a_persons_moves_no_limit() -> None:
+    policy = Policy.from_payoff(WORTH, LABELS)
+    p = np.full((50, 3), 1 / 3)
+    held = within_capacity(policy, p, 0.0, unanswered=-0.5)  # as much as a person's
+    assert held.handed_share == 0.0
+    left = within_capacity(policy, p, 0.0, unanswered=-0.6)
+    assert (left.handed_share, share(left.policy, p)) == (1.0, 1.0)
+
+
 @given(seed=st.integers(0, 10**6))
 @settings(deadline=None, max_examples=30)
 def test_more_people_are_never_worth_less(seed: int) -> None:

@@ -42,6 +42,8 @@ def test_every_decision_is_counted_in_the_kind_that_it_is_of(books_url: str) -> 
         assert sum(found.values()) == len(rows)
         part = kinds_asked(journal, since="2026-01-04", until="2026-01-06T12")
         assert part == {Kind.of(False, 0.049): 1, Kind.of(True, 0.049): 2}
+        journal.append([replace(ENTRY, request_id="other", artifact_sha256="b" * 64)])
+        assert kinds_asked(journal, without=["b" * 64]) == by_hand != kinds_asked(journal)
 
 
 @settings(deadline=None)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from payoff.core.errors import ServiceError
 from payoff.economics.desk import Desk
-from payoff.learn.api_keys import make_key, withdraw_key
+from payoff.learn.api_keys import all_keys, make_key, withdraw_key
 from payoff.learn.feedback import told_of
 from payoff.learn.journal import Journal
 from payoff.serve.app import create_app
@@ -106,6 +109,54 @@ def test_a_key_that_is_withdrawn_is_refused_within_seconds(journal: Journal) -> 
     assert keys.check(key, "decide") == kept
     now[0] = 5.0
     with pytest.raises(ServiceError, match="PF718"):
+        keys.check(key, "decide")
+
+
+def test_keys_are_read_once_for_all_who_ask_and_nobody_waits_while_they_are_good(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, begun, go_on = [0.0], threading.Event(), threading.Event()
+
+    def reading(journal: Journal) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        return all_keys(journal)
+
+    monkeypatch.setattr("payoff.learn.api_keys.all_keys", reading)
+    keys = Keys(journal, clock=lambda: now[0])
+
+    async def ask() -> list[int]:
+        """How many of fifty wait for the one that reads."""
+        waiting = []
+        for now[0] in (0.0, 4.5, 9.6):  # never read, soon too old, too old
+            begun.clear()
+            go_on.clear()
+            tasks = [asyncio.create_task(keys.freshen()) for _ in range(50)]
+            assert await asyncio.to_thread(begun.wait, 30)
+            begun.clear()
+            waiting.append(sum(not one.done() for one in tasks))
+            go_on.set()
+            await asyncio.gather(*tasks)
+            assert not begun.is_set()  # nobody read a second time
+        return waiting
+
+    assert asyncio.run(ask()) == [50, 1, 50]
+
+
+def test_keys_that_cannot_be_read_are_good_for_five_seconds(journal: Journal) -> None:
+    now = [0.0]
+    keys = Keys(journal, clock=lambda: now[0])
+    kept, key = make_key(journal, "shop", ["decide"])
+    asyncio.run(keys.freshen())
+    with journal.writing() as connection:
+        connection.execute(text("ALTER TABLE api_keys RENAME TO gone"))
+    now[0] = 4.9
+    asyncio.run(keys.freshen())
+    assert keys.check(key, "decide") == kept
+    now[0] = 5.0
+    with pytest.raises(ServiceError, match="PF70"):
+        asyncio.run(keys.freshen())
+    with pytest.raises(ServiceError, match="PF70"):
         keys.check(key, "decide")
 
 

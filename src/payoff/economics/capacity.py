@@ -22,7 +22,8 @@ class WithinCapacity:
     Args:
         policy: With the price among its penalties; as it was where that is 0.
         price: Shadow price of a handoff: what one more would be worth, money per request.
-        handed_share: Expected share of the requests that it hands over.
+        handed_share: Expected share of the requests that it hands over; above what people can take
+            where it is worth more to leave requests unanswered than to act on them.
         handed_share_before: The same without the price.
     """
 
@@ -37,6 +38,8 @@ def within_capacity(
     probabilities: NDArray[np.floating[Any]],
     at_most: float,
     segments: Segments | None = None,
+    *,
+    unanswered: float | None = None,
 ) -> WithinCapacity:
     """Hand over the requests for which a person is worth most, up to a share of all.
 
@@ -48,11 +51,17 @@ def within_capacity(
     Where the policy expects another mix of labels than that of the training data, each request
     counts ``Σ_i p(i|x) · π'_i/π_i``, as often as the like of it will come. Labels are not needed.
 
+    A request that is handed over and that nobody can take stays unanswered. Where that is stated to
+    be worth ``unanswered``, no request is acted on that is worth less: ``μ`` is at most what a
+    person's answer is worth above none, ``M[i, handoff] − unanswered``, label by label.
+
     Args:
         policy: The policy without a limit.
         probabilities: Calibrated, of requests as they come, shape ``(n, k)``.
         at_most: Share of the requests that people can take, from 0; 1 and more is no limit.
         segments: Segment of each request, shape ``(n,)``; None where none is known.
+        unanswered: Worth of a request that nobody answers; None where the limit holds whatever
+            acting is worth. No bound for labels of which a person's answer is worth less.
 
     Raises:
         EconomicsError: PF641 where the share is negative or no number, or there is no request;
@@ -64,6 +73,9 @@ def within_capacity(
         >>> held = within_capacity(Policy(("a", "b"), values), p, 1 / 3)
         >>> held.price, held.policy.decide(p).actions  # 0.7 · 1 − 0.3 · 9: 2 less than a handoff
         (2.0, array([2, 0, 0]))
+        >>> held = within_capacity(Policy(("a", "b"), values), p, 1 / 3, unanswered=-1.0)
+        >>> held.policy.decide(p).actions, round(held.handed_share, 2)  # −2 for "a" is below −1
+        (array([2, 2, 0]), 0.67)
     """
     if not at_most >= 0 or len(probabilities) == 0:
         raise EconomicsError(
@@ -83,6 +95,9 @@ def within_capacity(
     price = max(0.0, float(gains[order[np.argmin(taken)]]))
     penalties = np.zeros_like(policy.values)
     penalties[:, -1] = price
+    if unanswered is not None:
+        above = policy.values[:, -1] - unanswered
+        penalties[:, -1] = np.where(above > 0, np.minimum(price, above), price)
     priced = policy.penalised(penalties)
     handed = _handed(priced, probabilities, weights, segments)
     return WithinCapacity(priced, price, handed, before)

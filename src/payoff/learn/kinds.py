@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import case, func, select
@@ -35,7 +36,9 @@ class Kind(NamedTuple):
         return cls(handed, bisect_right(_EDGES, probability))
 
 
-def kinds_asked(journal: Journal, *, since: str = "", until: str = "") -> dict[Kind, int]:
+def kinds_asked(
+    journal: Journal, *, since: str = "", until: str = "", without: Collection[str] = ()
+) -> dict[Kind, int]:
     """How many requests of each kind came.
 
     What is labelled is rarely a fair sample of what was asked: this says how to weigh it. What a
@@ -45,6 +48,7 @@ def kinds_asked(journal: Journal, *, since: str = "", until: str = "") -> dict[K
         journal: Where they are.
         since: From this time on, as the journal writes it; from the first one where empty.
         until: Up to this time; up to the last one where empty.
+        without: SHA-256 of artifacts: what they decided is not counted.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -64,6 +68,8 @@ def kinds_asked(journal: Journal, *, since: str = "", until: str = "") -> dict[K
     )
     if until:
         wanted = wanted.where(decisions.c.time_utc <= until)
+    if without:
+        wanted = wanted.where(decisions.c.artifact_sha256.not_in(sorted(without)))
     with journal.reading() as connection:
         rows = connection.execute(wanted).all()
     return {Kind(bool(over), int(sure)): int(n) for over, sure, n in sorted(rows)}

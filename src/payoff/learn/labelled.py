@@ -131,7 +131,9 @@ def newest_feedback(journal: Journal) -> int:
         return int(connection.execute(select(func.max(feedback.c.id))).scalar_one() or 0)
 
 
-def labelled_requests(journal: Journal, *, until: int | None = None) -> Iterator[list[Labelled]]:
+def labelled_requests(
+    journal: Journal, *, until: int | None = None, without: Collection[str] = ()
+) -> Iterator[list[Labelled]]:
     """All labelled requests in blocks, by request id, so that any number fits in memory.
 
     Labels count by the time at which they were given, not by that at which they arrived. Where one
@@ -140,6 +142,7 @@ def labelled_requests(journal: Journal, *, until: int | None = None) -> Iterator
     Args:
         journal: Where they are.
         until: Only feedback up to this row, as `newest_feedback` numbers it; all where None.
+        without: SHA-256 of artifacts: requests that they decided are left out.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -168,7 +171,11 @@ def labelled_requests(journal: Journal, *, until: int | None = None) -> Iterator
             block = _block(connection, ids, told) if ids else []
         if not ids:
             return
-        yield block
+        yield [
+            one
+            for one in block
+            if one.decided is None or one.decided.artifact_sha256 not in without
+        ]
         after = ids[-1]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, true
 
 from payoff.learn.journal import Journal
-from payoff.learn.tables import costs, decisions, versions
+from payoff.learn.other_models import artifacts_of_others
+from payoff.learn.tables import costs, decisions
+from payoff.learn.versions import models_with_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,5 @@ def neighbours_of(journal: Journal, model: str) -> Neighbours:
         ...     neighbours_of(journal, "topic").names
         frozenset({'mood'})
     """
-    wanted = select(versions.c.model, versions.c.artifact_sha256).distinct()
-    with journal.reading() as connection:
-        rows = connection.execute(wanted).all()
-    own = {sha256 for name, sha256 in rows if name == model}
-    others = [(name, sha256) for name, sha256 in rows if name != model]
-    return Neighbours(
-        frozenset(name for name, _ in others),
-        frozenset(sha256 for _, sha256 in others if sha256 not in own),
-    )
+    names = frozenset(models_with_versions(journal)) - {model}
+    return Neighbours(names, artifacts_of_others(journal, [model]))

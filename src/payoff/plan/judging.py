@@ -104,8 +104,9 @@ class Judge:
     ) -> Judge:
         """The same judge by a policy that keeps to what people can take and to promised floors.
 
-        People's time is priced first; a floor then hands over what it needs, even where that is
-        more than they can take, since what is promised comes before what is cheap.
+        People's time is priced first, and what nobody can take stays unanswered where the payoff
+        says that acting on it would cost more. A floor then hands over what it needs, even where
+        that is more than they can take, since what is promised comes before what is cheap.
 
         Args:
             probabilities: Of these rows, cross-fitted, ``(n, n_labels)``.
@@ -118,7 +119,14 @@ class Judge:
         """
         policy = self.policy
         if most_handed is not None:
-            policy = within_capacity(policy, probabilities, most_handed, self.segments).policy
+            nothing = self.payoff.nothing
+            policy = within_capacity(
+                policy,
+                probabilities,
+                most_handed,
+                self.segments,
+                unanswered=nothing if nothing < 0 else None,  # 0 where nobody stated it
+            ).policy
         if floors:
             held = hold_floors(
                 policy, floors, probabilities, self.truth, segments=self.segments, seed=self.seed

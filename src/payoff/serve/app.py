@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
@@ -23,6 +23,7 @@ from payoff.serve.bodies import (
     parse,
     read_body,
 )
+from payoff.serve.direct import Direct
 from payoff.serve.experiments import Experiments
 from payoff.serve.failures import install
 from payoff.serve.feedback import feedback_routes
@@ -167,6 +168,20 @@ def create_app(
         figures.decided(answer, time.perf_counter() - begin)
         return answer
 
+    first = APIRouter(route_class=Direct)  # asked most: no other address is looked at before
+    told: dict[str, Any] = {"responses": _responses(200, *_OF_DECIDING)}
+    told["openapi_extra"] = _body_schema()
+
+    @first.post("/invocations", summary="The same, where SageMaker asks", **told)
+    @first.post("/v1/decide", summary="Decide on one text or several", **told)
+    async def decide(request: Request) -> JSONResponse:
+        begin = time.perf_counter()
+        with figures.refusals():
+            asked = parse(await read_body(request, limits.body_bytes), limits)
+            answer = await answered(request, models.of(asked.model), asked, begin)
+        return JSONResponse(answer.as_dict())
+
+    app.include_router(first)
     app.include_router(open_inference(models, answered, gate, limits))
     if journal is not None:
         app.include_router(feedback_routes(models, gate, limits, figures))
@@ -174,18 +189,6 @@ def create_app(
         app.include_router(version_routes(models, releases, keys, limits))
     if pages is not None:
         app.include_router(pages.routes())
-
-    told: dict[str, Any] = {"responses": _responses(200, *_OF_DECIDING)}
-    told["openapi_extra"] = _body_schema()
-
-    @app.post("/invocations", summary="The same, where SageMaker asks", **told)
-    @app.post("/v1/decide", summary="Decide on one text or several", **told)
-    async def decide(request: Request) -> JSONResponse:
-        begin = time.perf_counter()
-        with figures.refusals():
-            asked = parse(await read_body(request, limits.body_bytes), limits)
-            answer = await answered(request, models.of(asked.model), asked, begin)
-        return JSONResponse(answer.as_dict())
 
     @app.get(
         "/v1/model",
@@ -233,17 +236,26 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T], must_wai
     """
     if not must_wait:
         return await work
-    task = asyncio.ensure_future(work)
+    task = asyncio.current_task()
+    assert task is not None
     gone = asyncio.ensure_future(request.receive())
+    has_left = False
+
+    def give_up(_: object) -> None:
+        nonlocal has_left
+        has_left = True
+        task.cancel()
+
+    gone.add_done_callback(give_up)
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        return await work
+    except asyncio.CancelledError:
+        if has_left and not task.uncancel():  # nobody else cancelled it
+            raise ClientDisconnect from None
+        raise
     finally:
+        gone.remove_done_callback(give_up)
         gone.cancel()
-        if not task.done():
-            task.cancel()
 
 
 def _ready(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 import time
 from collections.abc import Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from payoff.learn.journal import Journal
 
 _FRESH_S = 5.0  # a key that was withdrawn is good for so long at most
+_DUE_S = 4.0  # from here on one request reads them again, and the others go on
 _BEARER = "bearer "
 _FREE = ("/healthz", "/readyz", "/ping", "/v2/health/live", "/v2/health/ready")
 _SCOPES = (
@@ -70,7 +73,8 @@ class Keys:
         self._journal = journal
         self._clock = clock
         self._known: dict[str, ApiKey] = {}
-        self._read_at = -_FRESH_S
+        self._read_at = -math.inf
+        self._reading: asyncio.Lock | None = None
 
     def read(self) -> dict[str, ApiKey]:
         """All keys by their hash; none where the service is open to all.
@@ -78,16 +82,41 @@ class Keys:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        if self._clock() - self._read_at >= _FRESH_S:
-            from payoff.learn.api_keys import all_keys
-
-            self._known, self._read_at = all_keys(self._journal), self._clock()
+        if self._age_s >= _FRESH_S:
+            self._read_again()
         return self._known
 
+    async def freshen(self) -> None:
+        """Read the keys again where that is due: once, whoever asks meanwhile.
+
+        Had each request of a busy service done so, many would have waited for the same few rows.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails and what is known is too old.
+        """
+        if self._age_s < _DUE_S:
+            return
+        self._reading = self._reading or asyncio.Lock()
+        if self._reading.locked() and self._age_s < _FRESH_S:
+            return
+        async with self._reading:
+            if self._age_s < _DUE_S:
+                return
+            try:
+                await run_in_threadpool(self._read_again)
+            except ServiceError:
+                if self._age_s >= _FRESH_S:
+                    raise
+
     @property
-    def is_stale(self) -> bool:
-        """Whether `read` would ask the database."""
-        return self._clock() - self._read_at >= _FRESH_S
+    def _age_s(self) -> float:
+        return self._clock() - self._read_at
+
+    def _read_again(self) -> None:
+        from payoff.learn.api_keys import all_keys
+
+        begin = self._clock()
+        self._known, self._read_at = all_keys(self._journal), begin
 
     def check(self, key: str, scope: str) -> ApiKey | None:
         """The key that is sent; None where the service has none at all.
@@ -186,8 +215,7 @@ class Guard:
         needed = scope_of(scope["path"])
         if self._keys is None or not needed:
             return
-        if self._keys.is_stale:
-            await run_in_threadpool(self._keys.read)
+        await self._keys.freshen()
         sent = Headers(scope=scope).get("authorization", "")
         key = sent[len(_BEARER) :].strip() if sent.lower().startswith(_BEARER) else ""
         found = self._keys.check(key, needed)

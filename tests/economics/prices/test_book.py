@@ -16,7 +16,7 @@ from payoff.economics.prices.book import PriceBook
 from payoff.economics.prices.price import DATE_UNKNOWN, KINDS, Price
 
 TODAY = date(2026, 11, 22)
-FIRM = {"reserved": {"alibaba", "azure", "gcp", "tencent"}, "spot": {"gcp"}}
+FIRM = {"reserved": {"alibaba", "aws", "azure", "gcp", "tencent"}, "spot": {"aws", "azure", "gcp"}}
 
 
 def rent(

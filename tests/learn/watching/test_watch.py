@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, select, update
 from tests.learn.watching.requests_of import LABELS, POLICY, requests_of
-from tests.learn.watching.test_alert_book import ALERT
 
 from payoff.core.errors import ServiceError
 from payoff.core.findings import Status
 from payoff.learn.entry import Entry, packed_probabilities
 from payoff.learn.journal import Journal
 from payoff.learn.tables import decisions, feedback, settings, texts
+from payoff.learn.watching.alert import Alert
 from payoff.learn.watching.alert_book import AlertBook
 from payoff.learn.watching.journal_window import newest, oldest, series
 from payoff.learn.watching.watch import watch
@@ -121,17 +121,14 @@ def test_a_quiet_journal_is_quiet_and_says_what_it_cannot_see(books_url: str) ->
         assert status(found, "PF758") is Status.NOT_CHECKED
         assert status(found, "PF759") is Status.NOT_APPLICABLE
         assert "label some requests" in found.advice
-
-
-def test_the_alert_of_another_model_is_no_advice_on_this_one(sqlite_url: str) -> None:
-    with Journal.open(sqlite_url) as journal:
-        write(journal, requests_of(4000, 0), 0)
-        AlertBook(journal).put_up(replace(ALERT, key="loss mood", model="mood", currency="CNY"))
-        found = watch(journal, MODEL, now=at(10))
-        assert found.alerts == ()
-        assert "are lost a day" not in found.advice
-        early = watch(journal, replace(MODEL, sha256="9" * 64), now=at(10))
-        assert (early.loss, early.alerts) == (None, ())
+        lost = Alert(
+            key="loss other", model="other", a_day=90.0, low=50.0, high=130.0, currency="EUR",
+            cause="Why.", since="2026-11-03", n_requests=2000, n_labels=0,
+        )  # fmt: skip
+        AlertBook(journal).put_up(lost)
+        beside = watch(journal, MODEL, now=at(10))
+        assert [state.alert.model for state in beside.alerts] == ["other"]
+        assert beside.advice == found.advice  # what another model loses is no loss of this one
 
 
 def test_stranger_texts_raise_one_alert_that_ends_when_they_end(sqlite_url: str) -> None:

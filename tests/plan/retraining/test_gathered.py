@@ -12,9 +12,11 @@ from payoff.core.files import write_json
 from payoff.core.findings import Status
 from payoff.data.dataset import Dataset
 from payoff.data.later import came_later
+from payoff.learn.entry import Entry
 from payoff.learn.feedback import Feedback, take
 from payoff.learn.journal import Journal
 from payoff.learn.labellers import LabellerLimits
+from payoff.learn.versions import release
 from payoff.plan.project import Project
 from payoff.plan.retraining.feedback_dataset import with_feedback
 from payoff.plan.retraining.gathered import Gathered, GatheringRules, LabelledRow
@@ -131,3 +133,20 @@ def test_the_learning_curve_tells_what_more_labels_bring(
     assert told.gain_month >= told.curve_gain_month
     assert told.pays
     assert "learning curve" in told.sentence or "earned less" in told.sentence
+
+
+def test_labels_of_another_model_are_none_of_its(
+    project: Project, journal: Journal, market: Market
+) -> None:
+    market.label(market.ask({"card": 100, "refund": 100}), "ann")
+    alone = whether_it_pays(project, journal).as_dict()
+    ids = [f"mood-{number:03d}" for number in range(60)]
+    entry = Entry("", "f" * 64, "hash", "glad", "glad", 0.9, 1.0, "USD", 1.0)
+    journal.append(
+        [replace(entry, request_id=key) for key in ids],
+        texts={key: f"how nice of you, {key}" for key in ids},
+    )
+    take(journal, [Feedback(key, label="glad", source="person", person="bob") for key in ids])
+    assert whether_it_pays(project, journal).new_classes == {"glad": 60}  # nobody's, so its own
+    release(journal, "mood", "f" * 64)
+    assert whether_it_pays(project, journal).as_dict() == alone

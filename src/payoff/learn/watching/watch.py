@@ -85,7 +85,7 @@ def watch(
             n_needed=needed,
             n_whole=count(journal, model, whole=True),
             reference="" if kept is None else str(kept),
-            alerts=_sorted(book, model),
+            alerts=_sorted(book),
             deliveries=tuple(deliver(book, channels, now=now)),
         )
     look = _Look(journal, model, book, kept, recent, now)
@@ -108,7 +108,7 @@ def watch(
         alarms=alarms,
         raised=raised,
         over=over,
-        alerts=_sorted(book, model),
+        alerts=_sorted(book),
         topics=found or (),
         findings=checks(
             kept.reference,
@@ -243,7 +243,7 @@ def earlier(time_utc: str, days: float) -> str:
     return then.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _sorted(book: AlertBook, model: WatchedModel) -> tuple[AlertState, ...]:
-    """Of the model: those that stand first, the latest of them first."""
-    states = [one for one in book.states().values() if one.alert.model == model.name]
+def _sorted(book: AlertBook) -> tuple[AlertState, ...]:
+    """Those that stand first, the latest of them first."""
+    states = book.states().values()
     return tuple(sorted(states, key=lambda state: (not state.stands, -state.number)))

@@ -74,7 +74,7 @@ class Watched:
             if lacking > 0:
                 told += f"{lacking:,} more without the probability of every label, "
             return told + "and nothing can be told before."
-        standing = [one for one in self.alerts if one.stands]
+        standing = [one for one in self.alerts if one.stands and one.alert.model == self.model]
         if not standing:
             if not self.loss.n_labels:
                 return (

@@ -121,6 +121,7 @@ class Gathered:
         rules: GatheringRules | None = None,
         until: int | None = None,
         since: str = "",
+        without: Collection[str] = (),
     ) -> Gathered:
         """Read a journal twice: once to judge the labellers, once to take their labels.
 
@@ -133,6 +134,8 @@ class Gathered:
             until: The row of feedback up to which is read; all where None.
             since: Requests from this time on are those of now, which judges speak for; all where
                 empty. Of all is learnt.
+            without: SHA-256 of artifacts whose requests are none of the project's, such as those
+                of other models that write the same journal.
 
         Raises:
             ServiceError: PF770 where there is nothing to learn from; PF703 to PF706 where the
@@ -140,12 +143,12 @@ class Gathered:
         """
         rules = rules or GatheringRules()
         until = newest_feedback(journal) if until is None else until
-        judged = _judged(journal, known, rules, until)
+        judged = _judged(journal, known, rules, until, without)
         out = {one.name for one in judged if one.left_out}
         writing = {folded_label(label): label for label in sorted({*known, *dataset.labels})}
         rows: list[LabelledRow] = []
         n_labelled = n_textless = 0
-        for block in labelled_requests(journal, until=until):
+        for block in labelled_requests(journal, until=until, without=without):
             n_labelled += len(block)
             n_textless += sum(one.text is None for one in block)
             rows += (row for one in block if (row := _row(one, out, writing)) is not None)
@@ -169,7 +172,7 @@ class Gathered:
             labellers=tuple(judged),
             findings=(*told, *verdicts),
             # Up to the last labelled one, so that the same labels always give the same weights.
-            asked=kinds_asked(journal, since=since, until=rows[-1].time_utc),
+            asked=kinds_asked(journal, since=since, until=rows[-1].time_utc, without=without),
             since=since,
             until=until,
             n_labelled=n_labelled,
@@ -247,10 +250,14 @@ class Gathered:
 
 
 def _judged(
-    journal: Journal, known: Collection[str], rules: GatheringRules, until: int
+    journal: Journal,
+    known: Collection[str],
+    rules: GatheringRules,
+    until: int,
+    without: Collection[str],
 ) -> list[Labeller]:
     people = Labellers(known, rules.limits)
-    for block in labelled_requests(journal, until=until):
+    for block in labelled_requests(journal, until=until, without=without):
         people.count(block)
     return people.judged(trusted=rules.trusted)
 

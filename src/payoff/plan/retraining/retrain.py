@@ -117,6 +117,7 @@ def retrain(
             rules=wish.rules,
             until=pending.until() if wish.until is None else wish.until,
             since=pending.since(in_use.losing_since(journal)),
+            without=in_use.others(journal, project),
         )
         gathered.check_judges(wish.rules)
         pending.note(gathered)

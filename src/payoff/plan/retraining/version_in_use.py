@@ -11,6 +11,7 @@ import numpy as np
 from payoff.core.errors import ProjectError, ServiceError
 from payoff.economics.desk import Desk, load
 from payoff.learn.journal import Journal
+from payoff.learn.other_models import artifacts_of_others
 from payoff.learn.versions import released
 from payoff.learn.watching.alert_book import standing_alert
 from payoff.learn.whereabouts import located
@@ -84,6 +85,14 @@ class VersionInUse:
         """
         alert = standing_alert(journal, self.desk.artifact.name, self.desk.artifact.sha256)
         return "" if alert is None else alert.since
+
+    def others(self, journal: Journal, project: Project) -> frozenset[str]:
+        """SHA-256 of the artifacts of other models, whose requests say nothing about this one.
+
+        Raises:
+            ServiceError: PF703 to PF706 where the database fails.
+        """
+        return artifacts_of_others(journal, {project.name, self.desk.artifact.name})
 
     def run(self, runs: Path, name: str) -> Path | None:
         """The folder of the run that made it; None where it is not kept."""

@@ -131,6 +131,7 @@ def whether_it_pays(project: Project, journal: Journal, wish: Wish | None = None
             seen=() if test is None else test.texts,
             rules=wish.rules,
             since=in_use.losing_since(journal),
+            without=in_use.others(journal, project),
         )
     rows = (*gathered.learnt, *gathered.judges)
     now = (*gathered.told_now, *gathered.judges_now)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from payoff.core.errors import ServiceError
 from payoff.learn.api_keys import key_hash
@@ -73,8 +72,7 @@ class Entrance:
         Raises:
             ServiceError: PF703 to PF706 where the keys cannot be read.
         """
-        if self._keys.is_stale:
-            await run_in_threadpool(self._keys.read)
+        await self._keys.freshen()
         known = self._keys.read()
         sent = request.cookies.get(COOKIE, "")
         visit = sent if self.sessions.is_id(sent) else self.sessions.new_id()
@@ -90,8 +88,7 @@ class Entrance:
 
     async def asks_for_key(self) -> bool:
         """Whether the service has keys at all."""
-        if self._keys.is_stale:
-            await run_in_threadpool(self._keys.read)
+        await self._keys.freshen()
         return bool(self._keys.read())
 
     def check_form(self, request: Request, visitor: Visitor, form: Form) -> None:
