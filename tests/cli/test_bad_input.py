@@ -154,3 +154,53 @@ def test_a_refresh_that_reaches_nobody_changes_nothing(cli: Cli, tickets: Path) 
 def test_what_is_missing_is_told_by_the_check(cli: Cli) -> None:
     told = {one["title"]: one for one in cli("prices", "check", "--json").json["findings"]}
     assert "no price known for tencent" in told["Every kind of price of tencent is known"]["detail"]
+
+
+COLUMNS = ("--text", "message", "--label", "intent")
+STATED = ("--correct", "3", "--wrong", "-7", "--handoff", "-2", "--currency", "USD")
+WORTH = (*STATED, "--per-month", "1000")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--minutes", "nan"),
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--minutes", "inf"),
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--seed", "-1"),
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--seed", "4294967296"),
+        ("tune", "tickets.csv", *COLUMNS, "--recipe", "bag-of-words", "--seed", "-1"),
+        ("tune", "tickets.csv", *COLUMNS, "--recipe", "bag-of-words", "--minutes", "nan"),
+        ("compress", "tickets.csv", *COLUMNS, *WORTH, "--most-lost", "nan"),
+        ("compress", "tickets.csv", *COLUMNS, *WORTH, "--largest", "nan"),
+        ("segment", "tickets.csv", "--text", "message", "--clusters", "2", "--seed", "-1"),
+        ("prices", "check", "--max-age-days", "-1"),
+        ("evaluate", "a.payoff", "tickets.csv", *COLUMNS, "--seconds", "inf"),
+        ("evaluate", "a.payoff", "tickets.csv", *COLUMNS, "--seconds", "-1"),
+    ],
+)
+def test_a_number_that_is_none_is_told(cli: Cli, tickets: Path, words: tuple[str, ...]) -> None:
+    ran = cli(*words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF290"), ran.json
+    assert not (tickets.parent / "runs").exists()
+
+
+def test_a_project_is_not_begun_in_a_file(cli: Cli, tickets: Path) -> None:
+    ran = cli("init", "tickets.csv", "--json", *WORTH)
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF290")
+    assert "folder" in ran.json["error"]["expected"]
+
+
+def test_a_price_for_a_file_that_is_no_utf8_is_told(cli: Cli, tickets: Path) -> None:
+    (tickets.parent / "prices.csv").write_bytes("\u673a\u623f".encode("gb18030"))
+    ran = cli(*ADD, "--as-of", "2026-11-20", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF602")
+
+
+@pytest.mark.parametrize("verb", ["run", "compress"])
+def test_a_place_for_the_artifact_that_is_a_folder_is_told_before_the_work(
+    cli: Cli, tickets: Path, verb: str
+) -> None:
+    words = (verb, "tickets.csv", *COLUMNS, *WORTH, "--recipe", "bag-of-words", "--out", ".")
+    ran = cli(*words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (3, "PF802")
+    assert not (tickets.parent / "runs").exists()

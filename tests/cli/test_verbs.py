@@ -438,3 +438,36 @@ def test_tune_tells_what_it_cannot_do(
 ) -> None:
     ran = cli("tune", tickets, *COLUMNS, *arguments, "--json", "--quiet")
     assert (ran.code, ran.json["error"]["code"]) == (2, code)
+
+
+def test_a_lone_carriage_return_stays_in_its_cell(
+    cli: Cli, artifact: Path, tickets: Path, tmp_path: Path
+) -> None:
+    lines = [{"message": "I lost\rmy card"}, {"message": "a fee"}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), "utf-8")
+    ran = cli("predict", artifact, tmp_path / "t.jsonl", "--text", "message", "--out", "made.csv")
+    assert ran.code == 0, ran.err
+    with (tmp_path / "made.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["text"] for row in rows] == ["I lost\rmy card", "a fee"]
+    again = cli("predict", artifact, "made.csv", "--text", "text", "--json")
+    assert [one["text"] for one in again.json["decisions"]] == ["I lost\rmy card", "a fee"]
+
+
+@pytest.mark.parametrize("verb", ["inspect", "predict", "evaluate", "segment"])
+def test_what_was_guessed_on_reading_is_said(
+    cli: Cli, artifact: Path, tickets: Path, verb: str
+) -> None:
+    text = tickets.read_text("utf-8").replace("my card", "my caf\u00e9 card")
+    tickets.write_bytes(text.encode("latin-1"))
+    words: dict[str, tuple[str | Path, ...]] = {
+        "inspect": ("tickets.csv", *COLUMNS),
+        "predict": (artifact, "tickets.csv", "--text", "message"),
+        "evaluate": (artifact, "tickets.csv", *COLUMNS, "--seconds", "0"),
+        "segment": ("tickets.csv", *COLUMNS, "--column", "intent"),
+    }
+    ran = cli(verb, *words[verb])
+    assert ran.code == 0, ran.err
+    assert "was read as cp1252" in " ".join(ran.err.split())
+    quiet = cli(verb, *words[verb], "--quiet", "--json")
+    assert quiet.err == ""

@@ -43,6 +43,14 @@ _NEEDED = ("data", "text", "label", "correct", "wrong", "per_month")
 @with_terminal
 def command(terminal: Terminal, *, folder: Path, yes: bool, force: bool, **answers: Any) -> None:
     """Start a project in FOLDER: answer a few questions, get a payoff.toml."""
+    if folder.exists() and not folder.is_dir():
+        raise ProjectError(
+            "PF290",
+            str(folder),
+            "it is a file",
+            expected="the folder of the project",
+            mend=f"Name the folder, and the file as: --data {folder.name}",
+        )
     target = folder / PROJECT_FILE
     if target.exists() and not force:
         raise ProjectError(

@@ -88,7 +88,13 @@ def list_prices(
 
 @command.command("check")
 @_extra_file
-@click.option("--max-age-days", default=180, show_default=True, help="Older prices are told.")
+@click.option(
+    "--max-age-days",
+    type=click.IntRange(min=0),
+    default=180,
+    show_default=True,
+    help="Older prices are told.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 where a check failed.")
 @with_terminal
 def check_prices(terminal: Terminal, *, path: Path | None, max_age_days: int, strict: bool) -> int:
