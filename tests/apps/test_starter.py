@@ -114,6 +114,12 @@ def test_what_more_is_said_of_a_person_is_written(tmp_path: Path) -> None:
         ({"minutes": 4, "wage_per_hour": 30, "error_rate": 2}, "PF203", "from 0 to 1"),
         ({"minutes": 4, "wage_per_hour": 30, "capacity_per_month": 0}, "PF203", "is 0"),
         ({"handoff": -2, "error_rate": 0.1}, "PF203", "without minutes"),
+        ({"handoff": -2, "correct": float("nan")}, "PF203", "'correct' is nan"),
+        ({"handoff": float("inf")}, "PF203", "'handoff' is inf"),
+        ({"handoff": -2, "per_month": float("nan")}, "PF203", "'per_month' is nan"),
+        ({"handoff": -2, "low": 0, "high": 50_000}, "PF203", "'low' is 0"),
+        ({"handoff": -2, "search_minutes": float("inf")}, "PF203", "'minutes' is inf"),
+        ({"handoff": -2, "name": "a/b"}, "PF203", "[name]"),
     ],
 )
 def test_wrong_answers_are_told_before_anything_is_written(

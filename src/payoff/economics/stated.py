@@ -63,7 +63,7 @@ class Stated:
         """
         figure = math.nan
         if not isinstance(value, bool | str | bytes):
-            with suppress(TypeError, ValueError):
+            with suppress(TypeError, ValueError, OverflowError):
                 figure = float(value)  # type: ignore[arg-type]
         out_of_range = (
             (above is not None and figure <= above)
