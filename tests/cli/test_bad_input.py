@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from payoff.cli.main import group
 from payoff.cli.plans import show_doubts
 from payoff.cli.terminal import Terminal
 
@@ -204,3 +207,73 @@ def test_a_place_for_the_artifact_that_is_a_folder_is_told_before_the_work(
     ran = cli(*words, "--json")
     assert (ran.code, ran.json["error"]["code"]) == (3, "PF802")
     assert not (tickets.parent / "runs").exists()
+
+
+LONG = "x" * 300
+"""More letters than a file's name may have."""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("inspect", f"{LONG}.csv", *COLUMNS), "PF290"),
+        (("predict", LONG, "--text", "hi"), "PF290"),
+        (("predict", "a.payoff", f"{LONG}.csv", "--text", "message"), "PF101"),
+        (("evaluate", LONG, "tickets.csv", *COLUMNS), "PF501"),
+        (("run", LONG, "--recipe", "bag-of-words"), "PF290"),
+        (("plan", LONG), "PF290"),
+        (("costs", LONG), "PF290"),
+        (("prices", "list", "--file", LONG), "PF602"),
+        (("prices", "refresh", "--file", LONG), "PF290"),
+        (("init", LONG, *WORTH), "PF290"),
+        (("export", LONG, "--target", "onnx"), "PF290"),
+    ],
+)
+def test_a_name_that_no_file_has_is_no_defect(
+    cli: Cli, tickets: Path, words: tuple[str, ...], code: str
+) -> None:
+    ran = cli(*words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, code)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "exit_code"),
+    [(errno.EACCES, "PF290", 2), (errno.ENOSPC, "PF801", 3), (errno.EROFS, "PF802", 3)],
+)
+def test_what_the_system_refuses_is_no_defect(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, number: int, code: str, exit_code: int
+) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(number, os.strerror(number), "closed/tickets.csv")
+
+    monkeypatch.setattr(group, "main", refused)
+    ran = cli("inspect", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (exit_code, code)
+    assert ran.json["error"]["where"] == "closed/tickets.csv"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("costs", "empty.db"),
+        ("journal", "export", "empty.db", "out"),
+        ("versions", "list", "--journal", "empty.db"),
+    ],
+)
+def test_a_file_that_is_no_journal_is_told_and_left(
+    cli: Cli, tickets: Path, words: tuple[str, ...]
+) -> None:
+    for content in (b"", b"message,intent\nhi,card\n"):
+        (tickets.parent / "empty.db").write_bytes(content)
+        ran = cli(*words, "--json")
+        assert (ran.code, ran.json["error"]["code"]) == (2, "PF293"), ran.json
+        assert (tickets.parent / "empty.db").read_bytes() == content
+
+
+def test_init_finds_the_data_from_a_folder_that_is_not_there_yet(cli: Cli, tickets: Path) -> None:
+    ran = cli("init", "new", "--data", "tickets.csv", *STATED, "--per-month", "900", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF101")
+    assert "--data ../tickets.csv" in ran.json["error"]["mend"]
+    made = cli("init", "new", "--data", "../tickets.csv", *STATED, "--per-month", "900")
+    assert made.code == 0, made.err
+    assert cli("inspect", "new", "--json").json["n_rows"] == 90
