@@ -51,13 +51,21 @@ def tell(error: BaseException, arguments: Sequence[str]) -> int:
         The exit code.
     """
     told, code = _translated(error, arguments)
-    if "--json" in arguments:
-        click.echo(to_json({"error": told.as_dict(), "exit_code": code}), nl=False)
-    else:
-        click.echo(str(told), err=True)
+    as_json = "--json" in arguments
+    if not (as_json and _printed(to_json({"error": told.as_dict(), "exit_code": code}))):
+        _printed(f"{told}\n", err=True)
     if "--debug" in arguments:
-        click.echo("".join(traceback.format_exception(error)), err=True)
+        _printed("".join(traceback.format_exception(error)) + "\n", err=True)
     return code
+
+
+def _printed(text: str, *, err: bool = False) -> bool:
+    """Whether it could be written; a full disk or a closed pipe takes nothing more."""
+    try:
+        click.echo(text, nl=False, err=err)
+    except OSError:
+        return False
+    return True
 
 
 def _translated(error: BaseException, arguments: Sequence[str]) -> tuple[PayoffError, int]:
@@ -73,7 +81,7 @@ def _translated(error: BaseException, arguments: Sequence[str]) -> tuple[PayoffE
         return _stopped(arguments), 128 + number
     if isinstance(error, click.ClickException):
         return _misused(error), WRONG_INPUT
-    if isinstance(error, OSError) and error.errno in _REFUSED and error.filename:
+    if isinstance(error, OSError) and error.errno in _REFUSED:
         return _refused(error)
     return _defect(error, arguments), DEFECT
 
@@ -89,6 +97,10 @@ def _stopped(arguments: Sequence[str]) -> MachineError:
 
 def _refused(error: OSError) -> tuple[PayoffError, int]:
     """What the system refused, where nobody nearer to it said so."""
+    if error.filename is None:  # what was opened before, which is what is printed to
+        found = f"it takes nothing more ({error.strerror}): what it has is cut short"
+        mend = "Free some space, or print to another place."
+        return MachineError("PF801", "the output", found, mend=mend), MACHINE
     where = str(error.filename)
     if error.errno in _NO_ROOM:
         try:
