@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from payoff.apps.starter import Starter, project_toml, toml_string
 from payoff.core.errors import PayoffError
+from payoff.economics.prices.llm import price_llm_call
 from payoff.plan.project import SCHEMA, Project
 
 NEEDED: dict[str, Any] = {
@@ -129,3 +131,9 @@ def test_wrong_answers_are_told_before_anything_is_written(
         Starter(**NEEDED | answers)
     assert caught.value.code == code
     assert told in str(caught.value)
+
+
+def test_the_language_model_that_is_named_has_a_price() -> None:
+    (model,) = re.findall(r'^# model = "(.+?)"', project_toml(Starter(**NEEDED, handoff=-2)), re.M)
+    cost = price_llm_call(model, input_tokens=1000, output_tokens=10, on=date(2026, 11, 22)).cost
+    assert float(cost) > 0

@@ -385,3 +385,13 @@ def test_other_hours_bring_their_own_peak(tmp_path: Path) -> None:
     assert gone.after.terms.traffic == Traffic(40_000)
     with pytest.raises(ProjectError, match="Remove one of the two"):
         what_if(tmp_path, [f"traffic.by_hour={list(flat)}", "traffic.peak_factor=7"])
+
+
+def test_names_in_other_letters_need_no_quotes() -> None:
+    assert changes_of(["value.classes.\u9000\u6b3e.wrong = -20", "mix.\u8d26\u5355=0.5"]) == {
+        "value": {"classes": {"\u9000\u6b3e": {"wrong": -20}}},
+        "mix": {"\u8d26\u5355": 0.5},
+    }
+    assert changes_of(['value.segments."r\u00e9gion.sud".wrong=-9']) == {
+        "value": {"segments": {"r\u00e9gion.sud": {"wrong": -9}}}
+    }

@@ -131,7 +131,7 @@ $range
 # rates = { EUR = 1.08 }
 
 # [llm]                        # a language model to ask where the own model is unsure
-# model = "openai:gpt-5-mini"
+# model = "gpt-5-mini"
 # accuracy = 0.93              # measured on your own texts
 
 # [hosting]                    # where it may run; all that the price book knows if left out

@@ -264,6 +264,8 @@ def changed(sections: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
 def _parsed(assignment: str) -> dict[str, Any]:
     """One assignment as TOML reads it; text needs no quotes."""
     key, sign, value = assignment.partition("=")
+    if not key.isascii() and not set(key) & set("\"'"):
+        key = ".".join(_bare(part) for part in key.split("."))
     if sign:
         for text in (value, json.dumps(value.strip(), ensure_ascii=False)):
             try:
@@ -277,6 +279,12 @@ def _parsed(assignment: str) -> dict[str, Any]:
         expected="section.key=value",
         mend="Write it as in payoff.toml: --set traffic.per_month=100000",
     )
+
+
+def _bare(part: str) -> str:
+    """A part of a key as TOML takes it, which has quotes around all but plain letters."""
+    name = part.strip()
+    return name if name.isascii() else json.dumps(name, ensure_ascii=False)
 
 
 def _check(assignment: str, change: Mapping[str, Any]) -> None:
