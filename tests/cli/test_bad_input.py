@@ -277,3 +277,17 @@ def test_init_finds_the_data_from_a_folder_that_is_not_there_yet(cli: Cli, ticke
     made = cli("init", "new", "--data", "../tickets.csv", *STATED, "--per-month", "900")
     assert made.code == 0, made.err
     assert cli("inspect", "new", "--json").json["n_rows"] == 90
+
+
+def test_test_rows_of_other_labels_are_told_before_anything_is_trained(
+    cli: Cli, tickets: Path
+) -> None:
+    text = tickets.read_text("utf-8").replace("number", "no")
+    for label in ("billing", "card", "refund"):
+        text = text.replace(f",{label}", f",other {label}")
+    (tickets.parent / "test.csv").write_text(text, "utf-8")
+    words = ("--recipe", "bag-of-words", "--minutes", "1", "--test", "test.csv")
+    ran = cli("run", "tickets.csv", *COLUMNS, *WORTH, *words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF106")
+    assert "none of its 90 test rows has a label" in ran.json["error"]["found"]
+    assert not list(tickets.parent.glob("runs/*/candidates"))

@@ -62,7 +62,7 @@ def guess(frame: pl.DataFrame) -> tuple[str, str]:
     plain = [
         name
         for name, kind in frame.schema.items()
-        if not kind.is_nested() and kind not in (pl.Binary, pl.Object)
+        if not kind.is_nested() and kind not in (pl.Binary, pl.Object, pl.Duration)
     ]
     as_text = frame.select(pl.col(plain).cast(pl.String, strict=False).fill_null(""))
     lengths = {c: float(as_text[c].str.len_chars().mean() or 0) for c in as_text.columns}  # type: ignore[arg-type]
