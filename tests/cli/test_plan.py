@@ -13,6 +13,8 @@ import pytest
 from tests.plan.label_run import write_label_run
 from tests.plan.simulated_run import write_run
 
+from payoff.cli.plans import show_plans
+from payoff.cli.terminal import Terminal
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.plan.terms import Terms
@@ -173,3 +175,15 @@ def test_an_option_that_would_do_nothing_is_refused(
     assert told.code == 2, told.out
     assert told.json["error"]["code"] == "PF290"
     assert option in told.json["error"]["where"] + told.json["error"]["found"]
+
+
+def test_a_cost_of_nothing_is_told_as_money(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = dict.fromkeys(
+        ("accuracy", "automated_share", "latency_p95_ms", "size_bytes", "profit_month")
+    )
+    told = {"name": "do nothing", "status": "lost", "split": "test", "why": ""}
+    rows = [{**plan, **told, "cost_month": cost} for cost in (0.0, None)]
+    show_plans(Terminal(), {"currency": "EUR", "plans": rows, "findings": []})
+    first, second = [line for line in capsys.readouterr().out.splitlines() if "nothing" in line]
+    assert "0.00 EUR" in first
+    assert "EUR" not in second

@@ -227,6 +227,15 @@ def test_prices_are_listed_and_filtered(cli: Cli) -> None:
     assert cli("prices", "--on", "yesterday").code == 2
 
 
+def test_a_kind_of_price_that_there_is_not_is_told(cli: Cli) -> None:
+    from payoff.cli.prices import _KINDS
+    from payoff.economics.prices.price import KINDS
+
+    assert _KINDS == KINDS
+    ran = cli("prices", "list", "--kind", "machine", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF290")
+
+
 def test_prices_of_ones_own_are_added(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(
         "provider,service,kind,item,unit,currency,price,as_of,source\n"
