@@ -36,6 +36,9 @@ WRONG = {
     "people of no capacity": (VALUE, PERSON + "capacity_per_month = 0", "PF203"),
     "a currency in small letters": (VALUE.replace("USD", "usd") + HANDOFF, "", "PF610"),
     "a currency of nobody": (VALUE.replace("USD", "XYZ") + HANDOFF, "", "PF610"),
+    "a floor of a label that is not there": (
+        VALUE + HANDOFF, '[[floors]]\nlabel = "refnd"\nat_most = 0.2', "PF203",
+    ),
     "a payoff of a label that is not there": (
         VALUE + HANDOFF + "[value.classes.refnd]\nwrong = -9", "", "PF203",
     ),

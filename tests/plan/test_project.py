@@ -181,6 +181,14 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "half a person": ({"value": MONEY, "person": "minutes = 3"}, "'wage_per_hour' is missing"),
     "a person and a price": ({"person": "minutes = 3\nwage_per_hour = 20"}, "one of them"),
     "a class as a number": ({"value": MONEY + "handoff = -2\nclasses = {a = 3}"}, "classes.a"),
+    "a floor in one pair of brackets": (
+        {"floors": "at_most = 0.1"},
+        "two pairs of brackets: [[floors]]",
+    ),
+    "a pair in one pair of brackets": (
+        {"value.pairs": 'truth = "a"\naction = "b"\nvalue = -1'},
+        "two pairs of brackets: [[value.pairs]]",
+    ),
     "a pair as text": ({"value": MONEY + 'handoff = -2\npairs = ["a"]'}, "[value.pairs]"),
     "half a pair": ({"value": MONEY + 'handoff = -2\npairs = [{truth = "a"}]'}, "[value.pairs]"),
     "a matrix and more": (

@@ -72,6 +72,9 @@ class Stated:
         )
         if math.isfinite(figure) and not out_of_range:
             return figure
+        if value is None:
+            self.wrong(f"'{key}' is missing", expected="a number")
+            return math.nan
         wanted = "a finite number"
         if at_least is not None and at_most is not None:
             wanted = f"a number from {at_least:g} to {at_most:g}"

@@ -20,6 +20,7 @@ from payoff.core.progress import Progress
 from payoff.data.inspection import inspect
 from payoff.data.later import came_later
 from payoff.data.splits import Split, split
+from payoff.economics.floor import floor_problems
 from payoff.economics.worlds import Worlds
 from payoff.plan.clock import Clock
 from payoff.plan.job import Job
@@ -79,6 +80,7 @@ class Prepared:
         _require_judges(parts, cut)
         # What does not fit is told before training.
         terms.payoff.check_fits(parts.labels, segments_of(dataset), source=dataset.source)
+        raise_all(floor_problems(terms.floors, parts.labels))
         backbones = tuple(dict.fromkeys(job.backbones)) or suited_backbones(parts.train_texts)
         told = checked_descriptions(job.descriptions, parts.labels)
         learning = learning_inputs(

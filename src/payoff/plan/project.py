@@ -278,7 +278,10 @@ def _type_problem(section: str, key: str, value: Any, kind: type) -> list[Payoff
         list: "a list in brackets",
         date: "a date such as 2026-11-01",
     }
-    return [wrong_entry(section, key, value, words[kind])]
+    expected = words[kind]
+    if kind is list and isinstance(value, dict):  # one pair of brackets in place of two
+        expected = f"two pairs of brackets: [[{'.'.join(filter(None, (section, key)))}]]"
+    return [wrong_entry(section, key, value, expected)]
 
 
 def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:
