@@ -438,6 +438,9 @@ def test_tune_learns_later_rows_and_tells_what_was_forgotten(cli: Cli, tickets: 
         (("--recipe", "bag-of-word"), "PF401"),
         (("--recipe", "bag-of-words", "--set", "D=1"), "PF406"),
         (("--recipe", "bag-of-words", "--set", "C"), "PF290"),
+        (("--recipe", "bag-of-words", "--set", "C=0"), "PF406"),
+        (("--recipe", "bag-of-words", "--set", "C=-1"), "PF406"),
+        (("--recipe", "bag-of-words", "--test", "other.csv", "--report"), "PF106"),
         (("--recipe", "fine-tune", "--backbone", "minilm"), "PF301"),
         (("--recipe", "tsdae", "--unlabelled", "nowhere.csv"), "PF101"),
     ],
@@ -445,8 +448,11 @@ def test_tune_learns_later_rows_and_tells_what_was_forgotten(cli: Cli, tickets: 
 def test_tune_tells_what_it_cannot_do(
     cli: Cli, tickets: Path, arguments: tuple[str, ...], code: str
 ) -> None:
+    others = "\n".join(f"hello there {n},other" for n in range(9))
+    tickets.with_name("other.csv").write_text(f"message,intent\n{others}\n", "utf-8")
     ran = cli("tune", tickets, *COLUMNS, *arguments, "--json", "--quiet")
     assert (ran.code, ran.json["error"]["code"]) == (2, code)
+    assert not list(tickets.parent.glob("runs/*/candidates"))
 
 
 def test_a_lone_carriage_return_stays_in_its_cell(
