@@ -41,31 +41,33 @@ def column_widths(
     """
     from rich.cells import cell_len
 
-    wanted, least = [], []
+    wanted, whole, least = [], [], []
     for place, name in enumerate(columns):
         cells = [name, *(row[place] for row in rows)]
         words = [cell_len(word) for cell in cells for word in cell.split()]
         longest = max(words, default=0)
+        whole.append(longest)
         least.append(longest if name in right else min(longest, _SHORTEST))
         wanted.append(max(cell_len(line) for cell in cells for line in cell.split("\n")))
     if sum(wanted) <= room:
         return wanted
     if sum(least) > room:
         return None
-    return _widened(least, wanted, [name in right for name in columns], room - sum(least))
-
-
-def _widened(least: list[int], wanted: list[int], numbers: list[bool], left: int) -> list[int]:
-    """The widths with what is left: numbers first, those that lack least; then texts alike."""
-    widths, places = [*least], range(len(least))
-    for place in sorted(places, key=lambda place: wanted[place] - least[place]):
-        if numbers[place]:
-            more = min(left, max(wanted[place] - widths[place], 0))
-            widths[place] += more
-            left -= more
-    for _ in range(left):
-        neediest = max(places, key=lambda place: wanted[place] - widths[place])
-        if wanted[neediest] <= widths[neediest]:
-            break
+    texts = [place for place, name in enumerate(columns) if name not in right]
+    numbers = [place for place, name in enumerate(columns) if name in right]
+    widths = _filled(least, whole, texts, room)  # no word is broken without need
+    widths = _filled(widths, wanted, numbers, room)
+    for _ in range(room - sum(widths)):
+        neediest = max(range(len(columns)), key=lambda place: wanted[place] - widths[place])
         widths[neediest] += 1
     return widths
+
+
+def _filled(
+    widths: Sequence[int], wanted: Sequence[int], places: Sequence[int], room: int
+) -> list[int]:
+    """Some columns made as wide as they want, those first that lack least, while there is room."""
+    filled = [*widths]
+    for place in sorted(places, key=lambda place: wanted[place] - widths[place]):
+        filled[place] += max(min(room - sum(filled), wanted[place] - filled[place]), 0)
+    return filled
