@@ -311,6 +311,14 @@ def test_evaluate_tells_quality_and_money(cli: Cli, artifact: Path, tickets: Pat
     assert "latency p95 ms" in ran.out
 
 
+def test_evaluate_tells_that_segments_change_nothing(
+    cli: Cli, artifact: Path, tickets: Path
+) -> None:
+    words = ("evaluate", artifact, tickets, *COLUMNS, "--seconds", "0")
+    assert "--segment changes nothing" in cli(*words, "--segment", "intent").err
+    assert "--segment" not in cli(*words).err
+
+
 def test_evaluate_tells_labels_that_the_artifact_lacks(
     cli: Cli, artifact: Path, tmp_path: Path
 ) -> None:

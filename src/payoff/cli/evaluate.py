@@ -56,6 +56,8 @@ def command(
         apart = ", ".join(desk.policy.segment_values)
         if apart and segment is None:
             terminal.say(f"Segments with a worth of their own: {apart}; --segment tells them.")
+        if segment is not None and not apart:
+            terminal.say("--segment changes nothing: no segment has a worth of its own.")
         terminal.say(f"Evaluating on {len(dataset):,} rows of {dataset.source} …")
         facts = evaluate(desk, dataset, seconds=seconds).as_dict()
 
