@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -47,3 +48,23 @@ def test_nothing_fits() -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="PF102"):
         read_columns(tmp_path / "t.doc")
+
+
+def test_columns_of_lists_and_bytes_are_no_texts(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    more = pl.DataFrame(
+        {
+            "vector": [[0.1, 0.2]] * 4,
+            "raw": [b"\xff"] * 4,
+            "tags": [["a"]] * 4,
+            "took": [timedelta(hours=1)] * 4,
+        }
+    )
+    TABLE.hstack(more).write_parquet(path)
+    columns = read_columns(path)
+    assert (columns.text, columns.label) == ("Message", "queue")
+    assert {"vector", "raw", "tags"} <= set(columns.names)
+    plain = TABLE.rename({"Message": "said", "queue": "what"}).drop("country")
+    plain.hstack(more).write_parquet(path)
+    columns = read_columns(path)
+    assert (columns.text, columns.label) == ("said", "what")

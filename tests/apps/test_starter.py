@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from payoff.apps.starter import Starter, project_toml, toml_string
 from payoff.core.errors import PayoffError
+from payoff.economics.prices.llm import price_llm_call
 from payoff.plan.project import SCHEMA, Project
 
 NEEDED: dict[str, Any] = {
@@ -114,6 +116,12 @@ def test_what_more_is_said_of_a_person_is_written(tmp_path: Path) -> None:
         ({"minutes": 4, "wage_per_hour": 30, "error_rate": 2}, "PF203", "from 0 to 1"),
         ({"minutes": 4, "wage_per_hour": 30, "capacity_per_month": 0}, "PF203", "is 0"),
         ({"handoff": -2, "error_rate": 0.1}, "PF203", "without minutes"),
+        ({"handoff": -2, "correct": float("nan")}, "PF203", "'correct' is nan"),
+        ({"handoff": float("inf")}, "PF203", "'handoff' is inf"),
+        ({"handoff": -2, "per_month": float("nan")}, "PF203", "'per_month' is nan"),
+        ({"handoff": -2, "low": 0, "high": 50_000}, "PF203", "'low' is 0"),
+        ({"handoff": -2, "search_minutes": float("inf")}, "PF203", "'minutes' is inf"),
+        ({"handoff": -2, "name": "a/b"}, "PF203", "[name]"),
     ],
 )
 def test_wrong_answers_are_told_before_anything_is_written(
@@ -123,3 +131,9 @@ def test_wrong_answers_are_told_before_anything_is_written(
         Starter(**NEEDED | answers)
     assert caught.value.code == code
     assert told in str(caught.value)
+
+
+def test_the_language_model_that_is_named_has_a_price() -> None:
+    (model,) = re.findall(r'^# model = "(.+?)"', project_toml(Starter(**NEEDED, handoff=-2)), re.M)
+    cost = price_llm_call(model, input_tokens=1000, output_tokens=10, on=date(2026, 11, 22)).cost
+    assert float(cost) > 0

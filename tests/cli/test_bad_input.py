@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from payoff.cli.main import group
 from payoff.cli.plans import show_doubts
 from payoff.cli.terminal import Terminal
 
@@ -33,6 +36,9 @@ WRONG = {
     "people of no capacity": (VALUE, PERSON + "capacity_per_month = 0", "PF203"),
     "a currency in small letters": (VALUE.replace("USD", "usd") + HANDOFF, "", "PF610"),
     "a currency of nobody": (VALUE.replace("USD", "XYZ") + HANDOFF, "", "PF610"),
+    "a floor of a label that is not there": (
+        VALUE + HANDOFF, '[[floors]]\nlabel = "refnd"\nat_most = 0.2', "PF203",
+    ),
     "a payoff of a label that is not there": (
         VALUE + HANDOFF + "[value.classes.refnd]\nwrong = -9", "", "PF203",
     ),
@@ -154,3 +160,137 @@ def test_a_refresh_that_reaches_nobody_changes_nothing(cli: Cli, tickets: Path) 
 def test_what_is_missing_is_told_by_the_check(cli: Cli) -> None:
     told = {one["title"]: one for one in cli("prices", "check", "--json").json["findings"]}
     assert "no price known for tencent" in told["Every kind of price of tencent is known"]["detail"]
+
+
+COLUMNS = ("--text", "message", "--label", "intent")
+STATED = ("--correct", "3", "--wrong", "-7", "--handoff", "-2", "--currency", "USD")
+WORTH = (*STATED, "--per-month", "1000")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--minutes", "nan"),
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--minutes", "inf"),
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--seed", "-1"),
+        ("run", "tickets.csv", *COLUMNS, *WORTH, "--seed", "4294967296"),
+        ("tune", "tickets.csv", *COLUMNS, "--recipe", "bag-of-words", "--seed", "-1"),
+        ("tune", "tickets.csv", *COLUMNS, "--recipe", "bag-of-words", "--minutes", "nan"),
+        ("compress", "tickets.csv", *COLUMNS, *WORTH, "--most-lost", "nan"),
+        ("compress", "tickets.csv", *COLUMNS, *WORTH, "--largest", "nan"),
+        ("segment", "tickets.csv", "--text", "message", "--clusters", "2", "--seed", "-1"),
+        ("prices", "check", "--max-age-days", "-1"),
+        ("evaluate", "a.payoff", "tickets.csv", *COLUMNS, "--seconds", "inf"),
+        ("evaluate", "a.payoff", "tickets.csv", *COLUMNS, "--seconds", "-1"),
+    ],
+)
+def test_a_number_that_is_none_is_told(cli: Cli, tickets: Path, words: tuple[str, ...]) -> None:
+    ran = cli(*words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF290"), ran.json
+    assert not (tickets.parent / "runs").exists()
+
+
+def test_a_project_is_not_begun_in_a_file(cli: Cli, tickets: Path) -> None:
+    ran = cli("init", "tickets.csv", "--json", *WORTH)
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF290")
+    assert "folder" in ran.json["error"]["expected"]
+
+
+def test_a_price_for_a_file_that_is_no_utf8_is_told(cli: Cli, tickets: Path) -> None:
+    (tickets.parent / "prices.csv").write_bytes("\u673a\u623f".encode("gb18030"))
+    ran = cli(*ADD, "--as-of", "2026-11-20", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF602")
+
+
+@pytest.mark.parametrize("verb", ["run", "compress"])
+def test_a_place_for_the_artifact_that_is_a_folder_is_told_before_the_work(
+    cli: Cli, tickets: Path, verb: str
+) -> None:
+    words = (verb, "tickets.csv", *COLUMNS, *WORTH, "--recipe", "bag-of-words", "--out", ".")
+    ran = cli(*words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (3, "PF802")
+    assert not (tickets.parent / "runs").exists()
+
+
+LONG = "x" * 300
+"""More letters than a file's name may have."""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("inspect", f"{LONG}.csv", *COLUMNS), "PF290"),
+        (("predict", LONG, "--text", "hi"), "PF290"),
+        (("predict", "a.payoff", f"{LONG}.csv", "--text", "message"), "PF101"),
+        (("evaluate", LONG, "tickets.csv", *COLUMNS), "PF501"),
+        (("run", LONG, "--recipe", "bag-of-words"), "PF290"),
+        (("plan", LONG), "PF290"),
+        (("costs", LONG), "PF290"),
+        (("prices", "list", "--file", LONG), "PF602"),
+        (("prices", "refresh", "--file", LONG), "PF290"),
+        (("init", LONG, *WORTH), "PF290"),
+        (("export", LONG, "--target", "onnx"), "PF290"),
+    ],
+)
+def test_a_name_that_no_file_has_is_no_defect(
+    cli: Cli, tickets: Path, words: tuple[str, ...], code: str
+) -> None:
+    ran = cli(*words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, code)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "exit_code"),
+    [(errno.EACCES, "PF290", 2), (errno.ENOSPC, "PF801", 3), (errno.EROFS, "PF802", 3)],
+)
+def test_what_the_system_refuses_is_no_defect(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, number: int, code: str, exit_code: int
+) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(number, os.strerror(number), "closed/tickets.csv")
+
+    monkeypatch.setattr(group, "main", refused)
+    ran = cli("inspect", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (exit_code, code)
+    assert ran.json["error"]["where"] == "closed/tickets.csv"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("costs", "empty.db"),
+        ("journal", "export", "empty.db", "out"),
+        ("versions", "list", "--journal", "empty.db"),
+    ],
+)
+def test_a_file_that_is_no_journal_is_told_and_left(
+    cli: Cli, tickets: Path, words: tuple[str, ...]
+) -> None:
+    for content in (b"", b"message,intent\nhi,card\n"):
+        (tickets.parent / "empty.db").write_bytes(content)
+        ran = cli(*words, "--json")
+        assert (ran.code, ran.json["error"]["code"]) == (2, "PF293"), ran.json
+        assert (tickets.parent / "empty.db").read_bytes() == content
+
+
+def test_init_finds_the_data_from_a_folder_that_is_not_there_yet(cli: Cli, tickets: Path) -> None:
+    ran = cli("init", "new", "--data", "tickets.csv", *STATED, "--per-month", "900", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF101")
+    assert "--data ../tickets.csv" in ran.json["error"]["mend"]
+    made = cli("init", "new", "--data", "../tickets.csv", *STATED, "--per-month", "900")
+    assert made.code == 0, made.err
+    assert cli("inspect", "new", "--json").json["n_rows"] == 90
+
+
+def test_test_rows_of_other_labels_are_told_before_anything_is_trained(
+    cli: Cli, tickets: Path
+) -> None:
+    text = tickets.read_text("utf-8").replace("number", "no")
+    for label in ("billing", "card", "refund"):
+        text = text.replace(f",{label}", f",other {label}")
+    (tickets.parent / "test.csv").write_text(text, "utf-8")
+    words = ("--recipe", "bag-of-words", "--minutes", "1", "--test", "test.csv")
+    ran = cli("run", "tickets.csv", *COLUMNS, *WORTH, *words, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF106")
+    assert "none of its 90 test rows has a label" in ran.json["error"]["found"]
+    assert not list(tickets.parent.glob("runs/*/candidates"))

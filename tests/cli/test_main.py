@@ -204,3 +204,38 @@ def test_an_encoding_that_lacks_a_sign_does_not_end_the_run() -> None:
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"passed" in result.stdout
     assert time.monotonic() - start < 60
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["prices", "list"], 3, "PF801"),
+        (["prices", "list", "--json"], 3, "PF801"),
+        (["--help"], 3, "PF801"),
+        (["nosuch", "--json"], 2, "PF290"),
+    ],
+)
+def test_an_output_that_takes_nothing_more_is_told(
+    arguments: list[str], code: int, told: str
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "payoff.cli.main", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    with Path("/dev/full").open("wb") as full:
+        silent = subprocess.run(
+            [sys.executable, "-m", "payoff.cli.main", *arguments],
+            stdout=full,
+            stderr=full,
+            check=False,
+        )
+    assert silent.returncode == code

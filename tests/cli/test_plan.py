@@ -13,6 +13,8 @@ import pytest
 from tests.plan.label_run import write_label_run
 from tests.plan.simulated_run import write_run
 
+from payoff.cli.plans import show_plans
+from payoff.cli.terminal import Terminal
 from payoff.economics.payoff import Payoff
 from payoff.economics.traffic import Traffic
 from payoff.plan.terms import Terms
@@ -140,3 +142,48 @@ def test_wrong_words_for_labels(cli: Callable[..., Any], labelled: Path, run: Pa
     assert "Add: --text COLUMN" in column.err
     (labelled / "label_curve.json").unlink()
     assert "PF292" in cli("plan", labelled, "--labels").err
+
+
+def test_the_project_file_stands_for_its_folder(cli: Callable[..., Any], run: Path) -> None:
+    (run.parents[1] / "payoff.toml").write_text("", "utf-8")
+    told = cli("plan", run.parents[1] / "payoff.toml", "--json")
+    assert told.code == 0, told.out
+    assert told.json == cli("plan", run, "--json").json
+
+
+def test_a_summary_that_cannot_be_read_is_told(cli: Callable[..., Any], run: Path) -> None:
+    (run / "summary.json").write_text('{"plans": ', "utf-8")
+    told = cli("plan", run)
+    assert (told.code, told.out) == (2, "")
+    assert "PF291" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--labels", "--write", "x.csv"), "--write"),
+        (("--labels", "--count", "3"), "--count"),
+        (("--labels", "--text", "message"), "--text"),
+        (("--text", "message"), "--text"),
+        (("--labels", "--scenarios"), "--scenarios"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    cli: Callable[..., Any], labelled: Path, words: tuple[str, ...], option: str
+) -> None:
+    told = cli("plan", labelled, *words, "--json")
+    assert told.code == 2, told.out
+    assert told.json["error"]["code"] == "PF290"
+    assert option in told.json["error"]["where"] + told.json["error"]["found"]
+
+
+def test_a_cost_of_nothing_is_told_as_money(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = dict.fromkeys(
+        ("accuracy", "automated_share", "latency_p95_ms", "size_bytes", "profit_month")
+    )
+    told = {"name": "do nothing", "status": "lost", "split": "test", "why": ""}
+    rows = [{**plan, **told, "cost_month": cost} for cost in (0.0, None)]
+    show_plans(Terminal(), {"currency": "EUR", "plans": rows, "findings": []})
+    first, second = [line for line in capsys.readouterr().out.splitlines() if "nothing" in line]
+    assert "0.00 EUR" in first
+    assert "EUR" not in second

@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from rich.cells import cell_len
 
 from payoff.cli import terminal as module
 from payoff.cli.terminal import Terminal
@@ -77,3 +78,45 @@ def test_a_table_prints_cells_as_they_are(capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert "[bold]a[/bold]" in out
     assert "卡" in out
+
+
+COLUMNS = (
+    "plan",
+    "accuracy",
+    "alone",
+    "p95 ms",
+    "MB",
+    "cost a month",
+    "profit a month",
+    "5 to 95 %",
+)
+ROWS = [
+    ("bag-of-words C=0.2 fp32", "96.8%", "100%", "0.1", "0.0", "0.0238 USD", "107,618 USD",
+     "80,855 USD to 136,998 USD"),
+    ("人工处理所有请求", "–", "–", "–", "–", "80,349 USD", "40,108 USD",
+     "24,245 USD to 56,964 USD"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 70, 80, 100, 120, 140])
+def test_no_number_of_a_table_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    Terminal().table(COLUMNS, ROWS, right=COLUMNS[1:], title="2026-11")
+    shown = capsys.readouterr().out
+    assert "\u2026" not in shown
+    assert "2026-11" in shown
+    words = set(shown.split())
+    for row in ROWS:
+        assert set(" ".join(row[1:]).split()) <= words
+    assert max(cell_len(line) for line in shown.splitlines()) <= width
+
+
+def test_a_table_that_fits_is_as_wide_as_it_wants(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().table(("a", "b"), [("one two", "1,000"), ("", "")], right=("b",))
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "", " a             b", " " + "\u2500" * 15, " one two   1,000", "", "",
+    ]  # fmt: skip
+    Terminal().table(("a", "b"), [])
+    assert "a" in capsys.readouterr().out

@@ -227,6 +227,15 @@ def test_prices_are_listed_and_filtered(cli: Cli) -> None:
     assert cli("prices", "--on", "yesterday").code == 2
 
 
+def test_a_kind_of_price_that_there_is_not_is_told(cli: Cli) -> None:
+    from payoff.cli.prices import _KINDS
+    from payoff.economics.prices.price import KINDS
+
+    assert _KINDS == KINDS
+    ran = cli("prices", "list", "--kind", "machine", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "PF290")
+
+
 def test_prices_of_ones_own_are_added(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(
         "provider,service,kind,item,unit,currency,price,as_of,source\n"
@@ -300,6 +309,14 @@ def test_evaluate_tells_quality_and_money(cli: Cli, artifact: Path, tickets: Pat
     assert ran.code == 0
     assert "USD (90 %: " in ran.out
     assert "latency p95 ms" in ran.out
+
+
+def test_evaluate_tells_that_segments_change_nothing(
+    cli: Cli, artifact: Path, tickets: Path
+) -> None:
+    words = ("evaluate", artifact, tickets, *COLUMNS, "--seconds", "0")
+    assert "--segment changes nothing" in cli(*words, "--segment", "intent").err
+    assert "--segment" not in cli(*words).err
 
 
 def test_evaluate_tells_labels_that_the_artifact_lacks(
@@ -429,6 +446,9 @@ def test_tune_learns_later_rows_and_tells_what_was_forgotten(cli: Cli, tickets: 
         (("--recipe", "bag-of-word"), "PF401"),
         (("--recipe", "bag-of-words", "--set", "D=1"), "PF406"),
         (("--recipe", "bag-of-words", "--set", "C"), "PF290"),
+        (("--recipe", "bag-of-words", "--set", "C=0"), "PF406"),
+        (("--recipe", "bag-of-words", "--set", "C=-1"), "PF406"),
+        (("--recipe", "bag-of-words", "--test", "other.csv", "--report"), "PF106"),
         (("--recipe", "fine-tune", "--backbone", "minilm"), "PF301"),
         (("--recipe", "tsdae", "--unlabelled", "nowhere.csv"), "PF101"),
     ],
@@ -436,5 +456,41 @@ def test_tune_learns_later_rows_and_tells_what_was_forgotten(cli: Cli, tickets: 
 def test_tune_tells_what_it_cannot_do(
     cli: Cli, tickets: Path, arguments: tuple[str, ...], code: str
 ) -> None:
+    others = "\n".join(f"hello there {n},other" for n in range(9))
+    tickets.with_name("other.csv").write_text(f"message,intent\n{others}\n", "utf-8")
     ran = cli("tune", tickets, *COLUMNS, *arguments, "--json", "--quiet")
     assert (ran.code, ran.json["error"]["code"]) == (2, code)
+    assert not list(tickets.parent.glob("runs/*/candidates"))
+
+
+def test_a_lone_carriage_return_stays_in_its_cell(
+    cli: Cli, artifact: Path, tickets: Path, tmp_path: Path
+) -> None:
+    lines = [{"message": "I lost\rmy card"}, {"message": "a fee"}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), "utf-8")
+    ran = cli("predict", artifact, tmp_path / "t.jsonl", "--text", "message", "--out", "made.csv")
+    assert ran.code == 0, ran.err
+    with (tmp_path / "made.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["text"] for row in rows] == ["I lost\rmy card", "a fee"]
+    again = cli("predict", artifact, "made.csv", "--text", "text", "--json")
+    assert [one["text"] for one in again.json["decisions"]] == ["I lost\rmy card", "a fee"]
+
+
+@pytest.mark.parametrize("verb", ["inspect", "predict", "evaluate", "segment"])
+def test_what_was_guessed_on_reading_is_said(
+    cli: Cli, artifact: Path, tickets: Path, verb: str
+) -> None:
+    text = tickets.read_text("utf-8").replace("my card", "my caf\u00e9 card")
+    tickets.write_bytes(text.encode("latin-1"))
+    words: dict[str, tuple[str | Path, ...]] = {
+        "inspect": ("tickets.csv", *COLUMNS),
+        "predict": (artifact, "tickets.csv", "--text", "message"),
+        "evaluate": (artifact, "tickets.csv", *COLUMNS, "--seconds", "0"),
+        "segment": ("tickets.csv", *COLUMNS, "--column", "intent"),
+    }
+    ran = cli(verb, *words[verb])
+    assert ran.code == 0, ran.err
+    assert "was read as cp1252" in " ".join(ran.err.split())
+    quiet = cli(verb, *words[verb], "--quiet", "--json")
+    assert quiet.err == ""

@@ -103,3 +103,14 @@ def test_a_folder_that_fails_keeps_the_old_one(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "full")
     assert names(target) == ["old"]
     assert names(tmp_path) == ["made"]
+
+
+@pytest.mark.parametrize("place", ["folder", "file/below"])
+def test_what_cannot_be_a_file_is_told(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("kept", "utf-8")
+    with pytest.raises(MachineError) as told:
+        write_bytes(tmp_path / place, b"x")
+    assert told.value.code == "PF802"
+    assert (tmp_path / "file").read_text("utf-8") == "kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]

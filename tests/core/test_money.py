@@ -66,3 +66,10 @@ def test_two_currencies_do_not_mix() -> None:
 def test_amounts_are_shown_as_people_read_them(amount: float, told: str) -> None:
     assert format_money(amount, "USD") == told
     assert str(Money.of(amount, "USD")) == told
+
+
+def test_an_amount_of_many_digits_is_rounded_too() -> None:
+    assert str(Money.of("123456789012345678901234567890.125", "USD").rounded().amount) == (
+        "123456789012345678901234567890.12"
+    )
+    assert Money.of(1e30, "USD").rounded(6).amount == 10**30

@@ -107,6 +107,8 @@ def test_thousands_of_problems_are_counted() -> None:
         (b"", "PF102"),
         (b"PAR1\0\0", "PF102"),
         (b'{"text": "\xff\xfe\xfd"}', "PF102"),
+        (b"\xef\xbb\xbfwhere O\nis\xff O\n", "PF102"),
+        (b"\xff\xfe{\0a", "PF102"),
     ],
 )
 def test_a_file_that_is_none(content: bytes | None, code: str, tmp_path: Path) -> None:

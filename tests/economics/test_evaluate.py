@@ -87,3 +87,10 @@ def test_rows_that_cannot_be_evaluated(desk: Desk) -> None:
     frame = polars.DataFrame({"text": ["a"]})
     with pytest.raises(DataError, match="PF103"):
         evaluate(desk, Dataset.from_frame(frame, text="text"), seconds=0)
+
+
+def test_pairs_are_not_evaluated_on_a_model_of_single_texts(desk: Desk) -> None:
+    frame = polars.DataFrame({"a": ["hello"], "b": ["there"], "y": ["card"]})
+    pairs = Dataset.from_frame(frame, text="a", pair="b", label="y")
+    with pytest.raises(DataError, match=r"PF105 pair: .* was trained on single texts"):
+        evaluate(desk, pairs, seconds=0)

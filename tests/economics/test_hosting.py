@@ -410,3 +410,35 @@ def test_scaling_never_costs_more_and_is_the_mean_of_its_hours(
     assert (mean(months) <= pool(months) + 1e-9).all()
     jumps = mean.steps(float(months.max()))
     assert (np.diff(jumps) > 0).all()
+
+
+# --- prices in units that buy something else ------------------------------------------------------
+
+
+def test_a_machine_sold_by_the_week_is_refused_and_not_taken_by_the_hour() -> None:
+    week = fact("instance", "weekly", "0.01", "week", vcpu=Decimal(2), memory_gib=Decimal(4))
+    hosts = {option.item: option for option in options(week, SMALL, EGRESS, DISK)}
+    assert not hosts["weekly"].priced
+    assert "a price per week is no rent" in hosts["weekly"].why_not
+    assert hosts["small"].priced
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (replace(EGRESS, unit="tb"), "traffic cannot be priced: a price per tb"),
+        (replace(DISK, unit="tb_month"), "storage cannot be priced: a price per tb_month"),
+    ],
+)
+def test_bytes_sold_by_another_measure_are_not_taken_for_gb(odd: Price, told: str) -> None:
+    others = [fact for fact in (EGRESS, DISK) if fact.kind != odd.kind]
+    (host,) = options(SMALL, odd, *others)
+    assert not host.priced
+    assert told in host.why_not
+
+
+def test_functions_sold_by_another_measure_are_refused() -> None:
+    thousands = replace(REQUESTS, unit="thousand_requests")
+    (host,) = options(thousands, MEMORY, EGRESS, DISK)
+    assert not host.priced
+    assert "a price per thousand_requests" in host.why_not

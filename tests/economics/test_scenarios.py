@@ -142,6 +142,7 @@ def test_a_payback_beyond_the_horizon() -> None:
     )
     assert "horizon_months" in late.mend
     assert findings(earning(1.0, once(1150)))["PF654"].detail == "after 12 months"
+    assert findings(earning(1.0))["PF654"].detail == "after 1 month"
     never = findings(earning(-1.0))["PF654"]
     assert "lost money too" in never.detail
 

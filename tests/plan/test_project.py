@@ -181,6 +181,14 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "half a person": ({"value": MONEY, "person": "minutes = 3"}, "'wage_per_hour' is missing"),
     "a person and a price": ({"person": "minutes = 3\nwage_per_hour = 20"}, "one of them"),
     "a class as a number": ({"value": MONEY + "handoff = -2\nclasses = {a = 3}"}, "classes.a"),
+    "a floor in one pair of brackets": (
+        {"floors": "at_most = 0.1"},
+        "two pairs of brackets: [[floors]]",
+    ),
+    "a pair in one pair of brackets": (
+        {"value.pairs": 'truth = "a"\naction = "b"\nvalue = -1'},
+        "two pairs of brackets: [[value.pairs]]",
+    ),
     "a pair as text": ({"value": MONEY + 'handoff = -2\npairs = ["a"]'}, "[value.pairs]"),
     "half a pair": ({"value": MONEY + 'handoff = -2\npairs = [{truth = "a"}]'}, "[value.pairs]"),
     "a matrix and more": (
@@ -192,6 +200,19 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a name with folders": ({"top": 'name = "../x"'}, "[name]"),
     "no name": ({"top": 'name = " "'}, "[name]"),
     "a hidden name": ({"top": 'name = ".x"'}, "[name]"),
+    "more digits than a number holds": (
+        {"value": MONEY + f"handoff = -{'9' * 400}"},
+        "'handoff' is -999",
+    ),
+    "more requests than there are": (
+        {"traffic": "per_month = 1e13"},
+        "'per_month' is 10000000000000.0",
+    ),
+    "more months than there are": (
+        {"search": "horizon_months = 1_000_000_000"},
+        "'horizon_months' is 1000000000",
+    ),
+    "a seed that no library takes": ({"search": "seed = 4294967296"}, "'seed' is 4294967296"),
 }
 
 
@@ -238,3 +259,9 @@ def test_everything_is_told_at_once(tmp_path: Path) -> None:
     told = read_wrong(tmp_path)
     assert isinstance(told, Problems)
     assert len(told.problems) == 7
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])
+def test_toml_that_python_cannot_hold_is_told(value: str, tmp_path: Path) -> None:
+    told = read_wrong(write(tmp_path, top=f"name = {value}"))
+    assert told.code == "PF201"

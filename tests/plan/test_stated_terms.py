@@ -143,7 +143,7 @@ def test_a_machine_of_ones_own_needs_no_price_of_anybody() -> None:
 @pytest.mark.parametrize(
     ("section", "figures", "told"),
     [
-        ("build", {"hours": 40}, r"PF203 payoff.toml \[build\]: 'wage_per_hour' is None"),
+        ("build", {"hours": 40}, r"PF203 payoff.toml \[build\]: 'wage_per_hour' is missing"),
         ("build", {"hours": -1, "wage_per_hour": 9}, r"PF203 .*'hours' is -1"),
         ("own_machine", {"vcpu": 0}, r"PF203 payoff.toml \[own_machine\]: 'vcpu' is 0"),
         ("own_machine", {"life_months": 0}, "'life_months' is 0"),

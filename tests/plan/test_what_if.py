@@ -367,3 +367,31 @@ def test_a_matrix_takes_the_place_of_numbers(tmp_path: Path) -> None:
     sections = changed(KEPT.sections, {"value": {"matrix": "x"}})
     assert set(sections["value"]) == {"currency", "nothing", "matrix"}
     assert KEPT.sections["value"]["wrong"] == -7.0, "the original is left as it is"
+
+
+@pytest.mark.parametrize(("stated", "asked"), [(49, 1), (40_000, 7), (1_000, 333)])
+def test_a_range_that_is_one_number_stays_one(tmp_path: Path, stated: int, asked: int) -> None:
+    write_run(tmp_path, replace(TERMS, traffic=Traffic(stated, stated, stated)))
+    told = what_if(tmp_path, [f"traffic.per_month={asked}"])
+    assert told.after.terms.traffic == Traffic(asked, asked, asked)
+
+
+def test_other_hours_bring_their_own_peak(tmp_path: Path) -> None:
+    flat, steep = (1.0,) * 24, (12.0,) + (1.0,) * 23
+    write_run(tmp_path, replace(TERMS, traffic=Traffic(40_000, by_hour=steep)))
+    told = what_if(tmp_path, [f"traffic.by_hour={list(flat)}"])
+    assert told.after.terms.traffic.peak_factor == pytest.approx(1.0)
+    gone = what_if(tmp_path, ["traffic.by_hour=[]"])
+    assert gone.after.terms.traffic == Traffic(40_000)
+    with pytest.raises(ProjectError, match="Remove one of the two"):
+        what_if(tmp_path, [f"traffic.by_hour={list(flat)}", "traffic.peak_factor=7"])
+
+
+def test_names_in_other_letters_need_no_quotes() -> None:
+    assert changes_of(["value.classes.\u9000\u6b3e.wrong = -20", "mix.\u8d26\u5355=0.5"]) == {
+        "value": {"classes": {"\u9000\u6b3e": {"wrong": -20}}},
+        "mix": {"\u8d26\u5355": 0.5},
+    }
+    assert changes_of(['value.segments."r\u00e9gion.sud".wrong=-9']) == {
+        "value": {"segments": {"r\u00e9gion.sud": {"wrong": -9}}}
+    }

@@ -59,7 +59,12 @@ def guess(frame: pl.DataFrame) -> tuple[str, str]:
     """
     import polars as pl
 
-    as_text = frame.select(pl.all().cast(pl.String, strict=False).fill_null(""))
+    plain = [
+        name
+        for name, kind in frame.schema.items()
+        if not kind.is_nested() and kind not in (pl.Binary, pl.Object, pl.Duration)
+    ]
+    as_text = frame.select(pl.col(plain).cast(pl.String, strict=False).fill_null(""))
     lengths = {c: float(as_text[c].str.len_chars().mean() or 0) for c in as_text.columns}  # type: ignore[arg-type]
     different = {c: as_text[c].n_unique() for c in as_text.columns}
     text = _named(frame, _TEXT_NAMES) or max(lengths, key=lambda c: lengths[c], default="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from string import Template
 
 from payoff.core.errors import PayoffError, ProjectError, raise_all
@@ -130,7 +131,7 @@ $range
 # rates = { EUR = 1.08 }
 
 # [llm]                        # a language model to ask where the own model is unsure
-# model = "openai:gpt-5-mini"
+# model = "gpt-5-mini"
 # accuracy = 0.93              # measured on your own texts
 
 # [hosting]                    # where it may run; all that the price book knows if left out
@@ -303,9 +304,9 @@ def _problems(starter: Starter) -> list[PayoffError]:
     if (starter.low is None) != (starter.high is None):
         wrong("[traffic]", "low or high is missing", "both, or neither")
     elif (
-        not (starter.low or starter.per_month)
-        <= starter.per_month
-        <= (starter.high or starter.per_month)
+        starter.low is not None
+        and starter.high is not None
+        and not starter.low <= starter.per_month <= starter.high
     ):
         wrong("[traffic]", "per_month is not between low and high", "low <= per_month <= high")
     for where, value in (
@@ -314,4 +315,11 @@ def _problems(starter: Starter) -> list[PayoffError]:
     ):
         if value <= 0:
             wrong(where, f"it is {value:g}", "a number above 0")
-    return problems
+    return problems or _told_by(lambda: _check_text(project_toml(starter)))
+
+
+def _check_text(text: str) -> None:
+    """Refuse what `payoff run` would refuse; files need not be there yet."""
+    from payoff.plan.project import Project
+
+    Project.of_text(text, Path("payoff.toml"))

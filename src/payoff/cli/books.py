@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from payoff.learn.spending import SpendingTerms
 
 
+_SQLITE = b"SQLite format 3\0"
+"""How every file of SQLite begins, also one without a table."""
+
+
 def journal_of(folder: Path, name: str) -> Path:
     """Where a run and a service of a name keep their books: beside the artifact.
 
@@ -30,10 +34,23 @@ def existing_journal(where: str) -> str:
     """The same file or URL.
 
     Raises:
-        ProjectError: PF293 where there is no such file: opening it would make an empty journal.
+        ProjectError: PF293 where there is no such file, or it is another: opening it would make an
+            empty journal.
     """
-    if "://" not in where and not Path(where).is_file():
+    if "://" in where:
+        return where
+    place = Path(where)
+    if not place.is_file():
         raise ProjectError("PF293", where, "there is no such journal", mend="Check the path.")
+    with place.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            raise ProjectError(
+                "PF293",
+                where,
+                "it is no journal",
+                expected="an SQLite file, as NAME.journal.db beside an artifact",
+                mend="Check the path.",
+            )
     return where
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from payoff.cli.findings import show_findings
+from payoff.cli.ranges import Finite
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
 from payoff.core.money import format_money
@@ -79,14 +80,14 @@ _name = click.option("--name", default="", help="Of the experiment. [default: th
 @click.option(
     "--hold-back",
     metavar="SHARE",
-    type=click.FloatRange(min=0, max=_MOST_HELD_BACK),
+    type=Finite(min=0, max=_MOST_HELD_BACK),
     help="Share of the customers who stay with CONTROL for a time after a promotion, 0 for none, "
     "in place of the project's [experiment] hold_back. [default: 0.05]",
 )
 @click.option(
     "--hold-back-days",
     metavar="DAYS",
-    type=click.FloatRange(min=1),
+    type=Finite(min=1),
     help="For how long, in place of [experiment] hold_back_days. [default: 28]",
 )
 @with_terminal

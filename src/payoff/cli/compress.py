@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from payoff.cli.job import Asked, job_of, job_options
+from payoff.cli.job import Asked, artifact_place, job_of, job_options
+from payoff.cli.ranges import Finite
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
 
@@ -29,7 +30,7 @@ _COLUMNS = (
     "",
 )
 _MB = 1e6
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+_POSITIVE = Finite(min=0, min_open=True)
 
 
 @click.command()
@@ -39,7 +40,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--most-lost",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     metavar="POINTS",
     help="Points of accuracy that may be lost, on validation rows.",
 )
@@ -78,8 +79,9 @@ def command(
 
     limits = Limits(most_lost=most_lost, largest_mb=largest, slowest_ms=slowest)
     with job_of(source, asked, terminal) as job:
+        place = artifact_place(job, out, "-small")
         found = compress(job, recipe or _usual(job), limits=limits, students=students)
-    artifact = found.plan.save(out or job.runs.parent / f"{job.name}-small.payoff")
+    artifact = found.plan.save(place)
     content = found.as_dict() | {"artifact": str(artifact), "report": str(found.plan.report)}
     terminal.show(content, lambda: _show(terminal, found, artifact))
 

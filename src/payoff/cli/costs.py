@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from payoff.cli.books import journal_of
+from payoff.cli.books import existing_journal, journal_of
 from payoff.cli.findings import show_findings
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
@@ -109,7 +109,7 @@ def _journal(path: str) -> tuple[str, SpendingTerms | None]:
             "there is no such journal",
             mend="Run `payoff run` first, or name the journal's file or address.",
         )
-    return str(place), terms
+    return existing_journal(str(place)), terms
 
 
 def _terms_of(bookings: Sequence[Booking], currency: str | None) -> SpendingTerms:

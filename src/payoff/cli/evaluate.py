@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from payoff.cli.source import Source
+from payoff.cli.ranges import Finite
+from payoff.cli.source import Source, say_notes
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
 
@@ -24,7 +25,11 @@ from payoff.core.money import format_money
     help="Column of the segment, for an artifact that knows what segments are worth.",
 )
 @click.option(
-    "--seconds", default=1.0, show_default=True, help="For measuring speed, twice; 0 leaves it out."
+    "--seconds",
+    type=Finite(min=0),
+    default=1.0,
+    show_default=True,
+    help="For measuring speed, twice; 0 leaves it out.",
 )
 @with_terminal
 def command(
@@ -46,10 +51,13 @@ def command(
     roles = {"pair": pair, "segment": segment}
     named = {role: column for role, column in roles.items() if column}
     dataset = Source(file, text, label, named).dataset()
+    say_notes(terminal, dataset)
     with load(artifact) as desk, booked_answers(desk, artifact):
         apart = ", ".join(desk.policy.segment_values)
         if apart and segment is None:
             terminal.say(f"Segments with a worth of their own: {apart}; --segment tells them.")
+        if segment is not None and not apart:
+            terminal.say("--segment changes nothing: no segment has a worth of its own.")
         terminal.say(f"Evaluating on {len(dataset):,} rows of {dataset.source} …")
         facts = evaluate(desk, dataset, seconds=seconds).as_dict()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import signal
@@ -16,11 +17,15 @@ import click
 
 from payoff import __version__
 from payoff.core.errors import MachineError, PayoffError, Problems, ProjectError
-from payoff.core.files import to_json, write_text
+from payoff.core.files import disk_errors, to_json, write_text
 
 WRONG_INPUT = 2
 MACHINE = 3
 DEFECT = 70
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_NO_PLACE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
+_REFUSED = {errno.EACCES, errno.EPERM} | _NO_ROOM | _NO_PLACE
 
 
 class Stopped(KeyboardInterrupt):
@@ -46,13 +51,21 @@ def tell(error: BaseException, arguments: Sequence[str]) -> int:
         The exit code.
     """
     told, code = _translated(error, arguments)
-    if "--json" in arguments:
-        click.echo(to_json({"error": told.as_dict(), "exit_code": code}), nl=False)
-    else:
-        click.echo(str(told), err=True)
+    as_json = "--json" in arguments
+    if not (as_json and _printed(to_json({"error": told.as_dict(), "exit_code": code}))):
+        _printed(f"{told}\n", err=True)
     if "--debug" in arguments:
-        click.echo("".join(traceback.format_exception(error)), err=True)
+        _printed("".join(traceback.format_exception(error)) + "\n", err=True)
     return code
+
+
+def _printed(text: str, *, err: bool = False) -> bool:
+    """Whether it could be written; a full disk or a closed pipe takes nothing more."""
+    try:
+        click.echo(text, nl=False, err=err)
+    except OSError:
+        return False
+    return True
 
 
 def _translated(error: BaseException, arguments: Sequence[str]) -> tuple[PayoffError, int]:
@@ -68,6 +81,8 @@ def _translated(error: BaseException, arguments: Sequence[str]) -> tuple[PayoffE
         return _stopped(arguments), 128 + number
     if isinstance(error, click.ClickException):
         return _misused(error), WRONG_INPUT
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return _refused(error)
     return _defect(error, arguments), DEFECT
 
 
@@ -78,6 +93,28 @@ def _stopped(arguments: Sequence[str]) -> MachineError:
         "stopped; what was finished is kept",
         mend="Run the same command again to go on.",
     )
+
+
+def _refused(error: OSError) -> tuple[PayoffError, int]:
+    """What the system refused, where nobody nearer to it said so."""
+    if error.filename is None:  # what was opened before, which is what is printed to
+        found = f"it takes nothing more ({error.strerror}): what it has is cut short"
+        mend = "Free some space, or print to another place."
+        return MachineError("PF801", "the output", found, mend=mend), MACHINE
+    where = str(error.filename)
+    if error.errno in _NO_ROOM:
+        try:
+            with disk_errors(where):
+                raise error
+        except MachineError as full:
+            return full, MACHINE
+    wrong = ProjectError(
+        "PF290",
+        where,
+        f"it cannot be used ({error.strerror})",
+        mend="Check the path, and who may read and write there.",
+    )
+    return wrong, WRONG_INPUT
 
 
 def _misused(error: click.ClickException) -> ProjectError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from payoff.apps.columns import Columns, read_columns
 from payoff.apps.starter import Starter, project_toml
 from payoff.cli.source import PROJECT_FILE
 from payoff.cli.terminal import Terminal, with_terminal
-from payoff.core.errors import PayoffError, ProjectError, raise_all
+from payoff.core.errors import DataError, PayoffError, ProjectError, raise_all
 from payoff.core.files import write_text
 
 _ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
@@ -43,6 +44,14 @@ _NEEDED = ("data", "text", "label", "correct", "wrong", "per_month")
 @with_terminal
 def command(terminal: Terminal, *, folder: Path, yes: bool, force: bool, **answers: Any) -> None:
     """Start a project in FOLDER: answer a few questions, get a payoff.toml."""
+    if folder.exists() and not folder.is_dir():
+        raise ProjectError(
+            "PF290",
+            str(folder),
+            "it is a file",
+            expected="the folder of the project",
+            mend=f"Name the folder, and the file as: --data {folder.name}",
+        )
     target = folder / PROJECT_FILE
     if target.exists() and not force:
         raise ProjectError(
@@ -90,7 +99,7 @@ def _guessed(folder: Path, answers: dict[str, Any]) -> dict[str, Any]:
     data = answers["data"] or _only_file(folder)
     if data is None:
         return answers
-    columns = read_columns(folder / data)
+    columns = read_columns(_data_file(folder, data))
     given = {"text": answers["text"], "label": answers["label"]}
     for role, column in given.items():
         if column is not None and column not in columns.names:
@@ -103,6 +112,26 @@ def _guessed(folder: Path, answers: dict[str, Any]) -> dict[str, Any]:
     text = given["text"] or columns.text or None
     label = given["label"] or columns.label or None
     return answers | {"data": data, "text": text, "label": label}
+
+
+def _data_file(folder: Path, data: str) -> Path:
+    """The data file of a project whose folder need not be there yet.
+
+    Raises:
+        DataError: PF101 where it is not found from there, but from here.
+    """
+    place = folder / data
+    if not folder.exists():  # then nothing can be found through it
+        place = Path(os.path.normpath(place))
+    if not place.exists() and Path(data).exists():
+        raise DataError(
+            "PF101",
+            str(place),
+            "there is no such file",
+            expected="a path that starts at the project's folder",
+            mend=f"Say: --data {Path(os.path.relpath(data, folder)).as_posix()}",
+        )
+    return place
 
 
 def _only_file(folder: Path) -> str | None:
@@ -119,7 +148,7 @@ def _ask(folder: Path, answers: dict[str, Any]) -> dict[str, Any]:
         return answers[key]
 
     ask("data", "Which file holds your labelled texts?", default=_only_file(folder), kind=str)
-    columns = read_columns(folder / answers["data"])
+    columns = read_columns(_data_file(folder, answers["data"]))
     click.echo(
         f"  It has {columns.n_rows:,} rows and the columns: {', '.join(columns.names)}", err=True
     )

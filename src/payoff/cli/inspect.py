@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from payoff.cli.findings import show_findings
-from payoff.cli.source import Source, source_options
+from payoff.cli.source import Source, say_notes, source_options
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.findings import count_by_status
 
@@ -41,6 +41,7 @@ def command(
     dataset, test = source.dataset(), source.test_set()
     if test_path is not None:
         test = source.beside(test_path).dataset()
+    say_notes(terminal, dataset, test)
     terminal.say(f"Checking {len(dataset):,} rows of {dataset.source} …")
     findings = inspect(dataset, test_set=test, label_noise=label_noise)
     content = {

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from payoff.cli.books import metered
-from payoff.cli.source import Source, source_options
+from payoff.cli.ranges import SEED, Finite
+from payoff.cli.source import Source, say_notes, source_options
 from payoff.cli.terminal import Terminal
 from payoff.cli.tracking import tracked
-from payoff.core.errors import ProjectError
+from payoff.core.errors import MachineError, ProjectError
 from payoff.core.money import Money
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     gathered.__dict__.update(command.__dict__)
     path = click.Path(path_type=Path)
     options = [
-        click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time budget."),
-        click.option("--seed", type=int, help="Seed of everything random."),
+        click.option("--minutes", type=Finite(min=0, min_open=True), help="Time budget."),
+        click.option("--seed", type=SEED, help="Seed of everything random."),
         click.option(
             "--backbone", "backbones", multiple=True, help="Try only this backbone; repeatable."
         ),
@@ -116,6 +117,7 @@ def job_of(source: Source, asked: Asked, terminal: Terminal, *, track: str = "")
     told = (("minutes", asked.minutes), ("seed", asked.seed))
     options |= {name: value for name, value in told if value is not None}
     dataset = source.dataset()
+    say_notes(terminal, dataset, options.get("test"))
     with (
         tracked(terminal, track, home / "runs", dataset) as listener,
         metered(home, name, spending) as meter,
@@ -130,6 +132,25 @@ def job_of(source: Source, asked: Asked, terminal: Terminal, *, track: str = "")
             meter=meter,
             **options,
         )
+
+
+def artifact_place(job: Job, out: Path | None, suffix: str = "") -> Path:
+    """Where the artifact goes; where it cannot, that is told before the work and not after.
+
+    Args:
+        job: What is to be done.
+        out: What was asked for; else it lies beside the runs, under the job's name.
+        suffix: Of that name.
+
+    Raises:
+        MachineError: PF802 where a folder is in its place.
+    """
+    place = out or job.runs.parent / f"{job.name}{suffix}.payoff"
+    if place.is_dir():
+        raise MachineError(
+            "PF802", str(place), "it is a folder", mend="Name a file: --out NAME.payoff"
+        )
+    return place
 
 
 def _book_labels(meter: Meter, terms: Terms, dataset: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from payoff.cli.books import existing_journal
+from payoff.cli.ranges import Finite
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError, ServiceError
 
@@ -88,14 +89,14 @@ def export(terminal: Terminal, *, where: str, folder: Path) -> None:
     "--texts-older-than",
     "texts_days",
     metavar="DAYS",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     help="Forget the texts of decisions that are older.",
 )
 @click.option(
     "--older-than",
     "decisions_days",
     metavar="DAYS",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     help="Forget older decisions, with their texts and feedback.",
 )
 @with_terminal

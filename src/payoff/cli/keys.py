@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from payoff.cli.listing import Listing
+from payoff.cli.ranges import Finite
 from payoff.cli.terminal import Terminal, with_terminal
 
 _SCOPES = ("decide", "feedback", "review", "metrics", "admin")
@@ -39,7 +40,7 @@ def command() -> None:
 )
 @click.option(
     "--days",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="How long it is good.  [default: until it is withdrawn]",
 )
 @with_terminal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from payoff.cli.labels import show_labels, texts_without_labels
 from payoff.cli.plans import show_accounts, show_plans, show_scenarios, show_what_if
+from payoff.cli.source import PROJECT_FILE
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
 
@@ -66,14 +66,31 @@ def command(
     compared with what can be done without it, and with starting later. With --labels it says what
     the next label is worth, how many to buy and, of texts without labels, which to label first.
     """
-    for name, stated in (("--texts", texts), ("--count", count), ("--write", chosen)):
+    for name, stated in (
+        ("--texts", texts),
+        ("--text", column),
+        ("--count", count),
+        ("--write", chosen),
+    ):
         if stated is not None and not labels:
             raise ProjectError("PF290", name, "it goes with --labels", mend="Add: --labels")
     if delays and not beside:
         raise ProjectError("PF290", "--wait", "it goes with --scenarios", mend="Add: --scenarios")
+    if beside and labels:
+        raise ProjectError("PF290", "--scenarios", "--labels asks something else", mend="Give one.")
+    if column is not None and texts is None:
+        raise ProjectError("PF290", "--text", "it goes with --texts", mend="Add: --texts FILE")
     folder = _newest(path)
     if labels:
         given = texts_without_labels(path, texts, column)
+        for name, stated in (("--count", count), ("--write", chosen)):
+            if stated is not None and given is None:
+                raise ProjectError(
+                    "PF290",
+                    name,
+                    "there are no texts without labels to choose from",
+                    mend="Add: --texts FILE, or name them in payoff.toml: [data] unlabelled.",
+                )
         _labels(terminal, folder, assignments, given, count=count, chosen=chosen)
         return
     if beside:
@@ -82,7 +99,9 @@ def command(
     if assignments:
         _what_if(terminal, folder, assignments)
         return
-    summary = json.loads((folder / "summary.json").read_text("utf-8"))
+    from payoff.plan.what_if import read_summary
+
+    summary = read_summary(folder)
 
     def people() -> None:
         show_plans(terminal, summary)
@@ -96,6 +115,7 @@ def command(
 
 def _newest(path: Path) -> Path:
     """The folder of the newest finished run."""
+    path = path.parent if path.name == PROJECT_FILE else path
     summaries = sorted(
         [*path.glob("summary.json"), *path.glob("runs/*/summary.json")],
         key=lambda file: file.stat().st_mtime,

@@ -181,7 +181,7 @@ def _row(plan: Mapping[str, Any], unit: str) -> tuple[str, ...]:
         _figure(plan["automated_share"], "{:.0%}"),
         _figure(plan["latency_p95_ms"], "{:.1f}"),
         _figure(plan["size_bytes"] and plan["size_bytes"] / 1e6, "{:.1f}"),
-        _figure(plan["cost_month"] and format_money(plan["cost_month"], unit), "{}"),
+        "–" if plan["cost_month"] is None else format_money(plan["cost_month"], unit),
         format_money(profit["mean"], unit) if profit else "–",
         f"{format_money(profit['low'], unit)} to {format_money(profit['high'], unit)}"
         if profit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Sequence
@@ -11,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from payoff.cli.source import say_notes
 from payoff.cli.task_answers import is_task_model, show_answers
 from payoff.cli.terminal import Terminal, with_terminal
+from payoff.core.csv_rows import CsvRows
 from payoff.core.errors import DataError, ProjectError
 from payoff.core.files import write_text
 
 if TYPE_CHECKING:
+    from payoff.data.dataset import Dataset
     from payoff.economics.decision import Decision
 
 _ENDINGS = (".csv", ".jsonl")
@@ -73,7 +75,11 @@ def command(
         given, pairs = list(texts), _one_pair(texts, pair)
         segments = None if segment is None else [segment] * len(given)
     else:
-        rows, given, pairs, segments = _read(file, texts, pair, segment)
+        dataset = _read(file, texts, pair, segment)
+        say_notes(terminal, dataset)
+        rows, given = [int(row) for row in dataset.rows], dataset.column("text")
+        pairs = None if pair is None else dataset.column("pair")
+        segments = None if segment is None else dataset.column("segment")
     if is_task_model(artifact):
         show_answers(terminal, artifact, given, pairs=pairs, rows=rows, out=out)
         return
@@ -114,10 +120,8 @@ def _one_pair(texts: tuple[str, ...], pair: str | None) -> list[str] | None:
     return None if pair is None else [pair]
 
 
-def _read(
-    file: Path, texts: tuple[str, ...], pair: str | None, segment: str | None
-) -> tuple[Sequence[int], list[str], list[str] | None, list[str] | None]:
-    """Row numbers, texts, second texts and segments of a data file."""
+def _read(file: Path, texts: tuple[str, ...], pair: str | None, segment: str | None) -> Dataset:
+    """The rows of a data file."""
     from payoff.data.dataset import Dataset
 
     if len(texts) != 1:
@@ -130,9 +134,7 @@ def _read(
     dataset = Dataset.from_file(file, text=texts[0], pair=pair, segment=segment)
     if not len(dataset):
         raise DataError("PF106", str(file), "it has no rows", expected="at least one")
-    second = None if pair is None else dataset.column("pair")
-    segments = None if segment is None else dataset.column("segment")
-    return [int(row) for row in dataset.rows], dataset.column("text"), second, segments
+    return dataset
 
 
 def _records(
@@ -148,7 +150,7 @@ def _records(
 def _table(decisions: Sequence[Decision], texts: Sequence[str], rows: Sequence[int]) -> str:
     """Decisions as CSV with a header row."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = CsvRows(buffer)
     apart = any(made.segment for made in decisions)
     writer.writerow([*(["row"] if rows else []), *_COLUMNS, *([_SEGMENT] if apart else [])])
     for index, (made, text) in enumerate(zip(decisions, texts, strict=True)):

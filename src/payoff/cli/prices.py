@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from payoff.economics.prices.book import PriceBook
 
 
+_KINDS = (
+    "instance",
+    "gpu_instance",
+    "serverless_request",
+    "serverless_gb_second",
+    "serverless_vcpu_second",
+    "object_storage_gb_month",
+    "egress_gb",
+)
+"""Those of the price book, which is read when it is asked for."""
+
+
 @click.group(cls=Listing)
 def command() -> None:
     """List the prices of machines, storage and transfer, check them, or add your own."""
@@ -41,7 +53,7 @@ _extra_file = click.option(
 
 @command.command("list")
 @_extra_file
-@click.option("--kind", help="Only this kind: instance, gpu_instance, egress_gb, …")
+@click.option("--kind", type=click.Choice(_KINDS), help="Only this kind.")
 @click.option("--provider", help="Only this provider.")
 @click.option("--region", help="Only this region.")
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="As they were on this day.")
@@ -88,7 +100,13 @@ def list_prices(
 
 @command.command("check")
 @_extra_file
-@click.option("--max-age-days", default=180, show_default=True, help="Older prices are told.")
+@click.option(
+    "--max-age-days",
+    type=click.IntRange(min=0),
+    default=180,
+    show_default=True,
+    help="Older prices are told.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 where a check failed.")
 @with_terminal
 def check_prices(terminal: Terminal, *, path: Path | None, max_age_days: int, strict: bool) -> int:

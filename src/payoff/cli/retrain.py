@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from payoff.cli.books import existing_journal, journal_of
+from payoff.cli.ranges import Finite
 from payoff.cli.source import Source
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.money import format_money
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("class", "judges", "old", "new", "")
 _OF_LABELLERS = ("PF780", "PF781", "PF782", "PF783", "PF795")
-_SHARE = click.FloatRange(min=0.05, max=0.95)
+_SHARE = Finite(min=0.05, max=0.95)
 
 
 @click.command()
 @click.argument("path", metavar="PROJECT", type=click.Path(path_type=Path), default=".")
 @click.option("--journal", metavar="FILE|URL", help="The service's journal.")
 @click.option("--artifact", type=click.Path(path_type=Path), help="The version in use.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time budget.")
+@click.option("--minutes", type=Finite(min=0, min_open=True), help="Time budget.")
 @click.option("--recipe", "recipes", multiple=True, help="Try only this recipe; may be repeated.")
 @click.option(
     "--judges", type=_SHARE, default=0.3, show_default=True, help="Share of the labels kept apart."
@@ -39,14 +40,14 @@ _SHARE = click.FloatRange(min=0.05, max=0.95)
 @click.option("--trust", multiple=True, metavar="NAME", help="Learn from this labeller anyhow.")
 @click.option(
     "--most-share",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=Finite(min=0, max=1, min_open=True),
     default=0.5,
     show_default=True,
     help="Share of what is learnt that one person may have labelled.",
 )
 @click.option(
     "--most-unchecked",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=Finite(min=0, max=1, min_open=True),
     default=0.1,
     show_default=True,
     help="Share that one program may have labelled before people have checked it.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from payoff.cli.job import Asked, job_of, job_options
+from payoff.cli.job import Asked, artifact_place, job_of, job_options
 from payoff.cli.plans import show_accounts, show_plans
 from payoff.cli.source import Source
 from payoff.cli.terminal import Terminal, with_terminal
@@ -40,8 +40,9 @@ def command(
     from payoff.plan.search import search_for
 
     with job_of(source, asked, terminal, track=track) as job:
+        place = artifact_place(job, out)
         plan = search_for(job, only=recipes)
-    artifact = plan.save(out or job.runs.parent / f"{job.name}.payoff")
+    artifact = plan.save(place)
     _tell(terminal, plan, artifact, told(job.progress))
 
 

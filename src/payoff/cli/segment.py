@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from payoff.cli.ranges import SEED
 from payoff.cli.segment_table import map_summary, show_study
-from payoff.cli.source import Source, source_options
+from payoff.cli.source import Source, say_notes, source_options
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
 
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--theme", type=click.Choice(["light", "dark"]), default="light", help="Of the map's colours."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of everything random.")
 @with_terminal
 def command(
     terminal: Terminal,
@@ -96,6 +97,7 @@ def command(
     with ExitStack() as open_things:
         services = _open(service, own, open_things)
         dataset, test = source.dataset(), source.test_set()
+        say_notes(terminal, dataset, test)
         rows = dataset if test is None else dataset.concat(test)
         terminal.say(f"Segmenting {len(rows):,} rows of {rows.source} …")
         segmentation = _segmentation(terminal, rows, how, backbone, seed)

@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from payoff.cli.ranges import Finite
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import ProjectError
 
@@ -35,7 +36,7 @@ from payoff.core.errors import ProjectError
 @click.option(
     "--budget",
     metavar="AMOUNT",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     help="Most that may be spent in a month, in place of the project's [budget] per_month.",
 )
 @click.option(
@@ -53,7 +54,7 @@ from payoff.core.errors import ProjectError
 @click.option(
     "--rate",
     metavar="N",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Requests a second that each key may send.  [default: as many as it likes]",
 )
 @click.option(
@@ -65,7 +66,7 @@ from payoff.core.errors import ProjectError
 @click.option(
     "--audit-share",
     metavar="SHARE",
-    type=click.FloatRange(min=0, max=1, max_open=True),
+    type=Finite(min=0, max=1, max_open=True),
     help="Share of the review queue that is drawn by chance, 0 for none, in place of the project's "
     "[review] audit_share. [default: 0.2]",
 )

@@ -13,6 +13,7 @@ import click
 from payoff.core.errors import DataError, ProjectError
 
 if TYPE_CHECKING:
+    from payoff.cli.terminal import Terminal
     from payoff.data.dataset import Dataset
     from payoff.plan.project import Project
 
@@ -183,6 +184,12 @@ class Source:
     def test_set(self) -> Dataset | None:
         """The test rows that a project names; ``None`` where it names none."""
         return self.project().test_set() if self.is_project else None
+
+
+def say_notes(terminal: Terminal, *datasets: Dataset | None) -> None:
+    """Tell what was assumed on reading and nobody said: an encoding, a sheet, a delimiter."""
+    for note in dict.fromkeys(note for one in datasets if one is not None for note in one.notes):
+        terminal.say(note)
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:

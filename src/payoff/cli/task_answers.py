@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from payoff.cli.terminal import Terminal
+from payoff.core.csv_rows import CsvRows
 from payoff.core.files import write_text
 
 
@@ -67,7 +67,7 @@ def show_answers(
 def _table(records: Sequence[dict[str, Any]]) -> str:
     """Answers as CSV with a header row; several labels as a JSON list, which --task reads again."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = CsvRows(buffer)
     writer.writerow(records[0] if records else ["text", "answer"])
     for record in records:
         answer = record["answer"]

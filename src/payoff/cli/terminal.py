@@ -7,10 +7,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from payoff.cli.widths import column_widths
 from payoff.core.files import to_json
 
 if TYPE_CHECKING:
@@ -71,17 +72,53 @@ class Terminal:
         title: str = "",
         right: Sequence[str] = (),
     ) -> None:
-        """Print a table for people; the columns named in ``right`` are aligned to the right."""
+        """Print a table for people; the columns named in ``right`` are aligned to the right.
+
+        Where a line has no room for it without cutting numbers, columns stand closer; where that
+        is not enough, each row is told in lines of its own.
+        """
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-        for column in columns:
-            table.add_column(column, justify="right" if column in right else "left")
-        for row in rows:
+        listed = [tuple(row) for row in rows]
+        for padding in (1, 0):
+            room = self.console.width - 2 - (1 + 2 * padding) * (len(columns) - 1)
+            widths = column_widths(columns, listed, right=right, room=room)
+            if widths is not None:
+                break
+        else:
+            self._records(columns, listed, title)
+            return
+        table = Table(
+            box=SIMPLE_HEAD,
+            title=title or None,
+            title_justify="left",
+            pad_edge=False,
+            padding=(0, padding),
+        )
+        for column, width in zip(columns, widths, strict=True):
+            justify: Literal["left", "right"] = "right" if column in right else "left"
+            table.add_column(column, justify=justify, width=width, overflow="fold")
+        for row in listed:
             table.add_row(*[Text(cell) for cell in row])
         self.console.print(table)
+
+    def _records(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = ""
+    ) -> None:
+        """Each row as its first cell and, below it, what the others are."""
+        if title:
+            self.line(title, style="italic")
+        for first, *others in rows:
+            self.line(first, style="bold")
+            told = [
+                f"{name} {cell}".strip()
+                for name, cell in zip(columns[1:], others, strict=True)
+                if cell
+            ]
+            self.line("  " + " · ".join(told))
+        self.line()
 
     def line(self, text: str = "", *, style: str = "") -> None:
         """Print a line of text for people, wrapped and never read as markup."""

@@ -12,7 +12,8 @@ from payoff.cli.answer_trial import show_answers, tune_for_answers
 from payoff.cli.books import metered_source
 from payoff.cli.dry_run import show_dry_run
 from payoff.cli.entity_trial import show_entities, tune_for_entities
-from payoff.cli.source import Source, source_options
+from payoff.cli.ranges import SEED, Finite
+from payoff.cli.source import Source, say_notes, source_options
 from payoff.cli.sweep_table import show_sweep
 from payoff.cli.task_trial import show_task, tune_for_task
 from payoff.cli.terminal import Terminal, with_terminal
@@ -37,10 +38,10 @@ _USUAL = {"answers": "lora"}
 @click.option("--trials", type=click.IntRange(1), help="Look for better settings: so many trials.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Look for better settings: so long (10 where only --trials is given).",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of everything random.")
 @click.option("--test", type=click.Path(path_type=Path), help="Rows to report on, in a file apart.")
 @click.option("--earlier", type=click.Path(path_type=Path), help="Rows learnt before (continual).")
 @click.option("--unlabelled", type=click.Path(path_type=Path), help="More texts, without labels.")
@@ -141,6 +142,7 @@ def command(
         "seed": seed,
         "runs": _runs(source),
     }
+    say_notes(terminal, dataset, how["test"])
     if dry_run:
         needless = {"--earlier": earlier, "--trials": trials, "--minutes": minutes}
         _refuse("--dry-run", [option for option, given in needless.items() if given])

@@ -54,7 +54,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old or the new content, never a part.
 
     Raises:
-        MachineError: PF801 on a full disk, PF802 where writing is forbidden.
+        MachineError: PF801 on a full disk, PF802 where writing is forbidden, or where there is a
+            folder, or a file for a folder.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as place:
@@ -62,7 +63,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         ...     (Path(place) / "new" / "file").read_bytes()
         b'whole'
     """
-    with disk_errors(path):
+    with disk_errors(path), _places(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -75,6 +76,21 @@ def write_bytes(path: Path, content: bytes) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _places(path: Path) -> Iterator[None]:
+    """Tell a place where no file can be as PF802."""
+    try:
+        yield
+    except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+        folder = isinstance(error, IsADirectoryError)
+        raise MachineError(
+            "PF802",
+            str(path),
+            "it is a folder" if folder else "a part of the path is a file, and no folder",
+            mend="Name a file, in a folder or where one can be made.",
+        ) from error
 
 
 def write_text(path: Path, content: str) -> None:

@@ -6,7 +6,7 @@ Floats are used inside the numerics; `Money` stands at the edges, where people r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from functools import total_ordering
 
 from payoff.core.errors import EconomicsError
@@ -89,7 +89,10 @@ class Money:
     def rounded(self, places: int = 2) -> Money:
         """Round half to even at ``places`` decimals: the one rounding, done at the edge."""
         step = Decimal(1).scaleb(-places)
-        return Money(self.amount.quantize(step, rounding=ROUND_HALF_EVEN), self.currency)
+        with localcontext() as context:
+            context.prec = max(context.prec, self.amount.adjusted() + places + 2)
+            amount = self.amount.quantize(step, rounding=ROUND_HALF_EVEN)
+        return Money(amount, self.currency)
 
 
 def format_money(amount: float, currency: str) -> str:

@@ -57,16 +57,26 @@ def joined_pairs(
     if len(texts) != len(pairs):
         raise DataError("PF112", "pairs", f"{len(texts):,} texts and {len(pairs):,} second texts")
     if not reads_pairs:
-        raise DataError(
-            "PF105",
-            "pair",
-            f"'{model}' was trained on single texts",
-            mend="Leave the second text out, or train on pairs: --pair COLUMN.",
-        )
+        raise not_of_pairs(model)
     return [
         joined(first, second, f"text {number}")
         for number, (first, second) in enumerate(zip(texts, pairs, strict=True), 1)
     ]
+
+
+def not_of_pairs(model: str) -> DataError:
+    """The error where a model of single texts is given pairs.
+
+    Example:
+        >>> not_of_pairs("desk").code
+        'PF105'
+    """
+    return DataError(
+        "PF105",
+        "pair",
+        f"'{model}' was trained on single texts",
+        mend="Leave the second text out, or train on pairs: --pair COLUMN.",
+    )
 
 
 def separated(texts: Sequence[str], separator: str) -> list[str]:

@@ -97,7 +97,15 @@ class Annotated:
         content = read_source(Path(path))
         refuse_binary(content, str(path))
         encoding, _ = detect_encoding(content, str(path))
-        text = content.decode(encoding).removeprefix("\ufeff")
+        try:
+            text = content.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:  # a byte-order mark promised what does not follow
+            raise DataError(
+                "PF102",
+                str(path),
+                f"it cannot be decoded ({error})",
+                mend="Save it again as UTF-8.",
+            ) from error
         reads = read_entity_lines if text.lstrip().startswith(("{", "[")) else read_tag_columns
         return cls(*reads(text, str(path)), source=str(path))
 

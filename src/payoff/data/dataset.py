@@ -110,7 +110,7 @@ class Dataset:
                 guessed stands in ``notes``.
 
         Raises:
-            DataError: PF101 to PF108, see ``payoff explain``.
+            DataError: PF101 to PF108, which ``docs/errors.md`` explains.
         """
         from payoff.data.readers.delimited import read_delimited
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import DataError
+from payoff.core.pair import not_of_pairs
 from payoff.economics.desk import Desk
 from payoff.economics.value_tables import segment_names
 from payoff.evidence.calibration import classwise_ece, ece
@@ -108,7 +109,8 @@ def evaluate(
 
     Raises:
         DataError: PF103 where no label column was named; PF104 where a label is unknown to the
-            desk; PF105 where a text is unusable; PF106 where there is no row or ``repeat`` is 0.
+            desk; PF105 where a text is unusable, or there are pairs and the desk reads
+            single texts; PF106 where there is no row or ``repeat`` is 0.
 
     Example:
         >>> evaluate(load("support.payoff"), tickets).profit_per_1000  # doctest: +SKIP
@@ -118,6 +120,8 @@ def evaluate(
         raise DataError("PF106", "repeat", f"it is {repeat}", expected="1 resample or more")
     truth = dataset.codes(desk.labels)
     texts = dataset.texts
+    if dataset.pair is not None and not desk.reads_pairs:
+        raise not_of_pairs(desk.name)
     segments = None
     if dataset.segment is not None:
         segments = segment_names(dataset.column("segment"))

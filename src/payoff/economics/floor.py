@@ -192,5 +192,21 @@ def floors_of(tables: Sequence[Any]) -> tuple[Floor, ...]:
     return tuple(floors)
 
 
+def floor_problems(floors: Sequence[Floor], labels: Sequence[str]) -> list[PayoffError]:
+    """A PF203 for each floor on a label that the labels lack.
+
+    Example:
+        >>> floor_problems([Floor("b", at_most=0.1)], ("a", "b"))
+        []
+    """
+    problems: list[PayoffError] = []
+    for floor in floors:
+        try:
+            floor.place(labels)
+        except PayoffError as error:
+            problems.append(error)
+    return problems
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.4g}%"

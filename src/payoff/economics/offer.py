@@ -92,8 +92,10 @@ class Tariff:
         price per GB.
 
         Raises:
-            EconomicsError: PF605 where the currencies differ and no rate is given.
+            EconomicsError: PF605 where the currencies differ and no rate is given; PF602 where the
+                unit is none of its kind.
         """
+        price.check_unit()
         own = price.per_hour if price.unit == "gpu_hour" else price.money
         sold = ""
         if price.unit in ("gib", "gib_month"):

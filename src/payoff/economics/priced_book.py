@@ -73,6 +73,7 @@ class PricedBook:
         key = (kind, provider, region)
         if key not in self._beside:
             prices = self.book.find(kind=kind, provider=provider, on=self.on)
+            prices = [price for price in prices if price.unit_fits] or prices
             here = [price for price in prices if price.region == region] or prices
             here = [price for price in here if price.currency == self.currency] or here
             dearest = max(here, key=lambda price: price.price, default=None)

@@ -293,7 +293,8 @@ def checks(told: Forecast, person: Person | None, worlds: Worlds) -> list[Findin
 def _payback(told: Forecast) -> Finding:
     title = "The plan pays back within the horizon"
     if told.payback_months is not None:
-        return Finding("PF654", title, Status.PASSED, f"after {told.payback_months} months")
+        after = "1 month" if told.payback_months == 1 else f"{told.payback_months} months"
+        return Finding("PF654", title, Status.PASSED, f"after {after}")
     cash = [month.mean for month in told.months]
     currency = told.profit.currency
     spent = "1 month" if len(cash) == 1 else f"{len(cash)} months"

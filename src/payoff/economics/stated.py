@@ -63,7 +63,7 @@ class Stated:
         """
         figure = math.nan
         if not isinstance(value, bool | str | bytes):
-            with suppress(TypeError, ValueError):
+            with suppress(TypeError, ValueError, OverflowError):
                 figure = float(value)  # type: ignore[arg-type]
         out_of_range = (
             (above is not None and figure <= above)
@@ -72,6 +72,9 @@ class Stated:
         )
         if math.isfinite(figure) and not out_of_range:
             return figure
+        if value is None:
+            self.wrong(f"'{key}' is missing", expected="a number")
+            return math.nan
         wanted = "a finite number"
         if at_least is not None and at_most is not None:
             wanted = f"a number from {at_least:g} to {at_most:g}"

@@ -21,6 +21,7 @@ _Z95: Final = 1.6448536269514722
 """95 % quantile of the standard normal distribution."""
 
 
+_MOST: Final = 1e12  # requests a month: more than anybody has
 _MOST_GROWTH: Final = 1.0  # twice as much every month
 _SHARE = "It is a share: 0.03 is three percent more every month."
 _NOBODY = "State how many requests you expect a month; where none come there is nothing to decide."
@@ -71,13 +72,13 @@ class Traffic:
 
     def __post_init__(self) -> None:
         stated = Stated("payoff.toml [traffic]")
-        likely = stated.number("per_month", self.per_month, above=0, mend=_NOBODY)
+        likely = stated.number("per_month", self.per_month, above=0, at_most=_MOST, mend=_NOBODY)
         if self.low is not None:
-            low = stated.number("low", self.low, above=0)
+            low = stated.number("low", self.low, above=0, at_most=_MOST)
             if low > likely:
                 stated.wrong(f"'low' is {low:g}", expected=f"at most per_month, {likely:g}")
         if self.high is not None:
-            high = stated.number("high", self.high, above=0)
+            high = stated.number("high", self.high, above=0, at_most=_MOST)
             if high < likely:
                 stated.wrong(f"'high' is {high:g}", expected=f"at least per_month, {likely:g}")
         growth = self.growth_per_month

@@ -13,13 +13,14 @@ import numpy as np
 from payoff.adapt.backbones.find import find
 from payoff.adapt.recipes.recipe import Recipe
 from payoff.adapt.workbench import Workbench
-from payoff.core.errors import ProjectError, did_you_mean, raise_all
+from payoff.core.errors import DataError, ProjectError, did_you_mean, raise_all
 from payoff.core.extras import require
 from payoff.core.findings import Finding
 from payoff.core.progress import Progress
 from payoff.data.inspection import inspect
 from payoff.data.later import came_later
 from payoff.data.splits import Split, split
+from payoff.economics.floor import floor_problems
 from payoff.economics.worlds import Worlds
 from payoff.plan.clock import Clock
 from payoff.plan.job import Job
@@ -76,8 +77,10 @@ class Prepared:
         share = validation_share(dataset, job.test)
         cut = split(dataset, test_set=job.test, seed=job.seed, validation=share)
         parts = parts_of(cut)
+        _require_judges(parts, cut)
         # What does not fit is told before training.
         terms.payoff.check_fits(parts.labels, segments_of(dataset), source=dataset.source)
+        raise_all(floor_problems(terms.floors, parts.labels))
         backbones = tuple(dict.fromkeys(job.backbones)) or suited_backbones(parts.train_texts)
         told = checked_descriptions(job.descriptions, parts.labels)
         learning = learning_inputs(
@@ -148,6 +151,22 @@ class Prepared:
             *terms.prices.check(terms.on),
             *(() if terms.rates is None else terms.rates.check(terms.on)),
         )
+
+
+def _require_judges(parts: Parts, cut: Split) -> None:
+    """Refuse parts without a row to choose by or to report on, before anything is trained."""
+    for name, left, whole in (
+        ("validation", len(parts.validation), cut.validation),
+        ("test", len(parts.test_texts), cut.test),
+    ):
+        if not left:
+            raise DataError(
+                "PF106",
+                whole.source,
+                f"none of its {len(whole):,} {name} rows has a label that training has",
+                expected=f"labels among {', '.join(map(repr, parts.labels[:10]))}",
+                mend="Check that its label column is the right one.",
+            )
 
 
 def _clock(minutes: float, backbones: Sequence[str], run: Run, listener: Progress) -> Clock:

@@ -143,10 +143,22 @@ class Project:
                 wrong values. Several at once come as `Problems`.
         """
         path = place / FILE if place.is_dir() else place
-        text = _text(path)
+        return cls.of_text(_text(path), path)
+
+    @classmethod
+    def of_text(cls, text: str, path: Path) -> Project:
+        """A project from the text of its file, which need not be written yet.
+
+        Args:
+            text: The text.
+            path: Where the file lies or will lie.
+
+        Raises:
+            ProjectError: As `read` does.
+        """
         try:
             content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also of numbers that Python cannot hold
             raise ProjectError("PF201", str(path), f"it is no valid TOML: {error}") from error
         raise_all(_shape_problems(content))
         return _build(content, path, text)
@@ -266,7 +278,10 @@ def _type_problem(section: str, key: str, value: Any, kind: type) -> list[Payoff
         list: "a list in brackets",
         date: "a date such as 2026-11-01",
     }
-    return [wrong_entry(section, key, value, words[kind])]
+    expected = words[kind]
+    if kind is list and isinstance(value, dict):  # one pair of brackets in place of two
+        expected = f"two pairs of brackets: [[{'.'.join(filter(None, (section, key)))}]]"
+    return [wrong_entry(section, key, value, expected)]
 
 
 def _build(content: Mapping[str, Any], path: Path, text: str) -> Project:

@@ -333,10 +333,9 @@ def _training_machine(terms: Terms) -> _Machine | None:
     for price in terms.prices.find(kind="instance", on=terms.on):
         if (price.vcpu or 0) < 2 or (terms.providers and price.provider not in terms.providers):
             continue
-        hourly = price.per_hour
         try:
-            hourly = exchange(hourly, terms.currency, rates=terms.rates, on=terms.on)
-        except EconomicsError:  # in a currency without a rate
+            hourly = exchange(price.per_hour, terms.currency, rates=terms.rates, on=terms.on)
+        except EconomicsError:  # in a currency without a rate, or no rent by the hour or month
             continue
         found.append((hourly, price))
     if not found:

@@ -33,8 +33,8 @@ FILE = "payoff.toml"
 _RANGES: dict[str, dict[str, dict[str, Any]]] = {
     "search": {
         "minutes": {"above": 0},
-        "seed": {"at_least": 0},
-        "horizon_months": {"at_least": 1},
+        "seed": {"at_least": 0, "at_most": 2**32 - 1},
+        "horizon_months": {"at_least": 1, "at_most": 1200},
         "months_until_retraining": {"at_least": 1},
         "risk_aversion": {"at_least": 0},
         "hour_of_waiting": {"at_least": 0},

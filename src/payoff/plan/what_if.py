@@ -100,11 +100,16 @@ def what_if(folder: Path | str, assignments: Sequence[str]) -> WhatIf:
     """
     kept = Kept.read(Path(folder))
     after = Standing.of(kept, _terms(kept, assignments))
-    summary = _summary(Path(folder))
+    summary = read_summary(Path(folder))
     return WhatIf(tuple(assignments), _reported(summary), after, _notes(kept, summary, after))
 
 
-def _summary(folder: Path) -> dict[str, Any]:
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What a finished run reported.
+
+    Raises:
+        ProjectError: PF291 where there is nothing that can be read.
+    """
     try:
         told: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -129,8 +134,12 @@ def standing(folder: Path | str, assignments: Sequence[str] = ()) -> Standing:
 
 
 def _terms(kept: Kept, assignments: Sequence[str]) -> Terms:
-    changes = _with_range(kept.sections["traffic"], changes_of(assignments))
-    terms = terms_of(changed(kept.sections, changes), Path())
+    stated = kept.sections["traffic"]
+    changes = _with_range(stated, changes_of(assignments))
+    sections = changed(kept.sections, changes)
+    if "by_hour" in changes.get("traffic", {}) and stated.get("by_hour"):
+        sections["traffic"] = _without_their_peak(sections["traffic"], changes["traffic"])
+    terms = terms_of(sections, Path())
     if "segments" in changes.get("value", {}):
         known = [*kept.sections["value"].get("segments", {}), *kept.segments]
         check_segments(terms.payoff, segment_names(known), source="the run's rows")
@@ -142,9 +151,21 @@ def _with_range(traffic: Mapping[str, Any], changes: dict[str, Any]) -> dict[str
     new = changes.get("traffic", {})
     if not new.get("per_month", 0) > 0:
         return changes
-    factor = new["per_month"] / traffic["per_month"]
-    moved = {end: traffic[end] * factor for end in ("low", "high") if end in traffic}
+    likely, before = new["per_month"], traffic["per_month"]
+    moved = {
+        end: likely if traffic[end] == before else traffic[end] * (likely / before)
+        for end in ("low", "high")
+        if end in traffic
+    }
     return {**changes, "traffic": moved | new}
+
+
+def _without_their_peak(traffic: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The traffic without the peak that the hours of before said, unless one is given too."""
+    kept = dict(traffic)
+    if "peak_factor" not in new:
+        kept.pop("peak_factor", None)
+    return kept
 
 
 def _reported(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -243,6 +264,8 @@ def changed(sections: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
 def _parsed(assignment: str) -> dict[str, Any]:
     """One assignment as TOML reads it; text needs no quotes."""
     key, sign, value = assignment.partition("=")
+    if not key.isascii() and not set(key) & set("\"'"):
+        key = ".".join(_bare(part) for part in key.split("."))
     if sign:
         for text in (value, json.dumps(value.strip(), ensure_ascii=False)):
             try:
@@ -256,6 +279,12 @@ def _parsed(assignment: str) -> dict[str, Any]:
         expected="section.key=value",
         mend="Write it as in payoff.toml: --set traffic.per_month=100000",
     )
+
+
+def _bare(part: str) -> str:
+    """A part of a key as TOML takes it, which has quotes around all but plain letters."""
+    name = part.strip()
+    return name if name.isascii() else json.dumps(name, ensure_ascii=False)
 
 
 def _check(assignment: str, change: Mapping[str, Any]) -> None:

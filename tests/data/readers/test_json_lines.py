@@ -91,3 +91,18 @@ def test_binary_content_is_refused(tmp_path: Path) -> None:
 def test_objects_without_keys_lack_the_column(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a table with columns"):
         Dataset.from_jsonl(laid(tmp_path, "{}\n"), text="text")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"\x0c\n\x0b\n", "PF102"),
+        (b'{"\\ud800": 1, "text": "a"}\n', "PF105"),
+    ],
+)
+def test_what_holds_no_table_is_told(tmp_path: Path, content: bytes, code: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as told:
+        json_lines.read_json_lines(path)
+    assert told.value.code == code

@@ -186,7 +186,14 @@ def test_columns_as_text(column: pl.Series, texts: list[str | None]) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", [pl.Series([[1]]), pl.Series([b"x"]), pl.Series([{"a": 1}]), pl.Series([object()])]
+    "column",
+    [
+        pl.Series([[1]]),
+        pl.Series([b"x"]),
+        pl.Series([{"a": 1}]),
+        pl.Series([object()]),
+        pl.Series([dt.timedelta(hours=1)]),
+    ],
 )
 def test_columns_of_no_text(column: pl.Series) -> None:
     with pytest.raises(DataError, match="Convert the column") as caught:

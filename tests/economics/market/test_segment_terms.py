@@ -41,6 +41,21 @@ def test_columns_must_be_known(tmp_path: Path, text: str, code: str) -> None:
         read_segment_terms(written(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("segment,cost_once\nclinics,1,200\n", "row 1: it has more cells than the header"),
+        ("segment,won,\nclinics,0.5,7\n", "row 1: a cell stands in a column without a name"),
+        ("segment,won,won\nclinics,0.5,0.7\n", "column 'won' is given twice"),
+        (f'segment,won\n"{"a" * 200_000}', "it cannot be read"),
+    ],
+)
+def test_no_cell_is_left_out_unsaid(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ProjectError, match="PF203") as caught:
+        read_segment_terms(written(tmp_path, text))
+    assert told in str(caught.value)
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="PF203"):
         read_segment_terms(tmp_path / "none.csv")

@@ -314,3 +314,8 @@ def test_the_book_needs_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_age_beyond_all_dates_is_an_age() -> None:
+    told = PriceBook.builtin().check(date(2026, 11, 22), max_age_days=10_000_000)
+    assert told[0].status is Status.PASSED

@@ -63,3 +63,33 @@ def test_a_file_without_a_column_for_it_is_told(tmp_path: Path) -> None:
         with pytest.raises(EconomicsError, match=f"no column {next(iter(more))}"):
             append_prices(path, [replace(RENT, **more)])
     assert path.read_bytes() == before
+
+
+def test_a_header_in_quotes_is_one_like_any(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    append_prices(path, [replace(RENT, item="a")])
+    header, row = path.read_text("utf-8").splitlines()
+    quoted = ",".join(f'"{name}"' for name in header.split(","))
+    path.write_text(f"{quoted}\n{row}\n", "utf-8")
+    (added,) = append_prices(path, [RENT])
+    assert added == RENT
+    assert [price.item for price in PriceBook.from_csv(path)] == ["a", "old-server"]
+
+
+def test_a_file_that_is_no_utf8_is_told_and_left(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    append_prices(path, [replace(RENT, note="x")])
+    path.write_bytes(path.read_bytes().replace(b",x", ",\u673a\u623f".encode("gb18030")))
+    before = path.read_bytes()
+    with pytest.raises(EconomicsError, match="PF602"):
+        append_prices(path, [replace(RENT, item="other")])
+    assert path.read_bytes() == before
+
+
+def test_a_byte_order_mark_stays(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    append_prices(path, [replace(RENT, item="a")])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    before = path.read_bytes()
+    append_prices(path, [RENT])
+    assert path.read_bytes().startswith(before)

@@ -44,6 +44,8 @@ def test_blank_lines_are_passed_over():
         (f"{HEADER}\n{LINE},more\n", "PF602 p.csv line 2: it has not as many cells"),
         (f"{HEADER}\n{LINE}\nacme,machines\n", "PF602 p.csv line 3: it has not as many cells"),
         (f"{HEADER}\n{LINE}\x00\n", "PF602 p.csv: it holds NUL bytes"),
+        (f"{HEADER},price\n{LINE},9\n", "column 'price' is given twice"),
+        (f'{HEADER}\n"{"a" * 200_000}', "PF602 p.csv line 2"),
     ],
 )
 def test_a_malformed_file_is_told(text: str, told: str):

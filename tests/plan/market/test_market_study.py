@@ -25,7 +25,7 @@ from payoff.economics.evaluate import evaluate
 from payoff.economics.policy import Policy
 from payoff.economics.traffic import Traffic
 from payoff.plan.market.market_study import study_market
-from payoff.plan.market.measured_service import MeasuredService
+from payoff.plan.market.measured_service import MeasuredService, fixed_per_month
 
 LABELS = ("bad", "good")
 VALUES = np.array([[3.0, -7.0, -1.0], [-7.0, 3.0, -1.0]])
@@ -150,3 +150,9 @@ def test_a_mix_of_other_labels_is_told(opened: Open) -> None:
     with pytest.raises(EconomicsError, match="PF612") as caught:
         studied(rows(*EASY, *HARD), service=opened(None), expected_mix={"bad": 1.0})
     assert "good" in caught.value.found
+
+
+def test_what_nobody_answers_is_no_cost_of_the_service() -> None:
+    steps = [("right answers", 90.0), ("not answered", -30.0), ("inference", -5.0), ("api", -2.0)]
+    assert fixed_per_month(steps, asked_apart=False) == pytest.approx(7.0)
+    assert fixed_per_month(steps, asked_apart=True) == pytest.approx(5.0)

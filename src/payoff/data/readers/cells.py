@@ -52,6 +52,13 @@ def text_series(
     """
     import polars as pl
 
+    if not _encodes(name):
+        raise DataError(
+            "PF105",
+            source,
+            "the name of a column holds half of a surrogate pair, which is no character",
+            mend="Rename it.",
+        )
     try:
         return pl.Series(name, cells, dtype=pl.String)
     except UnicodeEncodeError as error:
@@ -76,7 +83,7 @@ def column_text(column: pl.Series, source: str) -> pl.Series:
     """A polars column as text, row by row as `cell_text` would.
 
     Raises:
-        DataError: PF108 where the column holds lists, records or bytes.
+        DataError: PF108 where the column holds lists, records, bytes or spans of time.
 
     Example:
         >>> import polars as pl
@@ -88,7 +95,7 @@ def column_text(column: pl.Series, source: str) -> pl.Series:
     kind = column.dtype
     if kind == pl.String:
         return column
-    if kind.is_nested() or kind in (pl.Binary, pl.Object):
+    if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration):
         raise DataError(
             "PF108",
             f"{source} column '{column.name}'",

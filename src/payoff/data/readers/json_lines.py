@@ -57,6 +57,8 @@ def read_json_lines(path: Path) -> Reading:
             )
         )
         first += len(batch)
+    if not frames:  # lines of nothing but signs that count as white space
+        raise DataError("PF102", str(path), "the file is empty", mend="Give a file with rows.")
     return Reading(pl.concat(frames, how="diagonal", rechunk=False), ())
 
 

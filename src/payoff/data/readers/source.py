@@ -52,18 +52,18 @@ relative paths start where you stand.
     """
     require("polars", "data", "reading tables")
     where = str(path)
-    if not path.is_file():
-        found = (
-            "it is a folder"
-            if path.is_dir()
-            else "it is no ordinary file"
-            if path.exists()
-            else "there is no such file"
-        )
-        raise DataError(
-            "PF101", where, found, mend="Check the path; relative paths start where you stand."
-        )
     try:
+        if not path.is_file():
+            found = (
+                "it is a folder"
+                if path.is_dir()
+                else "it is no ordinary file"
+                if path.exists()
+                else "there is no such file"
+            )
+            raise DataError(
+                "PF101", where, found, mend="Check the path; relative paths start where you stand."
+            )
         content = path.read_bytes()
     except OSError as error:
         raise DataError(

@@ -76,12 +76,14 @@ def read_segment_terms(path: Path) -> tuple[SegmentTerms, ...]:
     """
     stated = Stated(str(path))
     try:
-        content = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        reader = csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline=""))
+        columns = [column for column in reader.fieldnames or () if column]
+        rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ProjectError("PF203", str(path), f"it cannot be read ({error})") from error
-    rows = csv.DictReader(io.StringIO(content, newline=""))
-    columns = [column for column in rows.fieldnames or () if column]
     stated.keys(dict.fromkeys(columns), (item.name for item in fields(SegmentTerms)))
+    for column in sorted({column for column in columns if columns.count(column) > 1}):
+        stated.wrong(f"column '{column}' is given twice")
     if "segment" not in columns:
         stated.wrong("there is no column 'segment'", expected="one row a segment, by its name")
     stated.raise_all()
@@ -138,8 +140,17 @@ def _terms(row: Mapping[str, Any], where: str) -> SegmentTerms:
     problems: list[PayoffError] = []
     values: dict[str, Any] = {}
     for key, cell in row.items():
-        text = (cell or "").strip() if isinstance(cell, str) else ""
-        if key is None or not text:
+        if key is None:
+            found = "it has more cells than the header"
+            mend = "Put a text that holds the delimiter in quotes; write 1200, not 1,200."
+            problems.append(ProjectError("PF203", where, found, mend=mend))
+            continue
+        text = (cell or "").strip()
+        if not text:
+            continue
+        if not key:
+            found = "a cell stands in a column without a name"
+            problems.append(ProjectError("PF203", where, found, mend="Name the column."))
             continue
         if key in ("segment", "competitors"):
             values[key] = text

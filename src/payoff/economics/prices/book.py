@@ -6,7 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
@@ -236,13 +236,12 @@ new price its own day.
             max_age_days: Age in days from which a price counts as stale.
         """
         current = _newest(list(self.prices), today)
-        limit = today - timedelta(days=max_age_days)
         return [
             _finding(
                 "PF608",
                 f"No price in force is older than {max_age_days} days",
                 current,
-                bad=lambda price: price.as_of < limit,
+                bad=lambda price: (today - price.as_of).days > max_age_days,
                 mend="Read the provider's page, and append a row with the new day.",
             ),
             _finding(

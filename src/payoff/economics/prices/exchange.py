@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from payoff.core.errors import EconomicsError, PayoffError, raise_all
@@ -151,8 +151,7 @@ class ExchangeRates:
         """
         title = f"No exchange rate in force is older than {max_age_days} days"
         newest = {rate.currency: rate for rate in self.rates if rate.as_of <= today}
-        limit = today - timedelta(days=max_age_days)
-        stale = [rate for rate in newest.values() if rate.as_of < limit]
+        stale = [rate for rate in newest.values() if (today - rate.as_of).days > max_age_days]
         if not newest:
             return [Finding("PF608", title, Status.NOT_APPLICABLE, "No rate is given.")]
         if not stale:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from payoff.economics.prices.price_file import write_prices
 
 OWN_PRICES = "prices.csv"
 """Usual name of the file."""
+
+_MARK = "\ufeff"
+_BLANK = _MARK + " \t\r\n"
 
 
 def append_prices(path: Path, prices: Iterable[Price]) -> tuple[Price, ...]:
@@ -59,9 +64,8 @@ def append_prices(path: Path, prices: Iterable[Price]) -> tuple[Price, ...]:
                 mend='Name the page, the invoice or the person: --source "invoice 7".',
             )
     with folder_lock(path, Silent()):
-        before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
-        known = PriceBook.builtin()
-        if before.strip():
+        known, before = PriceBook.builtin(), _text_of(path)
+        if before.strip(_BLANK):
             known = known.with_prices(PriceBook.from_csv(path))
         known.with_prices(offered)  # what contradicts is told before anything is written
         facts = {(price.key, price.as_of) for price in known}
@@ -73,10 +77,26 @@ def append_prices(path: Path, prices: Iterable[Price]) -> tuple[Price, ...]:
     return tuple(new)
 
 
+def _text_of(path: Path) -> str:
+    """What stands in the file, with its byte-order mark; nothing where there is none."""
+    if not path.exists():
+        return ""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EconomicsError(
+            "PF602",
+            path.name,
+            f"it cannot be read ({type(error).__name__})",
+            expected="a CSV file in UTF-8",
+            mend="Save it as UTF-8, or name another file.",
+        ) from error
+
+
 def _appended(before: str, new: list[Price]) -> str:
     """The text with more rows, in the order of the columns that its header has."""
-    if not before.strip():
+    if not before.strip(_BLANK):
         return write_prices(new)
-    header = before.splitlines()[0].split(",")
+    header = next(csv.reader(io.StringIO(before.removeprefix(_MARK), newline="")))
     text = before if before.endswith("\n") else before + "\n"
     return text + write_prices(new, columns=header).partition("\n")[2]

@@ -45,6 +45,20 @@ UNITS: Final = (
 A ``gb`` is 10⁹ bytes and a ``gib`` 2³⁰; a ``gb_second`` is of 1,024 MiB, as functions are billed.
 """
 
+RENTS: Final = ("hour", "gpu_hour", "month")
+"""Units in which machines are rented."""
+
+_UNITS_OF: Final = {
+    "instance": RENTS,
+    "gpu_instance": RENTS,
+    "serverless_request": ("request",),
+    "serverless_gb_second": ("gb_second",),
+    "serverless_vcpu_second": ("vcpu_second",),
+    "object_storage_gb_month": ("gb_month", "gib_month"),
+    "egress_gb": ("gb", "gib"),
+}
+"""Units of each kind that can be reckoned with; a price in another one is kept and not used."""
+
 _GB_IN_A_GIB: Final = Decimal(2**30) / Decimal(10**9)
 
 DATE_UNKNOWN: Final = "date of source unknown"
@@ -179,6 +193,28 @@ class Price:
             self.label,
             f"a price per {self.unit} is none of bytes",
             expected="a price per gb, gib, gb_month or gib_month",
+        )
+
+    @property
+    def unit_fits(self) -> bool:
+        """Whether its unit is one of its kind, so that it can be reckoned with."""
+        return self.unit in _UNITS_OF[self.kind]
+
+    def check_unit(self) -> None:
+        """Refuse to reckon with a price whose unit is none of its kind.
+
+        Raises:
+            EconomicsError: PF602.
+        """
+        units = _UNITS_OF[self.kind]
+        if self.unit_fits:
+            return
+        what = "no rent" if units is RENTS else f"none of {units[0]}"
+        raise EconomicsError(
+            "PF602",
+            self.label,
+            f"a price per {self.unit} is {what}",
+            expected=f"a price per {' or '.join(units)}",
         )
 
     @property

@@ -28,20 +28,28 @@ def read_prices(text: str, name: str) -> list[Price]:
     if "\x00" in text:
         raise EconomicsError("PF602", name, "it holds NUL bytes", expected="a CSV file in UTF-8")
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    raise_all(_header_problems(list(reader.fieldnames or ()), name))
     prices: list[Price] = []
     problems: list[PayoffError] = []
-    for row in reader:
-        where = f"{name} line {reader.line_num}"
-        if None in row or None in row.values():
-            problems.append(
-                EconomicsError("PF602", where, "it has not as many cells as the header has columns")
-            )
-            continue
-        try:
-            prices.append(Price.from_row(row, where))
-        except PayoffError as error:
-            problems += getattr(error, "problems", (error,))
+    try:
+        raise_all(_header_problems(list(reader.fieldnames or ()), name))
+        for row in reader:
+            where = f"{name} line {reader.line_num}"
+            if None in row or None in row.values():
+                problems.append(
+                    EconomicsError(
+                        "PF602", where, "it has not as many cells as the header has columns"
+                    )
+                )
+                continue
+            try:
+                prices.append(Price.from_row(row, where))
+            except PayoffError as error:
+                problems += getattr(error, "problems", (error,))
+    except csv.Error as error:  # a quote that is never closed makes one cell of all that follows
+        where = f"{name} line {reader.line_num + 1}"
+        raise EconomicsError(
+            "PF602", where, f"it is no row ({error})", mend="Look for a quote that is not closed."
+        ) from error
     raise_all(problems)
     return prices
 
@@ -80,6 +88,7 @@ def write_prices(prices: Iterable[Price], *, columns: Sequence[str] = COLUMNS) -
 def _header_problems(header: list[str], name: str) -> list[PayoffError]:
     missing = [column for column in REQUIRED_COLUMNS if column not in header]
     unknown = [column for column in header if column not in COLUMNS]
+    twice = sorted({column for column in header if header.count(column) > 1})
     problems: list[PayoffError] = []
     if missing:
         problems.append(
@@ -98,5 +107,9 @@ def _header_problems(header: list[str], name: str) -> list[PayoffError]:
             mend=did_you_mean(column, COLUMNS),
         )
         for column in unknown
+    ]
+    problems += [
+        EconomicsError("PF602", f"{name} line 1", f"column '{column}' is given twice")
+        for column in twice
     ]
     return problems

@@ -43,7 +43,7 @@ class Limits:
         if self.loses_too_much(option, whole):
             return f"it loses {lost:.2f} points ({self.most_lost:g} at most)"
         if self.largest_mb is not None and mb > self.largest_mb:
-            return f"it has {mb:.1f} MB ({self.largest_mb:g} at most)"
+            return f"it has {mb:.4g} MB ({self.largest_mb:g} at most)"
         if self.slowest_ms is not None and latency.p50_ms > self.slowest_ms:
             return f"it takes {latency.p50_ms:.2f} ms ({self.slowest_ms:g} at most)"
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.core.csv_rows import CsvRows
 from payoff.core.errors import ProjectError
 from payoff.core.files import write_bytes
 from payoff.core.progress import Progress
@@ -80,7 +80,7 @@ class TextsToLabel:
             MachineError: PF801 or PF802 where it cannot be written.
         """
         sheet = io.StringIO()
-        writer = csv.writer(sheet, lineterminator="\n")
+        writer = CsvRows(sheet)
         columns = ("text", "label", "guess", "value_of_truth", "reach", "worth", "row")
         writer.writerow(columns)
         for line in self._table():

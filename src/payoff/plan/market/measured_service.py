@@ -16,11 +16,12 @@ from payoff.data.dataset import Dataset
 from payoff.economics.costs import Step
 from payoff.economics.decided import Decided
 from payoff.economics.desk import Desk, load
+from payoff.economics.ledger import Earning
 from payoff.economics.traffic import Traffic
 from payoff.plan.booked_answers import booked_answers
 from payoff.plan.parts import segments_of
 
-_FLOWS = ("right answers", "wrong answers", "handed over", "people", "profit")
+_FLOWS = (*Earning, "people", "profit")
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from payoff.adapt.engine.adaptations.settings import check_positive
 from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.recipes.searched import optional_settings, with_settings
@@ -20,7 +21,7 @@ from payoff.artifact.runtime import Runtime
 from payoff.artifact.runtime.endpoint import EndpointRuntime
 from payoff.artifact.runtime.threads import physical_cores
 from payoff.artifact.tier import TierSpec
-from payoff.core.errors import AdaptError, did_you_mean
+from payoff.core.errors import AdaptError, DataError, did_you_mean
 from payoff.core.extras import require
 from payoff.core.progress import Progress, Silent
 from payoff.data.dataset import Dataset
@@ -44,6 +45,9 @@ from payoff.plan.prepared import (
 from payoff.plan.runs import Run
 from payoff.plan.trackers.tracking import ended, keep_evidence
 from payoff.plan.tuning.training import trained
+
+_STRENGTH = "C"
+"""Inverse of a head's penalty, by this name in every recipe; no library takes 0 or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def tune(
         meter: Books what is used and holds the budget; no books are kept where not given.
 
     Raises:
-        DataError: PF104 or PF106 where the rows cannot be learnt from.
+        DataError: PF104 or PF106 where the rows cannot be learnt from, or reported on.
         AdaptError: PF401 for an unknown recipe; PF405 where it does not fit the data or the
             backbone; PF406 for a setting that it does not have; PF402 where training fails;
             PF410 where one of several processes is gone.
@@ -161,6 +165,14 @@ def tune(
         runs=runs,
         progress=listener,
     )
+    if report and not parts.test_texts:
+        raise DataError(
+            "PF106",
+            (test or dataset).source,
+            "none of its test rows has a label that training has",
+            expected=f"labels among {', '.join(map(repr, parts.labels[:10]))}",
+            mend="Check that its label column is the right one.",
+        )
     run = replace(run, meter=meter)
     candidate = candidate_of(chosen, bench, settings or {})
     listener.say(f"{candidate.name}: about {chosen.seconds(candidate, bench):.0f} s")
@@ -258,6 +270,8 @@ def candidate_of(recipe: Recipe, bench: Workbench, settings: Mapping[str, Any]) 
                 mend=did_you_mean(name, list(known)),
             )
         wanted[name] = _like(known[name], value, f"{recipe.name}, setting '{name}'")
+    if _STRENGTH in wanted:
+        check_positive(**{_STRENGTH: wanted[_STRENGTH]})
     return with_settings(recipe, usual[0], bench, wanted)
 
 
