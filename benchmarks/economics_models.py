@@ -1,11 +1,15 @@
 """Models of benchmarks/economics.py that are trained once: what they say, how fast, how large.
 
+    python benchmarks/economics_models.py            # trains what is not there yet
+    python benchmarks/economics_models.py measure    # seconds anew, once nothing else computes
+
 Each is trained on the training rows of a data set, exported and measured as it would be served, and
 kept in the benchmark's runs folder, so that any number of payoffs can be looked at afterwards.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from dataclasses import dataclass, replace
@@ -14,13 +18,23 @@ from typing import Any
 
 import numpy as np
 
-from economics_rows import ENCODER, FROZEN_LAYERS, RUNS, TABLE, Rows, all_rows, static_vectors
+from economics_rows import (
+    ENCODER,
+    FROZEN_LAYERS,
+    PARTS,
+    RUNS,
+    TABLE,
+    Rows,
+    all_rows,
+    static_vectors,
+)
 
 MODELS = ("bag-of-words", "static-head", "frozen-head", "fine-tune")
 BASE = "base encoder"
 BASES = {"banking77": "mpnet-base", "clinc150": "mpnet-base"}  # eight times the layers' weights
 BASE_LAYERS = 6  # of its twelve that stay as they are: chosen by benchmarks/published.py
 N_LATENCY = 500
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @dataclass(frozen=True)
@@ -132,9 +146,31 @@ def _train(bench: Any, rows: dict[str, Any], name: str, recipe: str, folder: Pat
     }
     np.savez(folder / "logits.npz", **logits)
     evidence = _evidence(bench, rows["validation"], logits["validation"], spec, tier, runtime)
-    write_json(folder / "done.json", {"evidence": evidence.as_dict(), "training_s": seconds})
+    told = {"evidence": evidence.as_dict(), "training_s": seconds, "tier": spec.as_dict()}
+    write_json(folder / "done.json", told)
     right = (logits["test"].argmax(1) == bench.targets[rows["test"]]).mean()
     print(f"{name}: {recipe}, {seconds:.0f} s, test accuracy {right:.4f}", flush=True)
+
+
+def measure(data: Path, name: str) -> None:
+    """Measure the latency of all models of a data set anew."""
+    from payoff.artifact.runtime import open_tier
+    from payoff.artifact.tier import TierSpec
+    from payoff.core.files import write_json
+
+    found = all_rows(data, name)
+    _, rows = _cut(found)
+    for recipe in (*MODELS, BASE):
+        folder = RUNS / name / recipe
+        told = json.loads((folder / "done.json").read_text("utf-8"))
+        kept = told["tier"]
+        spec = TierSpec(kept["name"], kept["kind"], tuple(kept["members"]), kept["settings"])
+        tier = folder / "tier"
+        runtime = open_tier(spec, lambda member, tier=tier: (tier / member).read_bytes())
+        with np.load(folder / "logits.npz") as arrays:
+            evidence = _evidence(found.bench, rows, arrays["validation"], spec, tier, runtime)
+        write_json(folder / "done.json", told | {"evidence": evidence.as_dict()})
+        print(f"{name}: {recipe}, {evidence.latency.texts_per_s:.0f} texts/s", flush=True)
 
 
 def _pieces(rows: Any) -> Any:
@@ -167,3 +203,17 @@ def _evidence(bench: Any, rows: Any, logits: Any, spec: Any, tier: Path, runtime
         footprint=measure_footprint(trial),
         machine=this_machine(),
     )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=("train", "measure"), nargs="?", default="train")
+    parser.add_argument("--data", type=Path, default=SHARED / "data")
+    options = parser.parse_args()
+    for name in PARTS:
+        (trained if options.part == "train" else measure)(options.data, name)
+
+
+if __name__ == "__main__":
+    main()

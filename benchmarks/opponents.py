@@ -62,6 +62,8 @@ def trainer(
         set_seed,
     )
 
+    from payoff.adapt.engine.precision import training_precision
+
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     names = sorted(set(labels))
@@ -97,6 +99,7 @@ def trainer(
             save_strategy="no",
             report_to=[],
             use_cpu=True,
+            bf16=training_precision() == "mixed",  # as payoff trains on the same machine
             seed=seed,
             logging_strategy="no",
             disable_tqdm=True,

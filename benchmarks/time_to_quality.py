@@ -4,9 +4,10 @@
     python benchmarks/time_to_quality.py --show
 
 The opponent is `transformers.Trainer` with mean pooling, label smoothing, a rate that suits them
-and batches of like lengths, three epochs. payoff's seconds hold everything: tokens, the pass of the
-encoder, the head, the training. Settings were chosen on validation rows; accuracy is on the test
-rows. Nothing else may compute meanwhile. Every result is a line in results/time_to_quality.jsonl.
+and batches of like lengths, three epochs. Both train in mixed precision where the processor has it.
+payoff's seconds hold everything: tokens, the pass of the encoder, the head, the training. Settings
+were chosen on validation rows; accuracy is on the test rows. Nothing else may compute meanwhile.
+Every result is a line in results/time_to_quality.jsonl.
 """
 
 from __future__ import annotations
