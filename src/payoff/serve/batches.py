@@ -171,7 +171,7 @@ class Batches:
                 self._begin()
             self._line.append(waiting)
             self.inside += 1
-            self._changed.notify_all()
+            self._changed.notify()  # one takes all that waits
         try:
             if self.asks_endpoints and waiting.left_s is not None:
                 await asyncio.wait([waiting.future], timeout=max(0.0, waiting.left_s))
