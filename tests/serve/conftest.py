@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -19,6 +21,8 @@ from payoff.learn.journal import Journal
 from payoff.serve.app import create_app
 from payoff.serve.run import listen
 
+Result = TypeVar("Result")
+
 
 @pytest.fixture(scope="session")
 def artifact(repository: Path) -> Path:
@@ -29,6 +33,12 @@ def artifact(repository: Path) -> Path:
 def desk(artifact: Path) -> Iterator[Desk]:
     with load(artifact, threads=1) as desk:
         yield desk
+
+
+def run_apart(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run it on a loop of a thread of its own: a browser of other tests may hold this one's."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(work())).result(timeout=60)
 
 
 @contextmanager

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from payoff.core.errors import ServiceError
 from payoff.serve.gate import Gate
 
-
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run it on a loop of a thread of its own: a browser of other tests may hold this one's."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(work())).result(timeout=60)
+from .conftest import run_apart
 
 
 def test_work_that_hangs_is_given_up_and_keeps_its_place_until_it_ends() -> None:
@@ -40,7 +33,7 @@ def test_work_that_hangs_is_given_up_and_keeps_its_place_until_it_ends() -> None
         await gate.run(lambda: done.append("in time"), within_s=20)
         assert done == ["in time"]  # what nobody waited for any more was not begun
 
-    run(hold)
+    run_apart(hold)
 
 
 def test_what_work_gives_and_raises_is_passed_on() -> None:
@@ -55,4 +48,4 @@ def test_what_work_gives_and_raises_is_passed_on() -> None:
                 await gate.run(wrong, within_s=within_s)
         assert gate.inside == 0
 
-    run(hold)
+    run_apart(hold)

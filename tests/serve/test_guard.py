@@ -18,7 +18,7 @@ from payoff.serve.app import create_app
 from payoff.serve.guard import Keys, Rates, scope_of
 from payoff.serve.run import run
 
-from .conftest import answering
+from .conftest import answering, run_apart
 from .test_app import error
 
 Serve = Callable[..., httpx.Client]
@@ -140,22 +140,22 @@ def test_keys_are_read_once_for_all_who_ask_and_nobody_waits_while_they_are_good
             assert not begun.is_set()  # nobody read a second time
         return waiting
 
-    assert asyncio.run(ask()) == [50, 1, 50]
+    assert run_apart(ask) == [50, 1, 50]
 
 
 def test_keys_that_cannot_be_read_are_good_for_five_seconds(journal: Journal) -> None:
     now = [0.0]
     keys = Keys(journal, clock=lambda: now[0])
     kept, key = make_key(journal, "shop", ["decide"])
-    asyncio.run(keys.freshen())
+    run_apart(keys.freshen)
     with journal.writing() as connection:
         connection.execute(text("ALTER TABLE api_keys RENAME TO gone"))
     now[0] = 4.9
-    asyncio.run(keys.freshen())
+    run_apart(keys.freshen)
     assert keys.check(key, "decide") == kept
     now[0] = 5.0
     with pytest.raises(ServiceError, match="PF70"):
-        asyncio.run(keys.freshen())
+        run_apart(keys.freshen)
     with pytest.raises(ServiceError, match="PF70"):
         keys.check(key, "decide")
 
