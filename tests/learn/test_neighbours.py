@@ -22,7 +22,7 @@ from payoff.learn.neighbours import NOBODY, Neighbours, neighbours_of
 from payoff.learn.outcomes import told_by_source
 from payoff.learn.review import waiting
 from payoff.learn.tally import newest_latencies_ms
-from payoff.learn.versions import note_made, release
+from payoff.learn.versions import note_made, note_place, release
 from payoff.learn.watching.alert_book import AlertBook
 
 OLD, NEW, OTHER, BOTH = (sign * 64 for sign in "abcd")
@@ -93,3 +93,19 @@ def test_the_logs_are_its_own(journal: Journal) -> None:
     assert [one.name for one in alert_log(journal, models=["topic"])] == ["loss topic"]
     assert (len(experiment_log(journal)), len(alert_log(journal))) == (2, 3)
     assert experiment_log(journal, model="other") == alert_log(journal, models=["other"]) == []
+
+
+def test_a_version_that_two_models_share_belongs_to_both(books_url: str) -> None:
+    with Journal.open(books_url) as journal:
+        assert neighbours_of(journal, "mood") == NOBODY
+        release(journal, "mood", "a" * 64)
+        note_made(journal, "mood", "b" * 64, {"artifact": "mood.2.payoff"})
+        note_place(journal, "topic", "c" * 64, "topic.payoff")
+        release(journal, "topic", "b" * 64)
+        assert neighbours_of(journal, "mood").artifacts == {"c" * 64}
+        assert neighbours_of(journal, "topic").artifacts == {"a" * 64}
+        assert neighbours_of(journal, "mood", "topic") == NOBODY
+        everybody = {"a" * 64, "b" * 64, "c" * 64}
+        assert neighbours_of(journal) == Neighbours(
+            frozenset({"mood", "topic"}), frozenset(everybody)
+        )

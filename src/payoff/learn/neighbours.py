@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, select, true
 
 from payoff.learn.journal import Journal
-from payoff.learn.other_models import artifacts_of_others
-from payoff.learn.tables import costs, decisions
-from payoff.learn.versions import models_with_versions
+from payoff.learn.tables import costs, decisions, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,16 @@ NOBODY = Neighbours()
 """Where a model has the journal for itself."""
 
 
-def neighbours_of(journal: Journal, model: str) -> Neighbours:
+def neighbours_of(journal: Journal, *models: str) -> Neighbours:
     """The other models of a journal, as far as anything was noted of their versions.
 
     A service notes the versions that it is started with, and each that is released; whoever starts
-    an experiment notes both. An artifact that served under two names belongs to both.
+    an experiment notes both. An artifact that served under two names belongs to both, and one that
+    nothing was noted of is nobody else's.
+
+    Args:
+        journal: Where versions are noted.
+        models: Names of the model whose neighbours are wanted.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -61,5 +64,11 @@ def neighbours_of(journal: Journal, model: str) -> Neighbours:
         ...     neighbours_of(journal, "topic").names
         frozenset({'mood'})
     """
-    names = frozenset(models_with_versions(journal)) - {model}
-    return Neighbours(names, artifacts_of_others(journal, [model]))
+    wanted = select(versions.c.model, versions.c.artifact_sha256).distinct()
+    with journal.reading() as connection:
+        noted = [(str(row[0]), str(row[1])) for row in connection.execute(wanted)]
+    own = {sha256 for name, sha256 in noted if name in models}
+    return Neighbours(
+        frozenset(name for name, _ in noted) - set(models),
+        frozenset(sha256 for _, sha256 in noted if sha256) - own,
+    )

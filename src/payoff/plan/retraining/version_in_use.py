@@ -11,7 +11,7 @@ import numpy as np
 from payoff.core.errors import ProjectError, ServiceError
 from payoff.economics.desk import Desk, load
 from payoff.learn.journal import Journal
-from payoff.learn.other_models import artifacts_of_others
+from payoff.learn.neighbours import neighbours_of
 from payoff.learn.versions import released
 from payoff.learn.watching.alert_book import standing_alert
 from payoff.learn.whereabouts import located
@@ -92,7 +92,7 @@ class VersionInUse:
         Raises:
             ServiceError: PF703 to PF706 where the database fails.
         """
-        return artifacts_of_others(journal, {project.name, self.desk.artifact.name})
+        return neighbours_of(journal, project.name, self.desk.artifact.name).artifacts
 
     def run(self, runs: Path, name: str) -> Path | None:
         """The folder of the run that made it; None where it is not kept."""
