@@ -7,9 +7,9 @@
 Seconds are not kept here (benchmarks/adaptation.py has them): the activations of all texts are
 computed once and shared by all recipes, sizes and seeds. ``validation`` judges by 2,000 training
 rows that are never learnt from; what is concluded from there is reported on ``test``.
-``automatic`` has the learnt rows alone: it takes the recipe that is best on some of them, as
-`payoff run` judges where all errors cost the same, and trains it on all of them. Every result is
-a line in results/labels_curve.jsonl as soon as it is there, and is not computed again.
+``automatic`` has the learnt rows alone: it takes the candidate that is best on some of them, as
+`payoff run` judges where all errors cost the same and time is no matter, and trains it on all of
+them. Every result is a line in results/labels_curve.jsonl as soon as it is there, and is not computed again.
 """
 
 from __future__ import annotations
@@ -43,12 +43,16 @@ RECIPES = (
     "frozen-head",
     "contrastive",
     "fine-tune",
+    "stacked",
     "automatic",
 )
 BACKBONES_BESIDE = {"static-head": "wordllama-256"}
-LEAST_LABELS = {"fine-tune": 5}
+LEAST_LABELS = {"fine-tune": 5, "stacked": 50}
 MOST_LABELS = {"contrastive": 50}  # a class: beyond, it has no reason
-CHANGED = {"fine-tune": {"depth": 3}}  # the upper half, the first that `payoff run` tries
+CHANGED = {
+    "fine-tune": {"depth": 3},  # the upper half, the first that `payoff run` tries
+    "stacked": {"members": "fine-tune+bag-of-words", "folds": 2},  # the one that it tries
+}
 
 
 def parts(data: Path, name: str, judged: str) -> tuple[Rows, Rows]:
@@ -70,7 +74,7 @@ def score(recipe: str, bench: Any, settings: dict[str, Any]) -> dict[str, Any] |
     from payoff.core.errors import AdaptError
 
     try:
-        candidate = usual(automatic(bench) if recipe == "automatic" else recipe, bench)
+        candidate = automatic(bench) if recipe == "automatic" else usual(recipe, bench)
         changed = {**dict(candidate.settings), **settings}
         candidate = replace(candidate, settings=tuple(changed.items()))
         attempt = recipe_named(candidate.recipe).start(candidate, bench)
@@ -109,11 +113,15 @@ def usual(recipe: str, bench: Any) -> Any:
     return replace(candidate, settings=tuple(changed.items()))
 
 
-def automatic(bench: Any) -> str:
-    """The recipe that is best for so many rows a label, unless some of the rows clearly object."""
+def automatic(bench: Any) -> Any:
+    """The usual recipe for so many rows a label, unless some of the rows clearly object.
+
+    Of each recipe what a search tries, and the usual one with its usual settings if it is not among
+    those.
+    """
     from payoff.adapt.recipes import recipe_named, recipes
     from payoff.adapt.recipes.folds import folds
-    from payoff.adapt.recipes.usual import usual_recipe
+    from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
     from payoff.evidence.calibration import cross_fitted
     from payoff.plan.score import Score, foremost
 
@@ -121,21 +129,28 @@ def automatic(bench: Any) -> str:
     expected = usual_recipe(len(targets), len(bench.labels))
     fold = folds(targets, 5, seed=bench.seed)
     if not (fold >= 0).any():
-        return expected
+        return usual(expected, bench)
     judged = bench.train[fold == 0]
     cut = replace(bench, train=bench.train[fold != 0], validation=judged)
     both = replace(cut, backbones=(*bench.backbones, "wordllama-256"))
-    names = [recipe.name for recipe in recipes() if recipe.candidates(both)]
-    truth, scores = bench.targets[judged], {}
-    for name in dict.fromkeys([*names, expected]):
-        attempt = recipe_named(name).start(usual(name, cut), cut)
+    tried = [c for recipe in recipes() for c in recipe.candidates(both) if not c.only_if_short]
+    if all(candidate.recipe != expected for candidate in tried):
+        tried.append(usual(expected, cut))
+    truth, scores = bench.targets[judged], []
+    for candidate in tried:
+        attempt = recipe_named(candidate.recipe).start(candidate, cut)
         attempt.advance(1.0)
         found = cross_fitted(attempt.logits(judged), truth, seed=bench.seed)
         right = (found.argmax(1) == truth).astype(float)
         losses = -np.log(np.maximum(found[np.arange(len(truth)), truth], 1e-12))
-        scores[name] = Score(right, losses)
-    first = list(scores)[foremost(list(scores.values()))]
-    return first if scores[expected].clearly_behind(scores[first]) else expected
+        scores.append(Score(right, losses))
+        print(f"  {candidate.name}: {right.mean():.4f}, loss {losses.mean():.4f}", flush=True)
+    place = foremost(scores)
+    mine = [n for n, candidate in enumerate(tried) if candidate.recipe == expected]
+    mine_first = mine[foremost([scores[n] for n in mine])]
+    if expected != MANY_ROWS and not scores[mine_first].clearly_behind(scores[place]):
+        place = mine_first
+    return tried[place]
 
 
 def run(options: argparse.Namespace) -> None:

@@ -49,6 +49,7 @@ class Staged:
     Args:
         values: Candidate's number to its value after each rung; NaN scores not finite; None fails.
         seconds_each: Candidate's number to its seconds, told and taken.
+        last: Numbers of those that come after all others.
     """
 
     values: Sequence[Sequence[float | None]]
@@ -58,9 +59,11 @@ class Staged:
     clock: HandClock = field(default_factory=HandClock)
     trained: list[tuple[int, float]] = field(default_factory=list)
     kill_at: tuple[int, float] | None = None
+    last: tuple[int, ...] = ()
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
-        return [Candidate(self.name, "", (("n", n),)) for n in range(len(self.values))]
+        numbers = range(len(self.values))
+        return [Candidate(self.name, "", (("n", n),), last=n in self.last) for n in numbers]
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
         return float(self.seconds_each[candidate["n"]]) if self.seconds_each else 1.0
@@ -317,3 +320,27 @@ def test_a_short_candidate_is_tried_only_where_no_other_fits(run: Run, tmp_path:
 
     assert fitting(100.0) == [usual]
     assert fitting(10.0) == [usual, short]
+
+
+def test_what_combines_others_comes_after_them(run: Run, tmp_path: Path) -> None:
+    recipe = Staged([[1.0, 2.0], [1.0, 3.0], [1.0, 9.0]], rungs=(0.5, 1.0), last=(1,))
+    tried = climb(recipe, run, tmp_path)
+    assert recipe.trained == [(0, 0.5), (2, 0.5), (0, 1.0), (2, 1.0), (1, 1.0)]
+    assert tried[1].status == "trained"
+    at_once = Staged([[1.0], [2.0]], seconds_each=[5, 1], name="at-once", last=(1,))
+    climb(at_once, run, tmp_path)
+    assert at_once.trained == [(0, 1.0), (1, 1.0)], "the cheaper one was told to be the last"
+
+
+@pytest.mark.parametrize(("budget_s", "begun"), [(260, True), (250, False)])
+def test_it_must_leave_time_to_be_trained_on_all_rows(
+    run: Run, tmp_path: Path, budget_s: float, begun: bool
+) -> None:
+    """4 of 6 rows take 100 s, so that all of them take 150 s more."""
+    recipe = Staged([[1.0], [2.0]], seconds_each=[5, 100], clock=HandClock(budget_s), last=(1,))
+    tried = climb(recipe, run, tmp_path)
+    assert (tried[1].status == "trained") is begun
+    if not begun:
+        assert tried[1].why == "it would take about 250 s, on all rows too, and 245 s are left"
+        assert tried[1].held_back is not None
+        assert (tried[1].held_back.by, tried[1].held_back.seconds) == ("minutes", 100.0)

@@ -3,6 +3,7 @@
 Cheap candidates first; those that can be paused are judged at each rung, and the best third goes
 on, with whatever the validation rows cannot tell from the best (as in a race, Maron & Moore 1994;
 `score` has what they can tell).
+Those that combine others come last, and must leave time to be trained on all rows as well.
 A candidate is not begun when it does not fit into the time left, or when what it is expected to
 gain (`stopping`) would not pay for it; both are said.
 """
@@ -127,7 +128,7 @@ class Ladder:
                 cannot be held.
         """
         candidates = [c for r in self.recipes.values() for c in self._candidates(r)]
-        simple = [c for c in candidates if len(self._recipe(c).rungs) == 1]
+        simple = [c for c in candidates if len(self._recipe(c).rungs) == 1 and not c.last]
         simple.sort(key=lambda c: self._seconds(c))
         for candidate in simple:
             recipe = self._recipe(candidate)
@@ -136,8 +137,12 @@ class Ladder:
         done: list[Tried] = []
         for candidate in simple:
             done.append(self._try(candidate, 1.0, done))
-        climbing = self._fitting([c for c in candidates if len(self._recipe(c).rungs) > 1])
-        return done + self._halve(climbing, done)
+        paused = [c for c in candidates if len(self._recipe(c).rungs) > 1 and not c.last]
+        done += self._halve(self._fitting(paused), done)
+        for candidate in candidates:
+            if candidate.last:
+                done.append(self._try(candidate, 1.0, done))
+        return done
 
     def _candidates(self, recipe: Recipe) -> list[Candidate]:
         found = recipe.candidates(self.bench)
@@ -323,10 +328,14 @@ class Ladder:
     def _too_long(self, candidate: Candidate, sofar: Tried | None) -> str:
         """Why it cannot be finished in the time left; empty if it can."""
         rest = self._seconds(candidate) * (1.0 - (sofar.share if sofar else 0.0))
+        again = ""
+        if candidate.last:
+            rest += self._seconds(candidate) * len(self.bench.texts) / len(self.bench.train)
+            again = ", on all rows too,"
         left = self.clock.left()
         if rest <= left:
             return ""
-        return f"it would take about {rest:.0f} s and {max(left, 0):.0f} s are left"
+        return f"it would take about {rest:.0f} s{again} and {max(left, 0):.0f} s are left"
 
     def _seconds(self, candidate: Candidate) -> float:
         return self._recipe(candidate).seconds(candidate, self.bench)

@@ -79,6 +79,29 @@ def test_only_what_the_backbones_allow_is_stacked(make: Make) -> None:
     assert Stacked().standard(replace(bench, backbones=(), _opened={})) == []
 
 
+@pytest.mark.parametrize(("each", "searched"), [(20, False), (21, True)])
+def test_a_search_tries_it_where_rows_are_many(
+    each: int, searched: bool, make_bench: Make, bert_folder: Path, table_folder: Path
+) -> None:
+    texts, targets = messages([each + 5, each + 5])
+    bench = make_bench(texts, targets, [bert_folder, table_folder], n_train=2 * each)
+    found = Stacked().candidates(bench)
+    assert [(c["members"], c["folds"], c.last, c.backbone) for c in found] == [
+        ("fine-tune+bag-of-words", 2, True, bench.backbones[0])
+    ] * searched
+
+
+def test_two_folds_take_twice_as_long_as_their_members(make: Make) -> None:
+    """Each half of the rows once, and all of them once."""
+    bench = make("two classes")
+    bench.opened(bench.backbones[0]).trunk.prepare(())
+    (usual,) = Stacked().standard(bench)
+    candidate = usual.having("folds", 2)
+    members = Stacked().members(candidate, bench)
+    alone = sum(recipe.seconds(member, bench) for recipe, member in members)
+    assert Stacked().seconds(candidate, bench) - 0.2 == pytest.approx(2 * alone)
+
+
 def test_encoding_is_counted_once(make: Make) -> None:
     bench = make("two classes")
     (candidate,) = Stacked().standard(bench)

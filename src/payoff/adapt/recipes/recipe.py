@@ -30,6 +30,7 @@ class Candidate:
         backbone: Name of the backbone; empty where the recipe needs none.
         settings: The recipe's own settings, as ``(name, value)`` pairs in a fixed order.
         only_if_short: Tried only where the time left fits no other candidate of its recipe.
+        last: Tried after all others, and only where it could also be trained on all rows in time.
         title: What people read in place of recipe, backbone and settings, where those are many; it
             must be unlike that of any candidate beside it.
 
@@ -42,6 +43,7 @@ class Candidate:
     backbone: str
     settings: tuple[tuple[str, Any], ...] = ()
     only_if_short: bool = False
+    last: bool = False
     title: str = ""
 
     @property

@@ -22,6 +22,7 @@ from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.recipes.told import all_told, with_settings
+from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.runtime.stacked import MEMBER_KINDS, Blend, log_probabilities, member_file
 from payoff.artifact.tier import TierSpec
@@ -31,6 +32,7 @@ from payoff.core.files import whole_folder, write_json
 from payoff.evidence.calibration import fit_temperature
 
 _USUAL = ("bag-of-words", "static-head", "frozen-head")
+_OF_MANY_ROWS = "fine-tune+bag-of-words"
 _WEIGHT_SPREAD, _BIAS_SPREAD = 0.5, 0.25  # standard deviations that the shrinkage supposes
 
 Member = tuple[Recipe, Candidate]
@@ -47,8 +49,15 @@ class Stacked:
     rungs = (1.0,)
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
-        """None: a recipe is searched where a measurement shows that it can win."""
-        return []
+        """With many rows a label, fine-tuning and bags of words; they cost as much as all others.
+
+        Measured by ``benchmarks/published.py``; docs/recipes.md has the figures.
+        """
+        if usual_recipe(len(bench.train), len(bench.labels)) != MANY_ROWS:
+            return []
+        encoders = [n for n in bench.backbones if bench.opened(n).backbone.family == "encoder"]
+        settings = (("members", _OF_MANY_ROWS), ("folds", 2))
+        return [Candidate(self.name, name, settings, last=True) for name in encoders]
 
     def standard(self, bench: Workbench) -> list[Candidate]:
         """One an encoder, of the cheap recipes that can use these backbones."""
@@ -58,7 +67,7 @@ class Stacked:
         return [Candidate(self.name, name, settings) for name in encoders or [""] if len(able) > 1]
 
     def seconds(self, candidate: Candidate, bench: Workbench) -> float:
-        """Each member once a fold and once on all rows; texts are encoded but once."""
+        """Each member on all rows and on all but each fold; texts are encoded but once."""
         total = 0.2
         for recipe, member in self.members(candidate, bench):
             seconds, passes = recipe.seconds(member, bench), 0.0
@@ -66,7 +75,7 @@ class Stacked:
                 opened = bench.opened(member.backbone)
                 passes = 0.0 if opened.trunk.is_prepared() else opened.forward_seconds()
             passes = min(passes, seconds)
-            total += passes + (candidate["folds"] + 1) * (seconds - passes)
+            total += passes + candidate["folds"] * (seconds - passes)
         return total
 
     def start(self, candidate: Candidate, bench: Workbench) -> StackedAttempt:

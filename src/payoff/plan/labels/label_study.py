@@ -115,7 +115,8 @@ def _worth_studying(workshop: Workshop, chosen: Tried, tried: Sequence[Tried]) -
     """The best cheap head, on the same backbone if there is one, then the choice."""
 
     def simple(one: Tried) -> bool:
-        return len(workshop.recipes[one.candidate.recipe].rungs) == 1 and one.logits is not None
+        at_once = len(workshop.recipes[one.candidate.recipe].rungs) == 1
+        return at_once and not one.candidate.last and one.logits is not None
 
     if simple(chosen):
         return [chosen]
