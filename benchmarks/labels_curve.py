@@ -8,8 +8,9 @@ Seconds are not kept here (benchmarks/adaptation.py has them): the activations o
 computed once and shared by all recipes, sizes and seeds. ``validation`` judges by 2,000 training
 rows that are never learnt from; what is concluded from there is reported on ``test``.
 ``automatic`` has the learnt rows alone: it takes the candidate that is best on some of them, as
-`payoff run` judges where all errors cost the same and time is no matter, and trains it on all of
-them. Every result is a line in results/labels_curve.jsonl as soon as it is there, and is not computed again.
+`payoff run` judges where all errors cost the same and time does not matter, and trains it on all
+of them. Every result is a line in results/labels_curve.jsonl as soon as it is there, and is not
+computed again.
 """
 
 from __future__ import annotations

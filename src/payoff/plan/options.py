@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.adapt.compress import compress_by, ways
+from payoff.adapt.compress import compress_by, compressed_part, ways
 from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.calibration import Calibration
@@ -160,7 +160,7 @@ class Workshop:
         """The candidate as trained, and compressed in every way that applies."""
         spec, folder = self.export(tried.candidate, self.bench)
         yield from self._hosted(tried, "fp32", spec, folder)
-        for way in ways(spec):
+        for way in ways(compressed_part(spec, folder)):
             small, place = self.compress(way, spec, folder)
             yield from self._hosted(tried, way, small, place)
 

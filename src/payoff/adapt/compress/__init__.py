@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from payoff.adapt.compress.compressor import Compressor
+from payoff.adapt.compress.stack import compress_part, compressed_part
 from payoff.adapt.compress.way import JOINT, chain_of
 from payoff.artifact.tier import TierSpec
 from payoff.core.registry import Registry
 
-__all__ = ["JOINT", "compress_by", "compressors", "ways"]
+__all__ = ["JOINT", "compress_by", "compressed_part", "compressors", "ways"]
 
 _SEARCHED = ("int8", "trim+int8", "int8-blocks")
 """Ways that a search tries; each compressor of somebody else's is tried by itself besides."""
@@ -29,7 +30,7 @@ def compressors() -> list[Compressor]:
 
 
 def ways(spec: TierSpec) -> list[str]:
-    """Ways to compress a tier that a search tries.
+    """Ways to compress a tier that a search tries; of a stack, its `compressed_part`.
 
     Example:
         >>> ways(TierSpec("small", "tokens")), ways(TierSpec("words", "ngrams"))
@@ -65,6 +66,6 @@ def compress_by(
         for place, compressor in enumerate(chain):
             last = place == len(chain) - 1
             written = target if last else Path(between) / str(place)
-            spec = compressor.compress(spec, folder, written, texts=texts)
+            spec = compress_part(compressor, spec, folder, written, texts=texts)
             folder = written
     return spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +111,7 @@ class StackedRuntime:
 
         content = _document(read("stack.json"))
         blend = Blend.from_dict(content)
-        specs = _specs(content, spec)
+        specs = member_specs(content, spec)
         wrong = n_labels is not None and len(blend.bias) != n_labels
         if len(specs) != len(blend.weights) or wrong:
             found = f"{len(specs)} members, {len(blend.weights)} weights, {len(blend.bias)} labels"
@@ -172,8 +172,16 @@ def _document(content: bytes) -> dict[str, Any]:
     return found
 
 
-def _specs(content: dict[str, Any], spec: TierSpec) -> list[TierSpec]:
-    """What the members are made of, each of whose files the stack must have."""
+def member_specs(content: Mapping[str, Any], spec: TierSpec) -> list[TierSpec]:
+    """What the members of a stack are made of.
+
+    Args:
+        content: Of ``stack.json``.
+        spec: The stack, which must have the files of each.
+
+    Raises:
+        ArtifactError: PF504 where a member is none, or lacks a file.
+    """
     entries = content.get("members")
     if not isinstance(entries, list) or not entries:
         raise _broken("stack.json", f"members {str(entries)[:80]}", "at least one")
@@ -185,11 +193,11 @@ def _specs(content: dict[str, Any], spec: TierSpec) -> list[TierSpec]:
             told = f"member {number} is {str(entry)[:80]}"
             expected = f"name, settings and a kind among {', '.join(MEMBER_KINDS)}"
             raise _broken("stack.json", told, expected)
-        member = TierSpec(name, kind, settings=settings)
-        lacks = {member_file(number, file) for file in member.members} - set(spec.members)
-        if lacks:
-            raise _broken(f"tier '{spec.name}'", f"lacks {', '.join(sorted(lacks))}", "all members")
-        specs.append(member)
+        own = member_file(number, "")
+        files = tuple(file.removeprefix(own) for file in spec.members if file.startswith(own))
+        if not files:
+            raise _broken(f"tier '{spec.name}'", f"lacks member {number}", "all members")
+        specs.append(TierSpec(name, kind, files, settings=settings))
     return specs
 
 

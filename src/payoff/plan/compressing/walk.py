@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from payoff.adapt.compress import JOINT, compressors
+from payoff.adapt.compress import JOINT, compressed_part, compressors
 from payoff.adapt.compress.compressor import Compressor
 from payoff.adapt.compress.stages import STAGES, at_stage
 from payoff.core.errors import AdaptError, EconomicsError
@@ -111,7 +111,8 @@ class Walk:
         """Every form of a stage that follows what is on the frontier, and is not there yet."""
         there = {option.name for option in self._options} | {one.name for one in self._refused}
         for option in self._front():
-            for name in at_stage(stage, option.spec, able):
+            part = compressed_part(option.spec, option.folder)
+            for name in at_stage(stage, part, able):
                 way = name if option.precision == WHOLE else f"{option.precision}{JOINT}{name}"
                 if _name(option.tried, way) in there or _stage_reached(option) >= STAGES.index(
                     stage
