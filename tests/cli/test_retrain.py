@@ -12,10 +12,11 @@ import pytest
 from tests.plan.retraining.market import Market, make_project
 
 from payoff.economics.desk import load
+from payoff.learn.entry import Entry
 from payoff.learn.experiments import book
 from payoff.learn.experiments.recommendation import Advice, Recommendation
 from payoff.learn.journal import Journal
-from payoff.learn.versions import history, released
+from payoff.learn.versions import history, release, released
 from payoff.plan.labels import label_study
 
 Run = Callable[..., Any]
@@ -148,3 +149,23 @@ def test_review_work_goes_to_label_studio_and_back(cli: Run, desk: Path) -> None
     Path("export.json").write_text("{}", "utf-8")
     assert "PF776" in cli(*words).out + cli(*words).err
     assert "PF101" in cli("feedback", "no.json", "--label-studio", "--journal", books).err
+
+
+def test_only_requests_of_the_model_that_is_meant_go_out(cli: Run) -> None:
+    with Journal.open("books.db") as journal:
+        for number, (name, sha256) in enumerate((("topic", "a" * 64), ("mood", "b" * 64))):
+            release(journal, name, sha256)
+            entry = Entry(f"r-{number}", sha256, "t", "handoff", "x", 0.4, -2.0, "USD", 4.0)
+            journal.append([entry], texts={entry.request_id: name})
+    words = ("feedback", "--journal", "books.db", "--waiting", "out.json", "--json")
+    several = cli(*words)
+    assert (several.code, "PF711" in several.out) == (2, True)
+    assert "mood or topic" in several.out
+    assert not Path("out.json").exists()
+    assert cli(*words, "--model", "mood").json["n_waiting"] == 1
+    (task,) = json.loads(Path("out.json").read_text("utf-8"))
+    assert task["data"]["text"] == "mood"
+    assert "PF711" in cli(*words, "--model", "moon").out
+    Path("rows.csv").write_text("request_id,label\nr-0,x\n", "utf-8")
+    misplaced = cli("feedback", "rows.csv", "--journal", "books.db", "--model", "mood")
+    assert (misplaced.code, "PF290" in misplaced.err) == (2, True)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from payoff.cli.source import PROJECT_FILE, Source
 from payoff.cli.terminal import Terminal
-from payoff.core.errors import ProjectError
+from payoff.core.errors import ProjectError, ServiceError, did_you_mean
 
 if TYPE_CHECKING:
+    from payoff.learn.journal import Journal
     from payoff.learn.meter import Meter
     from payoff.learn.spending import SpendingTerms
 
@@ -52,6 +53,30 @@ def existing_journal(where: str) -> str:
                 mend="Check the path.",
             )
     return where
+
+
+def meant_model(book: Journal, model: str | None) -> str:
+    """The model of a journal that is meant.
+
+    Raises:
+        ServiceError: PF711 where there is none of that name, or none is named and there are
+            several, or none.
+    """
+    from payoff.learn.versions import models_with_versions
+
+    names = models_with_versions(book)
+    if model in names:
+        return str(model)
+    if model is None and len(names) == 1:
+        return names[0]
+    found = "several have versions" if model is None else f"nothing is noted of '{model[:100]}'"
+    raise ServiceError(
+        "PF711",
+        "--model",
+        found if names else "nothing was made, served or released yet",
+        expected=" or ".join(names),
+        mend=did_you_mean(model or "", names) or "Name one: --model NAME.",
+    )
 
 
 @contextmanager

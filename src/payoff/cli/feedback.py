@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from payoff.cli.books import existing_journal
+from payoff.cli.books import existing_journal, meant_model
 from payoff.cli.terminal import Terminal, with_terminal
 from payoff.core.errors import DataError, ProjectError, ServiceError
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     help="Write the requests that wait for a label, as tasks of Label Studio.",
 )
 @click.option(
+    "--model",
+    metavar="NAME",
+    help="Whose requests --waiting writes. [default: the only one there is]",
+)
+@click.option(
     "--most",
     type=click.IntRange(min=1),
     default=1000,
@@ -40,6 +45,7 @@ def command(
     journal: str,
     label_studio: bool,
     waiting: Path | None,
+    model: str | None,
     most: int,
 ) -> None:
     """Take feedback from TABLE: CSV, Parquet, JSON lines or Excel.
@@ -56,8 +62,10 @@ def command(
         raise ProjectError(
             "PF290", "payoff feedback", "it takes one of TABLE and --waiting OUT.json"
         )
+    if model is not None and waiting is None:
+        raise ProjectError("PF290", "--model", "it is for --waiting", mend="Leave it out.")
     if waiting is not None:
-        _write_waiting(terminal, journal, waiting, most)
+        _write_waiting(terminal, journal, waiting, most, model)
     elif path is not None:
         _take(terminal, journal, _annotations(path) if label_studio else _rows(path))
 
@@ -120,14 +128,21 @@ def _take(terminal: Terminal, journal: str, told: list[Feedback]) -> None:
     terminal.show({"n_new": n_new, "n_known": n_known, "unknown": unknown}, people)
 
 
-def _write_waiting(terminal: Terminal, journal: str, out: Path, most: int) -> None:
+def _write_waiting(
+    terminal: Terminal, journal: str, out: Path, most: int, model: str | None
+) -> None:
     from payoff.core.files import write_json
     from payoff.learn.journal import Journal
     from payoff.learn.label_studio import label_studio_tasks
+    from payoff.learn.neighbours import NOBODY, neighbours_of
+    from payoff.learn.versions import models_with_versions
     from payoff.learn.waiting import waiting_requests
 
     with Journal.open(existing_journal(journal)) as book:
-        tasks = label_studio_tasks(waiting_requests(book, most=most))
+        beside = NOBODY
+        if model is not None or len(models_with_versions(book)) > 1:
+            beside = neighbours_of(book, meant_model(book, model))
+        tasks = label_studio_tasks(waiting_requests(book, most=most, beside=beside))
     write_json(out, tasks)
     told = {"n_waiting": len(tasks), "out": str(out)}
     terminal.show(told, lambda: terminal.line(f"{len(tasks):,} requests wait for a label: {out}"))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from payoff.cli.books import existing_journal
+from payoff.cli.books import existing_journal, meant_model
 from payoff.cli.listing import Listing
 from payoff.cli.terminal import Terminal, with_terminal
-from payoff.core.errors import ServiceError, did_you_mean
+from payoff.core.errors import ServiceError
 from payoff.core.money import format_money
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def list_versions(terminal: Terminal, *, journal: str, model: str | None) -> Non
     from payoff.learn.versions import history, models_with_versions
 
     with Journal.open(existing_journal(journal)) as book:
-        names = models_with_versions(book) if model is None else [_known(book, model)]
+        names = models_with_versions(book) if model is None else [meant_model(book, model)]
         found = {name: version_rows(history(book, name)) for name in names}
     content = {name: [one.as_dict() for one in rows] for name, rows in found.items()}
 
@@ -91,7 +91,7 @@ def release_version(
             name = _meant(book, model, own)
             facts[PLACE] = str(path.resolve())
         else:
-            name = _known(book, model)
+            name = meant_model(book, model)
             events = history(book, name)
             sha256 = _noted(events, version, name)
             if not elsewhere:
@@ -114,7 +114,7 @@ def rollback_version(
     from payoff.learn.versions import history, last_two, roll_back, standing_releases
 
     with Journal.open(existing_journal(journal)) as book:
-        name = _known(book, model)
+        name = meant_model(book, model)
         events = history(book, name)
         now, before = last_two(standing_releases(events), name)
         if not elsewhere:
@@ -133,31 +133,7 @@ def _meant(book: Journal, model: str | None, own: str) -> str:
     from payoff.learn.versions import models_with_versions
 
     wanted = own if model is None else model
-    return _known(book, wanted) if models_with_versions(book) else wanted
-
-
-def _known(book: Journal, model: str | None) -> str:
-    """The model that is meant.
-
-    Raises:
-        ServiceError: PF711 where there is none of that name, or none is named and there are
-            several, or none.
-    """
-    from payoff.learn.versions import models_with_versions
-
-    names = models_with_versions(book)
-    if model in names:
-        return str(model)
-    if model is None and len(names) == 1:
-        return names[0]
-    found = "several have versions" if model is None else f"nothing is noted of '{model[:100]}'"
-    raise ServiceError(
-        "PF711",
-        "--model",
-        found if names else "nothing was made, served or released yet",
-        expected=" or ".join(names),
-        mend=did_you_mean(model or "", names) or "Name one: --model NAME.",
-    )
+    return meant_model(book, wanted) if models_with_versions(book) else wanted
 
 
 def _opened(path: Path) -> tuple[str, str]:

@@ -7,12 +7,15 @@ from sqlalchemy import and_, exists, or_, select
 from payoff.learn.acted import ACTED
 from payoff.learn.journal import Journal
 from payoff.learn.labelled import Decided, Labelled
+from payoff.learn.neighbours import NOBODY, Neighbours
 from payoff.learn.tables import asked, decisions, feedback, texts
 
 _DECIDED = tuple(Decided.__dataclass_fields__)
 
 
-def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
+def waiting_requests(
+    journal: Journal, *, most: int = 1000, beside: Neighbours = NOBODY
+) -> list[Labelled]:
     """Requests that wait for a label, most needed first.
 
     What was drawn by chance (`payoff.learn.asked`), what was handed over, then the least sure. What
@@ -21,6 +24,7 @@ def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
     Args:
         journal: Where they are.
         most: How many at most.
+        beside: Other models that write to the journal, whose requests are left out.
 
     Raises:
         ServiceError: PF703 to PF706 where the database fails.
@@ -37,7 +41,7 @@ def waiting_requests(journal: Journal, *, most: int = 1000) -> list[Labelled]:
     wanted = (
         select(decisions.c.request_id, texts.c.text, *(decisions.c[name] for name in _DECIDED))
         .join(texts, texts.c.request_id == decisions.c.request_id)
-        .where(ACTED, ~is_told)
+        .where(ACTED, beside.decided(), ~is_told)
         .order_by(~drawn, decisions.c.action != "handoff", decisions.c.probability, decisions.c.id)
         .limit(most)
     )
