@@ -282,3 +282,59 @@ def test_a_service_without_journal_has_no_feedback(serve: Serve) -> None:
     response = serve().post("/v1/feedback", json={"feedback": []})
     assert response.status_code == 404
     assert error(response)["code"] == "PF708"
+
+
+BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64)"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},  # a form that is sent
+        {"sec-fetch-site": "same-site"},  # another port of this machine
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://["},
+        # Its DNS gave it this machine's address.
+        {"origin": "http://evil.example:8000", "host": "evil.example:8000"},
+        {"host": "evil.example:8000", **BROWSER},
+    ],
+)
+def test_without_keys_no_other_site_sends_anything(
+    headers: dict[str, str], serve: Serve, journal: Journal
+) -> None:
+    for client in (serve(journal=journal), serve()):
+        refused = client.post("/v1/decide", json=TEXT, headers=headers)
+        assert (refused.status_code, error(refused)["code"]) == (403, "PF724")
+        assert client.get("/healthz", headers=headers).status_code == 200
+    assert journal.count() == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "support.internal:8000"},  # a program, by whatever name
+        {"sec-fetch-site": "same-origin", **BROWSER},
+        {"sec-fetch-site": "none", "sec-fetch-mode": "navigate", **BROWSER},
+        {"origin": "http://localhost:8000", "host": "localhost:8000", **BROWSER},
+        {"host": "[::1]:8000", **BROWSER},
+        {"host": "127.0.0.1", **BROWSER},
+    ],
+)
+def test_without_keys_programs_and_own_pages_do(headers: dict[str, str], serve: Serve) -> None:
+    assert serve().post("/v1/decide", json=TEXT, headers=headers).status_code == 200
+
+
+def test_a_link_on_another_site_opens_what_is_only_read(serve: Serve) -> None:
+    linked = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", **BROWSER}
+    assert serve().get("/v1/models", headers=linked).status_code == 200
+    read = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors", **BROWSER}
+    assert serve().get("/v1/models", headers=read).status_code == 403
+
+
+def test_with_a_key_its_sender_is_let_in_from_anywhere(desk: Desk, journal: Journal) -> None:
+    _, key = make_key(journal, "shop", ["decide"])
+    with answering(create_app(desk, journal=journal)) as client:
+        headers = sent(key) | {"origin": "https://shop.example"}
+        assert client.post("/v1/decide", json=TEXT, headers=headers).status_code == 200

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from payoff.core.errors import PayoffError, ServiceError
 from payoff.serve.failures import failure
+from payoff.serve.other_sites import refuse_other_sites
 
 if TYPE_CHECKING:
     from payoff.learn.api_keys import ApiKey
@@ -182,9 +183,11 @@ class Rates:
 class Guard:
     """Lets in whom the keys let in, and puts safe headers on every answer.
 
+    Where there is no key, all come in but browsers that another site's page sends.
+
     Args:
         app: What is guarded.
-        keys: Who may come; None lets all in.
+        keys: Who may come; None asks for none.
         rates: How often; None for as often as they like.
     """
 
@@ -213,15 +216,20 @@ class Guard:
 
     async def _let_in(self, scope: Scope) -> None:
         needed = scope_of(scope["path"])
-        if self._keys is None or not needed:
+        if not needed:
+            return
+        if self._keys is None:
+            refuse_other_sites(scope)
             return
         await self._keys.freshen()
         sent = Headers(scope=scope).get("authorization", "")
         key = sent[len(_BEARER) :].strip() if sent.lower().startswith(_BEARER) else ""
         found = self._keys.check(key, needed)
-        if found is not None:
-            scope.setdefault("state", {})["key_name"] = found.name
-        if found is None or self._rates is None:
+        if found is None:
+            refuse_other_sites(scope)
+            return
+        scope.setdefault("state", {})["key_name"] = found.name
+        if self._rates is None:
             return
         wait_s = self._rates.wait_s(found.key_id)
         if wait_s:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -15,6 +13,7 @@ from payoff.learn.entry import now_utc
 from payoff.serve.dashboard.form import Form
 from payoff.serve.dashboard.sessions import Sessions
 from payoff.serve.guard import Rates
+from payoff.serve.other_sites import is_local, place_of
 
 if TYPE_CHECKING:
     from payoff.learn.api_keys import ApiKey
@@ -26,7 +25,6 @@ SCOPES = ("review", "admin")
 """A key that allows one of them opens the dashboard."""
 
 _MOST_ADDRESSES = 10_000
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Entrance:
         visit = sent if self.sessions.is_id(sent) else self.sessions.new_id()
         token = self.sessions.token(visit)
         if not known:
-            local = _is_local(request)
+            local = is_local(request.scope, request.headers)
             return Visitor(visit, token, name="local", is_in=local, is_admin=local)
         key = known.get(self.sessions.key_of(visit) or "")
         if key is None or not _opens(key):
@@ -100,7 +98,7 @@ class Entrance:
         # Browsers send "null" from these pages, which tell nobody where they came from.
         origin = request.headers.get("origin", "null")
         host = request.headers.get("host", "")
-        elsewhere = origin != "null" and _place(origin) != host
+        elsewhere = origin != "null" and place_of(origin) != host
         site = request.headers.get("sec-fetch-site", "same-origin")
         if elsewhere or site not in ("same-origin", "none"):
             raise ServiceError("PF762", "form", "another site's page sent it")
@@ -152,25 +150,5 @@ def put_cookie(response: Any, request: Request, name: str, value: str, **more: A
     )
 
 
-def _place(origin: str) -> str | None:
-    """Host and port of an origin; None where it is none."""
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
-
-
 def _opens(key: ApiKey) -> bool:
     return key.is_good(now_utc()) and any(scope in key.scopes for scope in SCOPES)
-
-
-def _is_local(request: Request) -> bool:
-    """Whether the caller is at this machine and means it by name, and no other site's script."""
-    host = request.headers.get("host", "")
-    if host.rsplit(":", 1)[0] not in _LOCAL_NAMES and host not in _LOCAL_NAMES:
-        return False
-    ends = (request.client.host if request.client else "", (request.scope["server"] or [""])[0])
-    try:
-        return all(ip_address(end).is_loopback for end in ends)
-    except ValueError:
-        return False
