@@ -22,6 +22,9 @@ def test_posts_the_figures_signed() -> None:
         url = f"http://127.0.0.1:{server.server_port}/hooks/payoff?token=secret-token"
         webhook = Webhook(url, secret="shared")
         assert "secret-token" not in webhook.name
+        assert "hooks" not in webhook.name, "many receivers have their secret in the path"
+        other = Webhook(url.replace("hooks", "services"))
+        assert other.name != webhook.name == Webhook(url).name
         webhook.send(MESSAGE)
     (path, headers, body) = server.got[0]
     assert path == "/hooks/payoff?token=secret-token"

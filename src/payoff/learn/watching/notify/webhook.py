@@ -38,7 +38,7 @@ class Webhook:
 
     Example:
         >>> Webhook("https://ops.example.com/hooks/payoff?token=1").name
-        'webhook ops.example.com/hooks/payoff'
+        'webhook ops.example.com 5b18dc27'
     """
 
     def __init__(
@@ -64,14 +64,15 @@ class Webhook:
         self._host, self._port, self._encrypted = parts.hostname, port, parts.scheme == "https"
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         place = f":{port}" if port else ""
-        self._name = f"webhook {parts.hostname}{place}{parts.path}"
+        told_apart = hashlib.sha256(self._target.encode("utf-8", "replace")).hexdigest()[:8]
+        self._name = f"webhook {parts.hostname}{place} {told_apart}"
         self._secret = secret
         self._timeout_s = timeout_s
         self._wait = wait
 
     @property
     def name(self) -> str:
-        """What the journal calls it: the address without its query, which may hold a secret."""
+        """What the journal calls it: its host, and a hash of the rest, which is often the secret."""
         return self._name
 
     def send(self, message: Message) -> None:
