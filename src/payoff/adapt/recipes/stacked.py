@@ -57,7 +57,12 @@ class Stacked:
             return []
         encoders = [n for n in bench.backbones if bench.opened(n).backbone.family == "encoder"]
         settings = (("members", _OF_MANY_ROWS), ("folds", 2))
-        return [Candidate(self.name, name, settings, last=True) for name in encoders]
+        return [
+            Candidate(
+                self.name, name, settings, last=True, title=f"{self.name} {name} {_OF_MANY_ROWS}"
+            )
+            for name in encoders
+        ]
 
     def standard(self, bench: Workbench) -> list[Candidate]:
         """One an encoder, of the cheap recipes that can use these backbones."""
