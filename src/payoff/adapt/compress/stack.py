@@ -10,11 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from payoff.adapt.compress.compressor import Compressor
-from payoff.artifact.runtime.stacked import member_file, member_specs
+from payoff.artifact.runtime.stacked import STACK, member_file, member_specs
 from payoff.artifact.tier import TierSpec
 from payoff.core.files import whole_folder, write_json
-
-STACK = "stack.json"
 
 
 def compressed_part(spec: TierSpec, folder: Path) -> TierSpec:

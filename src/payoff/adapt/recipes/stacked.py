@@ -24,7 +24,13 @@ from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.recipes.told import all_told, with_settings
 from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
 from payoff.adapt.workbench import Workbench
-from payoff.artifact.runtime.stacked import MEMBER_KINDS, Blend, log_probabilities, member_file
+from payoff.artifact.runtime.stacked import (
+    MEMBER_KINDS,
+    STACK,
+    Blend,
+    log_probabilities,
+    member_file,
+)
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
 from payoff.core.extras import require
@@ -151,9 +157,9 @@ class Stacked:
                 {"name": s.name, "kind": s.kind, "settings": dict(s.settings)} for s in specs
             ]
             blend = _read_blend(saved)
-            write_json(draft / "stack.json", {"members": members, **blend.as_dict()})
+            write_json(draft / STACK, {"members": members, **blend.as_dict()})
         files = [member_file(n, name) for n, spec in enumerate(specs) for name in spec.members]
-        return TierSpec(candidate.name, "stacked", ("stack.json", *files))
+        return TierSpec(candidate.name, "stacked", (STACK, *files))
 
 
 @dataclass

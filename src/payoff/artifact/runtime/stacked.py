@@ -17,6 +17,9 @@ from payoff.artifact.runtime.runtime import Runtime
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import ArtifactError
 
+STACK = "stack.json"
+"""The file that says what a stack is made of, and how its members are mixed."""
+
 MEMBER_KINDS = ("tokens", "ngrams")
 """Kinds of tiers that a stack may be made of."""
 
@@ -71,7 +74,7 @@ class Blend:
             _numbers(found.get(key), key) for key in ("temperatures", "weights", "bias")
         )
         if len(temperatures) != len(weights) or not all(t > 0 for t in temperatures):
-            raise _broken("stack.json", f"temperatures {temperatures}", "one above 0 a member")
+            raise _broken(STACK, f"temperatures {temperatures}", "one above 0 a member")
         return cls(temperatures, weights, bias)
 
 
@@ -109,7 +112,7 @@ class StackedRuntime:
         """
         from payoff.artifact.runtime import open_tier
 
-        content = _document(read("stack.json"))
+        content = _document(read(STACK))
         blend = Blend.from_dict(content)
         specs = member_specs(content, spec)
         wrong = n_labels is not None and len(blend.bias) != n_labels
@@ -166,9 +169,9 @@ def _document(content: bytes) -> dict[str, Any]:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _broken("stack.json", f"it is no JSON ({str(error)[:80]})", "an object") from error
+        raise _broken(STACK, f"it is no JSON ({str(error)[:80]})", "an object") from error
     if not isinstance(found, dict):
-        raise _broken("stack.json", "it is no JSON object", "an object")
+        raise _broken(STACK, "it is no JSON object", "an object")
     return found
 
 
@@ -184,7 +187,7 @@ def member_specs(content: Mapping[str, Any], spec: TierSpec) -> list[TierSpec]:
     """
     entries = content.get("members")
     if not isinstance(entries, list) or not entries:
-        raise _broken("stack.json", f"members {str(entries)[:80]}", "at least one")
+        raise _broken(STACK, f"members {str(entries)[:80]}", "at least one")
     specs = []
     for number, entry in enumerate(entries):
         found = entry if isinstance(entry, dict) else {}
@@ -192,7 +195,7 @@ def member_specs(content: Mapping[str, Any], spec: TierSpec) -> list[TierSpec]:
         if not isinstance(name, str) or not isinstance(settings, dict) or kind not in MEMBER_KINDS:
             told = f"member {number} is {str(entry)[:80]}"
             expected = f"name, settings and a kind among {', '.join(MEMBER_KINDS)}"
-            raise _broken("stack.json", told, expected)
+            raise _broken(STACK, told, expected)
         own = member_file(number, "")
         files = tuple(file.removeprefix(own) for file in spec.members if file.startswith(own))
         if not files:
@@ -206,7 +209,7 @@ def _numbers(values: Any, key: str) -> tuple[float, ...]:
         isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values
     )
     if not good or not values:
-        raise _broken("stack.json", f"{key} {str(values)[:80]}", "numbers")
+        raise _broken(STACK, f"{key} {str(values)[:80]}", "numbers")
     return tuple(float(value) for value in values)
 
 
