@@ -72,7 +72,7 @@ class Webhook:
 
     @property
     def name(self) -> str:
-        """What the journal calls it: its host, and a hash of the rest, which is often the secret."""
+        """What the journal calls it: its host, and a hash of the rest, which may be the secret."""
         return self._name
 
     def send(self, message: Message) -> None:
