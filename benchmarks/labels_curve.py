@@ -2,7 +2,8 @@
 
     python benchmarks/labels_curve.py --judged validation
     python benchmarks/labels_curve.py --judged test
-    python benchmarks/labels_curve.py --show         # or --plot: docs/assets/labels_curve.svg
+    python benchmarks/labels_curve.py --show
+    python benchmarks/labels_curve.py --judged test --plot   # docs/assets/labels_curve.svg
 
 Seconds are not kept here (benchmarks/adaptation.py has them): the activations of all texts are
 computed once and shared by all recipes, sizes and seeds. ``validation`` judges by 2,000 training
@@ -47,6 +48,37 @@ RECIPES = (
     "stacked",
     "automatic",
 )
+PANELS = {
+    "few trained weights": (
+        "adalora",
+        "adapter",
+        "bitfit",
+        "ia3",
+        "lora",
+        "p-tuning",
+        "prefix-tuning",
+        "prompt-tuning",
+    ),
+    "other losses, averages and noise": (
+        "averaged",
+        "balanced",
+        "contrast",
+        "fgm",
+        "focal",
+        "freelb",
+        "mixup",
+        "noise-robust",
+        "r-drop",
+    ),
+    "made-up texts, texts without labels, teachers": (
+        "augmented",
+        "distil",
+        "distil-encoder",
+        "self-training",
+        "simcse",
+        "tsdae",
+    ),
+}
 BACKBONES_BESIDE = {"static-head": "wordllama-256"}
 LEAST_LABELS = {"fine-tune": 5, "stacked": 50}
 MOST_LABELS = {"contrastive": 50}  # a class: beyond, it has no reason
@@ -217,43 +249,62 @@ def show(options: argparse.Namespace) -> None:
             print(f"{recipe:24}" + "".join(f"{cell:>14}" for cell in cells))
 
 
+def others(name: str) -> dict[str, dict[int, list[float]]]:
+    """The same of the recipes that benchmarks/adaptation.py measures, on test rows."""
+    found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for line in record.latest(HERE / "results" / "adaptation.jsonl"):
+        if line["part"] == "quality" and line["set"] == name and "judged" not in line:
+            found[line["recipe"]][line["labels"]].append(line["result"]["accuracy"])
+    return found
+
+
 def plot(options: argparse.Namespace) -> None:
-    """Accuracy over labels a class, a line a recipe."""
+    """Accuracy over labels a class, a line a recipe, in panels; the automatic choice in each."""
     import altair as alt
 
     name = options.sets[0]
+    texts, labels = rows(options.data, name, "train")
+    n_all = round(len(texts) / len(set(labels)))
     found = means(options.judged, name, options.backbone)
-    n_all = round(
-        len(rows(options.data, name, "train")[0]) / len(set(rows(options.data, name, "train")[1]))
-    )
-    points = [
-        {"recipe": recipe, "labels": each or n_all, "accuracy": 100 * statistics.fmean(values)}
-        for recipe, by_size in found.items()
-        for each, values in by_size.items()
-    ]
-    ticks = [*(each for each in SIZES if each), n_all]
-    x = alt.X(
-        "labels:Q",
-        title="labels a class",
-        scale=alt.Scale(type="log", domain=[1, n_all], nice=False),
-        axis=alt.Axis(values=ticks, format="d"),
-    )
-    y = alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(zero=False))
-    color = alt.Color("recipe:N", title=None, scale=alt.Scale(scheme="tableau20"))
-    recipes, chosen = (
-        [point for point in points if (point["recipe"] == "automatic") == is_chosen]
-        for is_chosen in (False, True)
-    )
-    each = alt.Chart(alt.Data(values=recipes)).mark_line(point=True).encode(x, y, color)
-    dashes = alt.Chart(alt.Data(values=chosen)).mark_line(
-        color="black", strokeDash=[2, 4], strokeWidth=4
-    )
-    line = alt.layer(each, dashes.encode(x, y)).properties(
-        width=640,
-        height=380,
-        title=f"{name}, {options.backbone}, {options.judged} rows; dotted: the automatic choice",
-    )
-    line.save(str(PICTURE))
+    more = others(name)
+    panels = {"what payoff run tries, and others for few labels": sorted({*found} - {"automatic"})}
+    for title, recipes in PANELS.items():
+        panels[title] = [recipe for recipe in recipes if recipe in more]
+        found |= {recipe: more[recipe] for recipe in panels[title]}
+    charts = []
+    for title, recipes in panels.items():
+        points, chosen = (
+            [
+                {"recipe": one, "labels": each or n_all, "accuracy": 100 * statistics.fmean(values)}
+                for one in some
+                for each, values in sorted(found[one].items(), key=lambda by: by[0] or n_all)
+                if each >= 0
+            ]
+            for some in (recipes, ["automatic"])
+        )
+        x = alt.X(
+            "labels:Q",
+            title="labels a class",
+            scale=alt.Scale(type="log", domain=[1, n_all], nice=False),
+            axis=alt.Axis(values=[*(each for each in SIZES if each), n_all], format="d"),
+        )
+        y = alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(zero=False))
+        color = alt.Color("recipe:N", title=None, scale=alt.Scale(scheme="tableau20"))
+        each = alt.Chart(alt.Data(values=points)).mark_line(point=True).encode(x, y, color)
+        dashes = alt.Chart(alt.Data(values=chosen)).mark_line(
+            color="black", strokeDash=[2, 4], strokeWidth=3
+        )
+        layers = alt.layer(each, dashes.encode(x, y))
+        charts.append(layers.properties(width=360, height=260, title=title))
+    grid = alt.vconcat(
+        *(
+            alt.hconcat(*charts[n : n + 2]).resolve_scale(color="independent")
+            for n in range(0, len(charts), 2)
+        )
+    ).resolve_scale(color="independent")
+    told = f"{name}, {options.backbone}, {options.judged} rows; dotted: the automatic choice"
+    room = {"left": 5, "right": 30, "top": 5, "bottom": 5}  # letters are wider than is reckoned
+    grid.properties(title=told, padding=room).save(str(PICTURE))
 
 
 def main() -> None:
