@@ -184,6 +184,12 @@ def member_specs(content: Mapping[str, Any], spec: TierSpec) -> list[TierSpec]:
 
     Raises:
         ArtifactError: PF504 where a member is none, or lacks a file.
+
+    Example:
+        >>> stack = TierSpec("two", "stacked", (STACK, "0-ngrams.json", "0-weights.npz"))
+        >>> words = {"name": "words", "kind": "ngrams", "settings": {}}
+        >>> [member.members for member in member_specs({"members": [words]}, stack)]
+        [('ngrams.json', 'weights.npz')]
     """
     entries = content.get("members")
     if not isinstance(entries, list) or not entries:
