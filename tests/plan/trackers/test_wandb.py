@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from payoff.plan.trackers import tracker_named
 
 pytest.importorskip("wandb", reason="the extra 'wandb' is not installed")
 
+NO_END, PATIENCE_S = -1, 30.0
 BLOCK, HEADER, WHOLE, FIRST, LAST = 32768, 7, 1, 2, 4
 
 
@@ -38,7 +40,7 @@ def records(path: Path) -> Iterator[Any]:
 
 def read(path: Path) -> tuple[str, dict[str, Any], list[dict[str, Any]], int]:
     """Name, settings, logged figures and exit code of a run."""
-    name, settings, logged, code = "", {}, [], -1
+    name, settings, logged, code = "", {}, [], NO_END
     for record in records(path):
         kind = record.WhichOneof("record_type")
         if kind == "run":
@@ -54,6 +56,16 @@ def read(path: Path) -> tuple[str, dict[str, Any], list[dict[str, Any]], int]:
     return name, settings, logged, code
 
 
+def read_whole(path: Path) -> tuple[str, dict[str, Any], list[dict[str, Any]], int]:
+    """The same once its end is there: a process of wandb's own writes it, some time after."""
+    until = time.monotonic() + PATIENCE_S
+    found = read(path)
+    while found[-1] == NO_END and time.monotonic() < until:
+        time.sleep(0.05)
+        found = read(path)
+    return found
+
+
 def test_what_was_told_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("WANDB_MODE", "WANDB_PROJECT", "WANDB_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
@@ -62,7 +74,7 @@ def test_what_was_told_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(folders) == 2
     runs = {}
     for folder in folders:
-        name, *facts = read(next(folder.glob("run-*.wandb")))
+        name, *facts = read_whole(next(folder.glob("run-*.wandb")))
         runs[name] = (folder, *facts)
     for name, first, ended in (("one", 1.0, 0), ("two", 2.0, 1)):
         folder, settings, logged, code = runs[f"fine-tune {name} depth=1"]
