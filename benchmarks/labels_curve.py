@@ -82,10 +82,7 @@ PANELS = {
 BACKBONES_BESIDE = {"static-head": "wordllama-256"}
 LEAST_LABELS = {"fine-tune": 5, "stacked": 50}
 MOST_LABELS = {"contrastive": 50}  # a class: beyond, it has no reason
-CHANGED = {
-    "fine-tune": {"depth": 3},  # the upper half, the first that `payoff run` tries
-    "stacked": {"members": "fine-tune+bag-of-words", "folds": 2},  # the one that it tries
-}
+SEARCHED = ("fine-tune", "stacked")  # with the settings that `payoff run` tries first
 
 
 def parts(data: Path, name: str, judged: str) -> tuple[Rows, Rows]:
@@ -136,14 +133,13 @@ def sensible(recipe: str, each: int) -> bool:
 
 
 def usual(recipe: str, bench: Any) -> Any:
-    """A recipe's usual candidate."""
+    """A recipe's usual candidate, or the first that a search tries."""
     from payoff.adapt.recipes import recipe_named
 
     if recipe in BACKBONES_BESIDE:
         bench = replace(bench, backbones=(BACKBONES_BESIDE[recipe],))
-    candidate = recipe_named(recipe).standard(bench)[0]
-    changed = {**dict(candidate.settings), **CHANGED.get(recipe, {})}
-    return replace(candidate, settings=tuple(changed.items()))
+    made = recipe_named(recipe)
+    return (made.candidates if recipe in SEARCHED else made.standard)(bench)[0]
 
 
 def automatic(bench: Any) -> Any:

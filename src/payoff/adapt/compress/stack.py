@@ -26,7 +26,10 @@ def compressed_part(spec: TierSpec, folder: Path) -> TierSpec:
         >>> compressed_part(TierSpec("small", "tokens"), Path()).name
         'small'
     """
-    return spec if spec.kind != "stacked" else _members(spec, folder)[_largest(spec, folder)]
+    if spec.kind != "stacked":
+        return spec
+    members = _members(spec, folder)
+    return members[_largest(members, folder)]
 
 
 def compress_part(
@@ -46,7 +49,8 @@ def compress_part(
     """
     if spec.kind != "stacked":
         return one.compress(spec, folder, target, texts=texts)
-    members, place = _members(spec, folder), _largest(spec, folder)
+    members = _members(spec, folder)
+    place = _largest(members, folder)
     content = json.loads((folder / STACK).read_text("utf-8"))
     with tempfile.TemporaryDirectory(prefix="payoff-") as between:
         alone, smaller = Path(between) / "member", Path(between) / "smaller"
@@ -72,7 +76,7 @@ def _members(spec: TierSpec, folder: Path) -> list[TierSpec]:
     return member_specs(json.loads((folder / STACK).read_text("utf-8")), spec)
 
 
-def _largest(spec: TierSpec, folder: Path) -> int:
+def _largest(members: Sequence[TierSpec], folder: Path) -> int:
     """Place of the member of most bytes among those with a graph, or of all where none has one."""
 
     def weight(place: int) -> tuple[bool, int]:
@@ -80,5 +84,4 @@ def _largest(spec: TierSpec, folder: Path) -> int:
         sizes = [(folder / member_file(place, name)).stat().st_size for name in member.members]
         return member.kind == "tokens", sum(sizes)
 
-    members = _members(spec, folder)
     return max(range(len(members)), key=weight)
