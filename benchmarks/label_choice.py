@@ -81,8 +81,9 @@ def run(name: str, data: Path, seeds: int, each: int, count: int, backbone: str)
 def _draw(
     vectors: Any, targets: Any, labels: tuple[str, ...], seed: int, each: int, count: int
 ) -> list[tuple[str, float]]:
-    from payoff.adapt.recipes.linear import fit_logistic
     from payoff.adapt.recipes.present_classes import fit_present
+
+    from payoff.adapt.recipes.linear import fit_logistic
     from payoff.economics.payoff import Payoff
     from payoff.economics.policy import Policy
     from payoff.plan.judging import Judge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from payoff.adapt.engine.tag_windows import IGNORED, Labelled, Tags, TagWindows,
 from payoff.adapt.engine.tagger import token_vectors
 from payoff.adapt.engine.trunk import Trunk
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
-from payoff.adapt.recipes.present_classes import fit_present
 from payoff.artifact.runtime.tag_sequence import tag_names, within_word
 from payoff.core.progress import Progress
 
@@ -133,11 +132,4 @@ class TaggedTexts:
         tags = np.concatenate([self.tags.indices[offsets[r] : offsets[r + 1]] for r in rows])
         vectors = token_vectors(self.trunk, rows)
         counts = tags != IGNORED
-        fit = partial(_fit, strength=strength)
-        return fit_present(vectors[counts], tags[counts], n_labels=self.n_tags, fit=fit)
-
-
-def _fit(
-    vectors: NDArray[np.float32], targets: NDArray[np.int64], n_labels: int, *, strength: float
-) -> LinearHead:
-    return fit_logistic(vectors, targets, n_labels=n_labels, strength=strength)
+        return fit_logistic(vectors[counts], tags[counts], n_labels=self.n_tags, strength=strength)

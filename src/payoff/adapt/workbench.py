@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from payoff.adapt.engine.trunk import Trunk
     from payoff.adapt.recipes.linear import LinearHead
 
-_START_STRENGTH = 10.0  # the middle of the strengths that frozen-head tries
 _LONGEST = 256  # tokens: what is served in a few milliseconds; a longer text is cut into pieces
 
 
@@ -152,7 +151,8 @@ class Opened:
     backbone: Backbone
     folder: Path
     bench: Workbench
-    _heads: dict[str, LinearHead] = field(default_factory=dict)
+    start_heads: dict[str, LinearHead] = field(default_factory=dict)
+    """Those that `recipes.start_head` fitted, by their rows."""
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -253,22 +253,6 @@ class Opened:
             self.bench.progress,
             folder=self.bench.folder / f"{self.folder.name}-{place}{which}{pieces}",
         )
-
-    def start_head(self, train: NDArray[np.int64]) -> LinearHead:
-        """The task's linear head on frozen vectors, where fine-tuning starts; fitted once.
-
-        Args:
-            train: Rows to fit on.
-        """
-        key = hashlib.sha256(train.tobytes()).hexdigest()
-        if key not in self._heads:
-            self._heads[key] = self.bench.task.head(
-                self.trunk.pooled()[train],
-                self.bench.targets[train],
-                n_outputs=len(self.bench.labels),
-                strength=_START_STRENGTH,
-            )
-        return self._heads[key]
 
     @cached_property
     def static(self) -> NDArray[np.float32]:

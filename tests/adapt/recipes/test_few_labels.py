@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.engine.encode import encode
 from payoff.adapt.recipes.contrastive import Contrastive
+from payoff.adapt.recipes.frozen_head import FrozenHead
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
-from payoff.adapt.recipes.named_head import NamedHead, fit_named, helpful_names
+from payoff.adapt.recipes.named_fit import Fit, fit_named, helpful_names
+from payoff.adapt.recipes.named_head import NamedHead
 from payoff.adapt.recipes.neighbours import (
     NeighbourBlend,
     Neighbours,
@@ -46,8 +49,9 @@ ALL: list[Recipe] = [
     ShrunkHead(),
     Contrastive(),
     Neighbours(),
+    FrozenHead(),
 ]
-NAMELESS = ALL[5:]  # they learn from rows alone
+NAMELESS = ALL[6:]  # they learn from rows alone
 
 
 def named(recipe: Recipe) -> str:
@@ -349,6 +353,10 @@ def test_without_names_a_named_head_is_a_frozen_head() -> None:
 # Neighbours.
 
 
+def logistic(n_labels: int, strength: float) -> Fit:
+    return partial(fit_logistic, n_labels=n_labels, strength=strength)
+
+
 def unit(rows: np.ndarray) -> np.ndarray:
     normalised: np.ndarray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return normalised
@@ -371,8 +379,7 @@ def test_neighbours_are_trusted_where_a_line_cannot_part_the_classes() -> None:
     by_sector = (angle / (2 * np.pi) * 12).astype(np.int64) % 2
     by_side = (wheel[:, 0] > 0).astype(np.int64)
     sector, side = (
-        choose_mix(wheel, targets, n_labels=2, strength=10.0, seed=0)
-        for targets in (by_sector, by_side)
+        choose_mix(wheel, targets, logistic(2, 10.0), seed=0) for targets in (by_sector, by_side)
     )
     assert sector.share == 0.8
     assert side.share < 0.8
@@ -397,7 +404,7 @@ def test_where_there_is_nothing_to_choose_by_it_says_so(
 def test_one_fold_is_enough_where_rows_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("payoff.adapt.recipes.neighbours._ONE_FOLD", 50)
     rows = unit(np.random.default_rng(0).normal(size=(60, 4)))
-    mix = choose_mix(rows, np.arange(60) % 3, n_labels=3, strength=1.0, seed=0)
+    mix = choose_mix(rows, np.arange(60) % 3, logistic(3, 1.0), seed=0)
     assert "1 of 5 folds" in mix.chosen
 
 

@@ -22,6 +22,7 @@ from payoff.adapt.recipes.p_tuning import PTuning
 from payoff.adapt.recipes.prefix_tuning import PrefixTuning
 from payoff.adapt.recipes.prompt_tuning import PromptTuning
 from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.start_head import start_head
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
@@ -164,7 +165,7 @@ def test_without_peft_its_extra_is_told(
     texts, targets = messages([10, 10])
     bench = make_bench(texts, targets, [bert_folder])
     attempt = _with(bench, Lora())
-    bench.opened(str(bert_folder)).start_head(bench.train)
+    start_head(bench, str(bert_folder), bench.train)
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(MachineError, match=r"PF803 peft.*payoff\[tune\]"):
         attempt.advance(1.0)

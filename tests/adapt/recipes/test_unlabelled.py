@@ -24,6 +24,7 @@ from payoff.adapt.recipes.domain_tuned import SHARES
 from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.frozen_head import FrozenHead
 from payoff.adapt.recipes.linear import fit_logistic
+from payoff.adapt.recipes.named_head import NamedHead
 from payoff.adapt.recipes.recipe import Candidate, Recipe
 from payoff.adapt.recipes.self_training import SelfTraining, _School, confident
 from payoff.adapt.recipes.simcse import SimCse
@@ -175,7 +176,7 @@ class TestHowFarTheLayersGo:
         few = replace(bench, train=rows)
         attempt = Tsdae().start(Tsdae().standard(few)[0], few)
         attempt.advance(1.0)
-        frozen = FrozenHead().start(Candidate("frozen-head", few.backbones[0], (("C", 10.0),)), few)
+        frozen = NamedHead().start(NamedHead().standard(few)[0], few)
         frozen.advance(1.0)
         np.testing.assert_allclose(
             attempt.logits(few.validation), frozen.logits(few.validation), atol=1e-5

@@ -14,6 +14,7 @@ from tests.adapt.recipes.test_contract import check
 
 from payoff.adapt.recipes import recipe_named, recipes
 from payoff.adapt.recipes.needs import need_task, tasks_of
+from payoff.adapt.recipes.start_head import start_head
 from payoff.adapt.tasks import TASKS, task_named
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
@@ -67,7 +68,8 @@ def test_fine_tuning_starts_from_the_tasks_head_and_goes_down(task: str, make: M
     candidate = recipe.standard(bench)[0]
     attempt: Any = recipe.start(candidate, bench)
     opened = bench.opened(candidate.backbone)
-    start = opened.start_head(bench.train)(opened.trunk.pooled()[bench.train])
+    head = start_head(bench, candidate.backbone, bench.train)
+    start = head(opened.trunk.pooled()[bench.train])
     np.testing.assert_allclose(attempt.logits(bench.train), start, atol=2e-3)
 
     def loss() -> float:

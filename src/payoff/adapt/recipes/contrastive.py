@@ -18,11 +18,11 @@ from payoff.adapt.engine.finetuning import Schedule
 from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.recipes.linear import LinearHead
-from payoff.adapt.recipes.named_head import fit_named, helpful_names
+from payoff.adapt.recipes.named_fit import named_fit
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
-from payoff.adapt.recipes.zero_shot import label_seconds, label_vectors
+from payoff.adapt.recipes.zero_shot import label_seconds
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
 
@@ -34,7 +34,7 @@ class Contrastive(Tuned):
     """The idea of SetFit (Tunstall et al. 2022) with sampled pairs: never all of them.
 
     The layers served lie between the pretrained ones and the mean of two tunings (`interpolated`,
-    `engine.averaged_training`). The head knows the labels' names (`named_head`).
+    `engine.averaged_training`). The head knows the labels' names (`named_fit`).
     """
 
     name = "contrastive"
@@ -184,20 +184,7 @@ class ContrastiveAttempt(TuneAttempt):
 
     def _fitted_head(self) -> LinearHead:
         bench, candidate = self.bench, self.candidate
-        targets, named = bench.train_targets, label_vectors(bench, candidate.backbone)
-        frozen = bench.opened(candidate.backbone).trunk.pooled()[bench.train]
-        names = helpful_names(
-            frozen,
-            targets,
-            named,
-            strength=candidate["C"],
-            names=candidate["names"],
-            seed=bench.seed,
-        )
-        return fit_named(
-            classifier_vectors(super().served(), self.training.trunk, bench.train),
-            targets,
-            named,
-            strength=candidate["C"],
-            names=names,
-        )
+        strength, names = candidate["C"], candidate["names"]
+        fit = named_fit(bench, candidate.backbone, strength=strength, names=names)
+        tuned = classifier_vectors(super().served(), self.training.trunk, bench.train)
+        return fit(tuned, bench.train_targets)

@@ -19,9 +19,9 @@ from payoff.adapt.engine.interpolated import interpolated
 from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.recipes.frozen_head import fit_seconds
 from payoff.adapt.recipes.held_out import N_FOLDS, held_out_loss, on_vectors
-from payoff.adapt.recipes.linear import LinearHead, fit_logistic
+from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.named_fit import Fit, usual_fit
 from payoff.adapt.recipes.needs import need_family
-from payoff.adapt.recipes.present_classes import fit_present
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.tuned import TuneAttempt, Tuned
@@ -217,15 +217,9 @@ class DomainAttempt(TuneAttempt):
             self.head = self._fit(self._vectors(rows, self.share), self.bench.train_targets)
         return self.head
 
-    def _fit(self, vectors: NDArray[np.float32], targets: NDArray[np.int64]) -> LinearHead:
-        return fit_present(
-            vectors,
-            targets,
-            n_labels=len(self.bench.labels),
-            fit=lambda rows, classes, n: fit_logistic(
-                rows, classes, n_labels=n, strength=self.candidate["C"]
-            ),
-        )
+    @cached_property
+    def _fit(self) -> Fit:
+        return usual_fit(self.bench, self.candidate.backbone, strength=self.candidate["C"])
 
     def _best_share(self) -> float:
         """The share with the lowest loss on other folds; 0 where nothing can be judged."""

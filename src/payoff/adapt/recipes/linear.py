@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.core.errors import AdaptError
 from payoff.core.extras import require
 
 if TYPE_CHECKING:
@@ -52,21 +54,50 @@ def fit_logistic(
 ) -> LinearHead:
     """Multinomial logistic regression with an L2 penalty.
 
+    A class without a row gets the same low logit for every text: 1 below the lowest that any class
+    has on any of the rows.
+
     Args:
         vectors: ``(n, width)``.
-        targets: Classes as indices below ``n_labels``; every class must occur.
+        targets: Classes as indices below ``n_labels``, ``(n,)``; some may not occur.
         n_labels: How many classes.
         strength: Inverse of the penalty, scikit-learn's ``C``.
         weights: What each row counts, ``(n,)``; all the same where not given.
+
+    Raises:
+        AdaptError: PF405 where fewer than two classes occur.
+
+    Example:
+        >>> head = fit_logistic(np.eye(2), np.array([0, 2]), n_labels=3, strength=1.0)
+        >>> head(np.eye(2)).argmax(axis=1).tolist()
+        [0, 2]
     """
+    present, own = np.unique(targets, return_inverse=True)
+    if len(present) < 2:
+        raise AdaptError(
+            "PF405",
+            "training rows",
+            f"{len(present)} of {n_labels} labels {'occurs' if len(present) == 1 else 'occur'}",
+            expected="rows of at least two labels",
+            mend="Add rows of the other labels, or use a recipe that needs none: zero-shot.",
+        )
     linear = require("sklearn.linear_model", "tune", "training a head")
     model = linear.LogisticRegression(C=strength, max_iter=1000, tol=1e-4)
-    model.fit(vectors, targets, sample_weight=weights)
-    weight, bias = model.coef_, model.intercept_
-    if n_labels == 2:  # one row of weights says both classes
-        weight = np.concatenate([-weight / 2, weight / 2])
-        bias = np.concatenate([-bias / 2, bias / 2])
-    return LinearHead(weight.astype(np.float32), bias.astype(np.float32))
+    with warnings.catch_warnings():
+        # With a row or two a class scikit-learn asks whether this is a regression.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        model.fit(vectors, own, sample_weight=weights)
+    fitted, offset = model.coef_, model.intercept_
+    if len(present) == 2:  # one row of weights says both classes
+        fitted = np.concatenate([-fitted / 2, fitted / 2])
+        offset = np.concatenate([-offset / 2, offset / 2])
+    head = LinearHead(fitted.astype(np.float32), offset.astype(np.float32))
+    if len(present) == n_labels:
+        return head
+    weight = np.zeros((n_labels, fitted.shape[1]), np.float32)
+    bias = np.full(n_labels, head(np.asarray(vectors)).min() - 1.0, np.float32)
+    weight[present], bias[present] = head.weight, head.bias
+    return LinearHead(weight, bias)
 
 
 def log_loss(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.frozen_head import fit_seconds
-from payoff.adapt.recipes.linear import LinearHead, fit_logistic
-from payoff.adapt.recipes.present_classes import fit_present
+from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.named_fit import Fit, usual_fit
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
@@ -177,12 +177,10 @@ class NeighboursAttempt:
             return
         bench = self.bench
         vectors = np.array(bench.opened(self.candidate.backbone).trunk.pooled()[bench.train])
-        targets, n_labels = bench.train_targets, len(bench.labels)
-        strength = self.candidate["C"]
-        self.mix = choose_mix(
-            vectors, targets, n_labels=n_labels, strength=strength, seed=bench.seed
-        )
-        head = _fit(vectors, targets, n_labels=n_labels, strength=strength)
+        targets = bench.train_targets
+        fit = usual_fit(bench, self.candidate.backbone, strength=self.candidate["C"])
+        self.mix = choose_mix(vectors, targets, fit, seed=bench.seed)
+        head = fit(vectors, targets)
         sharpness = np.float32(self.mix.sharpness)
         self.blend = NeighbourBlend(
             LinearHead(sharpness * head.weight, sharpness * head.bias),
@@ -244,12 +242,7 @@ def nearest(
 
 
 def choose_mix(
-    vectors: NDArray[np.float32],
-    targets: NDArray[np.int64],
-    *,
-    n_labels: int,
-    strength: float,
-    seed: int,
+    vectors: NDArray[np.float32], targets: NDArray[np.int64], fit: Fit, *, seed: int
 ) -> Mix:
     """The mix with the lowest log loss on training rows that were left out.
 
@@ -259,18 +252,14 @@ def choose_mix(
     Args:
         vectors: ``(n, width)``, normalised.
         targets: ``(n,)``.
-        n_labels: How many classes.
-        strength: The head's ``C``.
+        fit: Makes the head.
         seed: Which rows make a fold.
     """
     fold = folds(targets, _FOLDS, seed=seed)
     used = np.unique(fold[fold >= 0])[: 1 if len(targets) > _ONE_FOLD else _FOLDS]
     if not len(used):
         return Mix()
-    parts = [
-        _left_out(vectors, targets, fold == number, n_labels=n_labels, strength=strength)
-        for number in used
-    ]
+    parts = [_left_out(vectors, targets, fold == number, fit) for number in used]
     logits, similarity, right = (np.concatenate(column) for column in zip(*parts, strict=True))
     truth = np.concatenate([targets[fold == number] for number in used])
     sharpness = min(SHARPNESSES, key=lambda s: -np.log(_of_truth(s * logits, truth)).sum())
@@ -292,15 +281,13 @@ def _left_out(
     vectors: NDArray[np.float32],
     targets: NDArray[np.int64],
     out: NDArray[np.bool_],
-    *,
-    n_labels: int,
-    strength: float,
+    fit: Fit,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Of the rows ``out``: head's logits, similarities of neighbours, whether they are right.
 
     The neighbours are padded to the largest number with some that weigh nothing.
     """
-    head = _fit(vectors[~out], targets[~out], n_labels=n_labels, strength=strength)
+    head = fit(vectors[~out], targets[~out])
     similarity, rows = nearest(vectors[out], vectors[~out], max(NUMBERS))
     right = targets[~out][rows] == targets[out][:, None]
     lacking = ((0, 0), (0, max(NUMBERS) - similarity.shape[1]))
@@ -309,15 +296,6 @@ def _left_out(
         np.pad(similarity, lacking, constant_values=-np.inf),
         np.pad(right, lacking),
     )
-
-
-def _fit(
-    vectors: NDArray[np.float32], targets: NDArray[np.int64], *, n_labels: int, strength: float
-) -> LinearHead:
-    def fit(vectors: NDArray[Any], targets: NDArray[np.int64], n_labels: int) -> LinearHead:
-        return fit_logistic(vectors, targets, n_labels=n_labels, strength=strength)
-
-    return fit_present(vectors, targets, n_labels=n_labels, fit=fit)
 
 
 def _softmax(scores: NDArray[Any]) -> NDArray[Any]:

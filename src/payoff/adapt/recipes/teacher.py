@@ -22,6 +22,7 @@ from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
 from payoff.adapt.recipes.needs import need_family
 from payoff.adapt.recipes.recipe import Attempt, Candidate, Recipe
 from payoff.adapt.recipes.soft_targets import one_hot
+from payoff.adapt.recipes.start_head import start_head
 from payoff.adapt.recipes.told import told, with_settings
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.artifact import Artifact
@@ -132,9 +133,11 @@ class HeadTeacher:
         opened = bench.opened(self.backbone)
 
         def without(left: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.float32]:
-            return opened.start_head(left)(opened.trunk.pooled()[asked])
+            return start_head(bench, self.backbone, left)(opened.trunk.pooled()[asked])
 
-        return calibrated(bench, without).apply(opened.start_head(bench.train)(vectors))
+        return calibrated(bench, without).apply(
+            start_head(bench, self.backbone, bench.train)(vectors)
+        )
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """What all recipes share that train inside an encoder, from the head on frozen vectors.
 
 A recipe says which layers, what is trained of them (`engine.adaptations`), what is minimised
-(`engine.objectives`) and by which schedule. All start from the logistic regression on the frozen
-vectors and from the cached activations below their lowest trained layer.
+(`engine.objectives`) and by which schedule. All start from the head on the frozen vectors
+(`start_head`) and from the cached activations below their lowest trained layer.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from payoff.adapt.engine.interpolated import interpolated
 from payoff.adapt.engine.memory import available_bytes, check_memory
 from payoff.adapt.engine.objectives.objective import Objective
 from payoff.adapt.recipes.linear import LinearHead
+from payoff.adapt.recipes.named_fit import names_count
 from payoff.adapt.recipes.range import Range
 from payoff.adapt.recipes.recipe import Candidate
+from payoff.adapt.recipes.start_head import start_head
 from payoff.adapt.recipes.tuned_settings import (
     MERGED,
     SETTABLE,
@@ -36,6 +38,7 @@ from payoff.adapt.recipes.tuned_settings import (
     planned_schedule,
     space_of,
 )
+from payoff.adapt.recipes.zero_shot import label_seconds
 from payoff.adapt.tasks import TASKS
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
@@ -98,7 +101,8 @@ class Tuned:
         share = (layers - candidate["depth"]) / layers
         forward = opened.forward_seconds() * len(bench.train) / len(bench.texts)
         steps = _FORWARD_AND_BACKWARD * self.passes(candidate) * candidate["epochs"]
-        return float(forward * (share * steps + 1.0))
+        names = label_seconds(bench, candidate.backbone) if names_count(bench) else 0.0
+        return float(forward * (share * steps + 1.0) + names)
 
     def passes(self, candidate: Candidate) -> float:
         """Forward and backward passes a step."""
@@ -179,7 +183,7 @@ class TuneAttempt:
 
     @cached_property
     def training(self) -> FineTuning:
-        """The training, from the logistic regression on frozen vectors."""
+        """The training, from the head on frozen vectors."""
         bench, opened = self.bench, self.bench.opened(self.candidate.backbone)
         opened.trunk.prepare((self.candidate["depth"],))
         head = self.start_head()
@@ -206,7 +210,7 @@ class TuneAttempt:
 
     def start_head(self) -> LinearHead:
         """The head on frozen vectors from which the training starts."""
-        return self.bench.opened(self.candidate.backbone).start_head(self.bench.train)
+        return start_head(self.bench, self.candidate.backbone, self.bench.train)
 
     def start_encoder(self) -> Encoder:
         """The encoder from whose layers the training starts."""

@@ -65,7 +65,7 @@ class Classes:
     def head(
         self, vectors: Any, targets: NDArray[Any], *, n_outputs: int, strength: float
     ) -> LinearHead:
-        """Multinomial logistic regression; every class must occur."""
+        """Multinomial logistic regression; a class without a row is less likely than any other."""
         from payoff.adapt.recipes.linear import fit_logistic
 
         return fit_logistic(vectors, targets, n_labels=n_outputs, strength=strength)

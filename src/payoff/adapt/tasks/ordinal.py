@@ -96,17 +96,9 @@ class Ordinal:
         self, vectors: Any, targets: NDArray[Any], *, n_outputs: int, strength: float
     ) -> LinearHead:
         """Multinomial logistic regression; a grade without a row is less likely than any other."""
-        from payoff.adapt.recipes.linear import LinearHead, fit_logistic
+        from payoff.adapt.recipes.linear import fit_logistic
 
-        present, own = np.unique(targets, return_inverse=True)
-        head = fit_logistic(vectors, own, n_labels=len(present), strength=strength)
-        if len(present) == n_outputs:
-            return head
-        lowest = float((vectors @ head.weight.T + head.bias).min()) - 1.0
-        weight = np.zeros((n_outputs, vectors.shape[1]), np.float32)
-        bias = np.full(n_outputs, lowest, np.float32)
-        weight[present], bias[present] = head.weight, head.bias
-        return LinearHead(weight, bias)
+        return fit_logistic(vectors, targets, n_labels=n_outputs, strength=strength)
 
     def objective(self) -> Objective:
         """Cross-entropy with targets that fall off with the distance between grades."""
