@@ -80,7 +80,7 @@ PANELS = {
     ),
 }
 BACKBONES_BESIDE = {"static-head": "wordllama-256"}
-LEAST_LABELS = {"fine-tune": 5, "stacked": 50}
+LEAST_LABELS = {"stacked": 50}
 MOST_LABELS = {"contrastive": 50}  # a class: beyond, it has no reason
 SEARCHED = ("fine-tune", "stacked")  # with the settings that `payoff run` tries first
 
