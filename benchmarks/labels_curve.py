@@ -10,7 +10,8 @@ computed once and shared by all recipes, sizes and seeds. ``validation`` judges 
 rows that are never learnt from; what is concluded from there is reported on ``test``.
 ``automatic`` has the learnt rows alone: it takes the candidate that is best on some of them, as
 `payoff run` judges where all errors cost the same and time does not matter, and trains it on all
-of them. Every result is a line in results/labels_curve.jsonl as soon as it is there, and is not
+of them. With `--unlabelled 2000` all have so many other texts of the pool without labels besides.
+Every result is a line in results/labels_curve.jsonl as soon as it is there, and is not
 computed again.
 """
 
@@ -82,7 +83,8 @@ PANELS = {
 BACKBONES_BESIDE = {"static-head": "wordllama-256"}
 LEAST_LABELS = {"stacked": 50}
 MOST_LABELS = {"contrastive": 50}  # a class: beyond, it has no reason
-SEARCHED = ("fine-tune", "stacked")  # with the settings that `payoff run` tries first
+# These with the settings of a search:
+SEARCHED = ("distil-encoder", "fine-tune", "stacked")
 
 
 def parts(data: Path, name: str, judged: str) -> tuple[Rows, Rows]:
@@ -150,12 +152,14 @@ def automatic(bench: Any) -> Any:
     """
     from payoff.adapt.recipes import recipe_named, recipes
     from payoff.adapt.recipes.folds import folds
-    from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
+    from payoff.adapt.recipes.usual import MANY_ROWS, TAUGHT, usual_recipe
     from payoff.evidence.calibration import cross_fitted
     from payoff.plan.score import Score, foremost
 
     targets = bench.train_targets
     expected = usual_recipe(len(targets), len(bench.labels))
+    if bench.unlabelled and expected != MANY_ROWS:
+        expected = TAUGHT
     fold = folds(targets, 5, seed=bench.seed)
     if not (fold >= 0).any():
         return usual(expected, bench)
@@ -186,7 +190,7 @@ def run(options: argparse.Namespace) -> None:
     """All that is not there yet."""
     command = f"python benchmarks/labels_curve.py --judged {options.judged}"
     settings = dict(pair.split("=") for pair in options.set)
-    typed = {name: float(value) for name, value in settings.items()}
+    typed = {name: number(value) for name, value in settings.items()}
     for name in options.sets:
         pool, judged = parts(options.data, name, options.judged)
         with tempfile.TemporaryDirectory() as folder:
@@ -195,6 +199,8 @@ def run(options: argparse.Namespace) -> None:
                 for each in options.labels:
                     chosen = np.array(draw(pool[1], each, seed))
                     bench = replace(base, train=chosen, seed=seed)
+                    if options.unlabelled:
+                        bench = with_texts(bench, len(pool[0]), options.unlabelled)
                     for recipe in options.recipes:
                         if not sensible(recipe, each):
                             continue
@@ -206,6 +212,8 @@ def run(options: argparse.Namespace) -> None:
                             "recipe": recipe + options.tag,
                             "seed": seed,
                         }
+                        if options.unlabelled:
+                            key["unlabelled"] = options.unlabelled
                         if _is_there(key, options.again):
                             continue
                         result = score(recipe, bench, typed)
@@ -213,17 +221,39 @@ def run(options: argparse.Namespace) -> None:
                         print(key, result, flush=True)
 
 
+def number(told: str) -> Any:
+    """A setting as a number where it is one."""
+    try:
+        return float(told)
+    except ValueError:
+        return told
+
+
+def with_texts(bench: Any, n_pool: int, n: int) -> Any:
+    """The same with texts of the pool without their labels, drawn from those not learnt from."""
+    rest = np.setdiff1d(np.arange(n_pool), bench.train)
+    drawn = np.random.default_rng([bench.seed, 1]).permutation(rest)[:n]
+    return bench.with_more(tuple(bench.texts[row] for row in drawn))
+
+
 def _is_there(key: dict[str, Any], again: bool) -> bool:
     if again:
         return record.is_done(RESULTS, key)
-    return any(key.items() <= line.items() for line in record.lines(RESULTS))
+    return any(
+        key.items() <= line.items() and ("unlabelled" in key) == ("unlabelled" in line)
+        for line in record.lines(RESULTS)
+    )
 
 
-def means(judged: str, name: str, backbone: str) -> dict[str, dict[int, list[float]]]:
+def means(
+    judged: str, name: str, backbone: str, unlabelled: int = 0
+) -> dict[str, dict[int, list[float]]]:
     """Accuracies by recipe and labels a class."""
     found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for line in record.latest(RESULTS):
         if (line["judged"], line["set"], line["backbone"]) != (judged, name, backbone):
+            continue
+        if line.get("unlabelled", 0) != unlabelled:
             continue
         if "accuracy" in line["result"]:
             found[line["recipe"]][line["labels"]].append(line["result"]["accuracy"])
@@ -233,7 +263,7 @@ def means(judged: str, name: str, backbone: str) -> dict[str, dict[int, list[flo
 def show(options: argparse.Namespace) -> None:
     """A table a data set: recipes by labels a class."""
     for name in options.sets:
-        found = means(options.judged, name, options.backbone)
+        found = means(options.judged, name, options.backbone, options.unlabelled)
         print(f"{name}, {options.backbone}, {options.judged} rows, accuracy in per cent")
         print(f"{'labels a class':24}" + "".join(f"{each or 'all':>14}" for each in SIZES))
         for recipe, by_size in sorted(found.items()):
@@ -315,6 +345,7 @@ def main() -> None:
     parser.add_argument("--judged", choices=("validation", "test"), default="validation")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings")
     parser.add_argument("--tag", default="", help="added to the recipe's name with --set")
+    parser.add_argument("--unlabelled", type=int, default=0, help="texts without labels besides")
     parser.add_argument("--again", action="store_true", help="what other commits measured too")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--plot", action="store_true")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from payoff.adapt.workbench import Workbench
 from payoff.economics.uncertain_money import UncertainMoney
-from payoff.plan.choice import CASCADE, foremost, preferred
+from payoff.plan.choice import CASCADE, expected_recipe, foremost, preferred
 
 RNG = np.random.default_rng(0)
 BASE = RNG.normal(100.0, 30.0, 4000)
@@ -55,3 +58,22 @@ def test_risk_is_weighed_against_the_mean() -> None:
         worth = [mean + aversion * tail for mean, tail in zip(means, tails, strict=True)]
         assert foremost([sure, bold], aversion) == int(np.argmax(worth))
     assert foremost([sure, sure], 0.5) == 0, "of equals the first"
+
+
+@pytest.mark.parametrize(
+    ("each", "more", "compared", "expected"),
+    [
+        (10, ("a text",), ["contrastive", "distil-encoder"], "distil-encoder"),
+        (10, ("a text",), ["contrastive"], "contrastive"),
+        (10, (), ["contrastive", "distil-encoder"], "contrastive"),
+        (2, (), ["named-head"], "named-head"),
+        (21, ("a text",), ["fine-tune", "distil-encoder"], ""),
+    ],
+)
+def test_a_student_is_expected_where_it_had_texts_and_time(
+    each: int, more: tuple[str, ...], compared: list[str], expected: str, tmp_path: Path
+) -> None:
+    texts = tuple(f"text {i}" for i in range(2 * each))
+    rows = np.arange(len(texts))
+    bench = Workbench(texts, rows % 2, ("no", "yes"), rows, rows[:0], (), tmp_path, unlabelled=more)
+    assert expected_recipe(bench, compared) == expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from payoff.economics.uncertain_money import UncertainMoney
@@ -78,9 +78,16 @@ def preferred(
     return chosen
 
 
-def expected_recipe(bench: Workbench) -> str:
-    """What was best elsewhere with as few rows a label; empty where rows are many."""
-    from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
+def expected_recipe(bench: Workbench, compared: Collection[str]) -> str:
+    """What was best elsewhere with as few rows a label; empty where rows are many.
+
+    Args:
+        bench: The rows, and whether there are texts without labels.
+        compared: The recipes to choose from; a student may have had no time.
+    """
+    from payoff.adapt.recipes.usual import MANY_ROWS, TAUGHT, usual_recipe
 
     found = usual_recipe(len(bench.train), len(bench.labels))
-    return "" if found == MANY_ROWS else found
+    if found == MANY_ROWS:
+        return ""
+    return TAUGHT if bench.unlabelled and TAUGHT in compared else found

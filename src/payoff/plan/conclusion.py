@@ -175,7 +175,7 @@ def _keep(
         workshop.reckoning,
         models,
         chosen=comparison.chosen.option.name,
-        expected=expected_recipe(workshop.bench),
+        expected=expected_recipe(workshop.bench, [model.recipe for model in models]),
         seed=workshop.bench.seed,
         validation_truth=workshop.judge.truth,
         test_truth=comparison.parts.test_targets,

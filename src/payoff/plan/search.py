@@ -139,7 +139,8 @@ def search_for(job: Job, *, only: Sequence[str] = ()) -> Plan:
     compared: list[Option | CascadeOption] = [*options]
     if cascade is not None:
         compared.append(cascade)
-    chosen = best(compared, job.terms, expected_recipe(workshop.bench))
+    expected = expected_recipe(workshop.bench, [option.recipe for option in options])
+    chosen = best(compared, job.terms, expected)
     return conclude(prepared, chosen, options, tried, cascade=cascade, no_cascade=no_cascade)
 
 

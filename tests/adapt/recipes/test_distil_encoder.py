@@ -376,3 +376,15 @@ class TestTheStudent:
         texts, targets, n_train = contract.learn_from("two classes")
         bench = make_bench(texts, targets, [bert_folder, table_folder], n_train=n_train)
         contract.check(Distil(), bench, tmp_path, teacher="bag-of-words")
+
+
+def test_a_search_tries_a_student_of_the_usual_recipe(make: Callable[..., Workbench]) -> None:
+    few = make("two texts a class")
+    found = DistilEncoder().candidates(few)
+    assert [c.backbone for c in found] == list(few.backbones)
+    assert {c["teacher"] for c in found} == {"named-head"}
+    assert all(c.last for c in found), "its teacher is trained first"
+    assert len({c.name for c in found}) == len(found)
+    assert DistilEncoder().candidates(replace(few, unlabelled=())) == []
+    many = replace(few, train=np.resize(few.train, 21 * len(few.labels)))
+    assert DistilEncoder().candidates(many) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from payoff.adapt.recipes.teacher import lesson, teacher_of
 from payoff.adapt.recipes.teacher_layers import with_layers_of
 from payoff.adapt.recipes.tuned import TuneAttempt, usual_epochs
 from payoff.adapt.recipes.tuned_settings import MERGED
+from payoff.adapt.recipes.usual import MANY_ROWS, usual_recipe
 from payoff.adapt.workbench import Workbench
 from payoff.artifact.tier import TierSpec
 from payoff.core.errors import AdaptError
@@ -67,8 +68,22 @@ class DistilEncoder(FineTune):
     ranges = (("tuned", Range(0.4, 1.0)), ("truth", Range(0.0, 0.9)))
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
-        """None: a teacher has to be named."""
-        return []
+        """With few labels and texts without any, taught by the usual recipe for so few.
+
+        That has to be trained first, so that it comes last. Measured by
+        ``benchmarks/labels_curve.py --unlabelled``; docs/recipes.md has the figures.
+        """
+        teacher = usual_recipe(len(bench.train), len(bench.labels))
+        if not bench.unlabelled or teacher == MANY_ROWS:
+            return []
+        return [
+            replace(
+                candidate.having("teacher", teacher),
+                last=True,
+                title=f"{self.name} {candidate.backbone} taught by {teacher}",
+            )
+            for candidate in super().standard(bench)
+        ]
 
     def standard(self, bench: Workbench) -> list[Candidate]:
         """One an encoder, taught by the one with most layers and the widest."""

@@ -8,6 +8,9 @@ _FEW = 20  # up to here contrastive tuning was best on validation rows, beyond f
 MANY_ROWS = "fine-tune"
 """The recipe beyond; there are then rows enough to choose by."""
 
+TAUGHT = "distil-encoder"
+"""The recipe with fewer, where there are texts without labels: it is taught by the usual one."""
+
 
 def usual_recipe(n_rows: int, n_labels: int) -> str:
     """The recipe for an encoder that was best on validation rows with so many rows a label.
