@@ -71,6 +71,14 @@ def test_help_is_printed(cli: Cli, arguments: list[str]) -> None:
         assert all(f"  {verb} " in told for verb in VERBS)
 
 
+def test_the_package_is_the_command_too() -> None:
+    command = [sys.executable, "-m", "payoff", "frobnicate"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "PF290" in done.stderr
+    assert "payoff.__main__" not in done.stderr
+
+
 def test_version(cli: Cli) -> None:
     assert re.fullmatch(r"payoff \d+\.\d+\.\d+\n", cli("--version").out)
 
