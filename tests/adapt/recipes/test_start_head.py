@@ -11,7 +11,7 @@ from tests.adapt.tiny_backbones import messages
 
 from payoff.adapt.recipes import recipe_named
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
-from payoff.adapt.recipes.named_fit import fit_named
+from payoff.adapt.recipes.named_fit import fit_named, usual_names
 from payoff.adapt.recipes.start_head import start_head
 from payoff.adapt.recipes.zero_shot import label_vectors
 from payoff.adapt.tasks import task_named
@@ -77,3 +77,26 @@ def test_trainings_start_there(recipe: str, make: Make) -> None:
     with_names = heads(bench)[1]
     np.testing.assert_array_equal(head.weight.detach().numpy(), with_names.weight)
     np.testing.assert_array_equal(head.bias.detach().numpy(), with_names.bias)
+
+
+def test_augmented_texts_are_learnt_beside_the_names(make: Make) -> None:
+    bench = make(1)  # too few rows to judge an augmenter by
+    made = recipe_named("augmented")
+    attempt: Any = made.start(made.standard(bench)[0], bench)
+    attempt.advance(1.0)
+    assert same(attempt.head, heads(bench)[1])
+
+
+def test_self_training_begins_with_the_names(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payoff.adapt.recipes.named_fit.helpful_names", lambda *_, **__: 1.0)
+    bench = replace(make(3), unlabelled=tuple(messages([5] * 3, seed=9)[0]))
+    (backbone,) = bench.backbones
+    made = recipe_named("self-training")
+    attempt: Any = made.start(made.standard(bench)[0].having("rounds", 0), bench)
+    attempt.advance(1.0)
+    vectors, targets = bench.opened(backbone).trunk.pooled()[bench.train], bench.train_targets
+    named, classes = usual_names(bench, backbone, strength=10.0)
+    rows, truth = np.concatenate([vectors, named]), np.concatenate([targets, classes])
+    assert len(named) == 3
+    assert same(attempt.head, fit_logistic(rows, truth, n_labels=3, strength=10.0))
+    assert usual_names(make(6), backbone, strength=10.0)[0].shape == (0, vectors.shape[1])

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from payoff.adapt.engine.encode import encode
 from payoff.adapt.recipes.frozen_head import FrozenHead, fit_seconds
-from payoff.adapt.recipes.linear import HeadAttempt, LinearHead, fit_logistic
+from payoff.adapt.recipes.linear import HeadAttempt, LinearHead
+from payoff.adapt.recipes.named_fit import usual_fit
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
@@ -213,11 +214,14 @@ class AugmentedAttempt(HeadAttempt):
         return whole
 
     def _fit(self, rows: NDArray[np.int64], more: Sequence[Examples]) -> LinearHead:
-        """A head on some rows and copies, penalised as if there were the rows alone."""
+        """A head on some rows and copies, penalised as if there were the rows alone.
+
+        With few rows it learns the labels' names too (`usual_fit`).
+        """
         vectors = np.concatenate([self.vectors[rows], *(found for found, _ in more)])
         targets = np.concatenate([self.targets[rows], *(found for _, found in more)])
         strength = self.strength * len(rows) / len(targets)
-        return fit_logistic(vectors, targets, n_labels=self.n_labels, strength=strength)
+        return usual_fit(self.bench, self.candidate.backbone, strength=strength)(vectors, targets)
 
     def _losses(self, head: LinearHead, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log loss of each row, ``(n,)``, at the temperature that suits the head best.

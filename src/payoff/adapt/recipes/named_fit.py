@@ -40,6 +40,26 @@ def usual_fit(bench: Workbench, backbone: str, *, strength: float) -> Fit:
     return fit
 
 
+def usual_names(
+    bench: Workbench, backbone: str, *, strength: float
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The names that `usual_fit` learns, as rows ``(n, width)`` with their classes ``(n,)``.
+
+    None where it learns none. For recipes that fit heads of their own.
+
+    Args:
+        bench: As of `usual_fit`.
+        backbone: As of `usual_fit`.
+        strength: As of `usual_fit`.
+    """
+    if names_count(bench):
+        named, helpful = _weighed_names(bench, backbone, strength=strength, names=1.0)
+        if helpful:
+            return named, np.arange(len(named))
+    width = bench.opened(backbone).trunk.pooled().shape[1]
+    return np.zeros((0, width), np.float32), np.zeros(0, np.int64)
+
+
 def names_count(bench: Workbench) -> bool:
     """Whether `usual_fit` looks at the labels' names: classes, of a few rows each."""
     return bench.task.name == "classes" and len(bench.train) <= _FEW * len(bench.labels)
@@ -57,16 +77,24 @@ def named_fit(bench: Workbench, backbone: str, *, strength: float, names: float 
         strength: As of `fit_named`.
         names: As of `fit_named`.
     """
-    named = label_vectors(bench, backbone)
-    frozen = bench.opened(backbone).trunk.pooled()[bench.train]
-    helpful = helpful_names(
-        frozen, bench.train_targets, named, strength=strength, names=names, seed=bench.seed
-    )
+    named, helpful = _weighed_names(bench, backbone, strength=strength, names=names)
 
     def fit(vectors: NDArray[Any], targets: NDArray[np.int64]) -> LinearHead:
         return fit_named(vectors, targets, named, strength=strength, names=helpful)
 
     return fit
+
+
+def _weighed_names(
+    bench: Workbench, backbone: str, *, strength: float, names: float
+) -> tuple[NDArray[np.float32], float]:
+    """What labels mean, and `helpful_names` of all training rows."""
+    named = label_vectors(bench, backbone)
+    frozen = bench.opened(backbone).trunk.pooled()[bench.train]
+    helpful = helpful_names(
+        frozen, bench.train_targets, named, strength=strength, names=names, seed=bench.seed
+    )
+    return named, helpful
 
 
 def fit_named(

@@ -12,6 +12,7 @@ from payoff.adapt.recipes.closed_form import ClosedForm, ClosedFormAttempt
 from payoff.adapt.recipes.folds import folds
 from payoff.adapt.recipes.frozen_head import fit_seconds as logistic_seconds
 from payoff.adapt.recipes.linear import LinearHead, fit_logistic
+from payoff.adapt.recipes.named_fit import usual_names
 from payoff.adapt.recipes.needs import need_family, need_unlabelled
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.recipes.soft_targets import fit_soft, one_hot
@@ -73,11 +74,17 @@ class SelfTraining(ClosedForm):
         """
         opened = bench.opened(candidate.backbone)
         vectors, targets = opened.trunk.pooled()[bench.train], bench.train_targets
+        named, classes = usual_names(bench, candidate.backbone, strength=candidate["C"])
         school = _School(
-            vectors, targets, opened.unlabelled_trunk.pooled(), len(bench.labels), candidate["C"]
+            np.concatenate([vectors, named]),
+            np.concatenate([targets, classes]),
+            opened.unlabelled_trunk.pooled(),
+            len(bench.labels),
+            candidate["C"],
         )
+        fold = folds(targets, _FOLDS, seed=bench.seed)
         return school.head(
-            folds(targets, _FOLDS, seed=bench.seed),
+            np.concatenate([fold, np.full(len(named), -1)]),  # names are learnt, and judge nothing
             error=candidate["error"],
             rounds=candidate["rounds"],
         )
