@@ -129,6 +129,18 @@ class Loop:
         }
 
 
+class OldVersionKeptError(Exception):
+    """The retraining made nothing to put to the test.
+
+    Args:
+        retrained: What it found, and why it kept the old version.
+    """
+
+    def __init__(self, retrained: Retrained) -> None:
+        super().__init__(retrained.sentence)
+        self.retrained = retrained
+
+
 def whole_loop(folder: Path, project: Project, seed: int, sizes: Sizes) -> Loop:
     """From the launch to the time after the promotion.
 
@@ -137,6 +149,9 @@ def whole_loop(folder: Path, project: Project, seed: int, sizes: Sizes) -> Loop:
         project: As `support_desk.launched` made it.
         seed: Of all that customers write, and of which tickets tell something.
         sizes: How much of everything.
+
+    Raises:
+        OldVersionKeptError: Where the loop ends with the retraining.
     """
     first = folder / f"{project.name}.payoff"
     with Journal.open(folder / f"{project.name}.journal.db") as journal, load(first) as usual:
@@ -154,7 +169,8 @@ def _passed(desk: SupportDesk, model: WatchedModel, first: Path, sizes: Sizes) -
     wish = Wish(minutes=MINUTES, only=RECIPES, rules=rules)
     estimate = whether_it_pays(desk.project, desk.journal, wish)
     found = retrain(desk.project, desk.journal, wish)
-    assert found.artifact is not None, found.sentence
+    if found.artifact is None:
+        raise OldVersionKeptError(found)
     begun = desk.day
     with load(found.artifact) as newer:
         course = _experiment(desk, first, found.artifact, newer, sizes)

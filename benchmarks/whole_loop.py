@@ -9,8 +9,9 @@ made once; each seed is another course of events: other messages, other closed t
 retraining. Told of each: profit after the promotion less the forecast, as a share of the forecast,
 with how much of that chance alone makes (the forecast's own interval, and the standard error of the
 requests after it). Told of all: the mean, which is bias where it is larger than its standard error,
-the spread, and in how many loops the difference was 2 % or less. Results are lines in
-results/whole_loop.jsonl.
+the spread, and in how many loops the difference was 2 % or less. A loop may end with the
+retraining, where the new version is no better or has lost a class: that is a result too, and told.
+Results are lines in results/whole_loop.jsonl.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import argparse
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import record
 from payoff.plan.project import Project
 from support_desk import launched
-from support_loop import Sizes, whole_loop
+from support_loop import OldVersionKeptError, Sizes, whole_loop
 
 RESULTS = Path(__file__).resolve().parent / "results" / "whole_loop.jsonl"
 COMMAND = "python benchmarks/whole_loop.py"
@@ -43,25 +45,31 @@ def measure(seeds: int, sizes: Sizes) -> None:
             if not made.exists():
                 launched(made)
             folder = Path(shutil.copytree(made, Path(name) / f"seed-{seed}"))
-            found = whole_loop(folder, Project.read(folder), seed, sizes).as_dict()
             command = f"{COMMAND} --seeds {seeds} --a-day {sizes.a_day}"
+            try:
+                found = whole_loop(folder, Project.read(folder), seed, sizes).as_dict()
+                print(f"seed {seed}: off by {found['off_by']:+.2%}", flush=True)
+            except OldVersionKeptError as kept:
+                found = {"outcome": kept.retrained.outcome.value, "why": str(kept)}
+                print(f"seed {seed}: {kept}", flush=True)
             record.append(RESULTS, key, found, command)
-            print(f"seed {seed}: off by {found['off_by']:+.2%}", flush=True)
             shutil.rmtree(folder)
 
 
 def show() -> None:
     """All loops of the newest results, by size."""
-    by_size: dict[int, list[dict[str, float]]] = {}
+    by_size: dict[int, list[dict[str, Any]]] = {}
     for line in record.latest(RESULTS):
         by_size.setdefault(line["a_day"], []).append(line["result"])
-    for a_day, loops in by_size.items():
+    for a_day, found in by_size.items():
+        loops = [one for one in found if "off_by" in one]
         off = np.array([one["off_by"] for one in loops])
         error = off.std(ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.nan
         within = int((np.abs(off) <= WITHIN).sum())
         inside = sum(one["forecast_low"] <= one["after"] <= one["forecast_high"] for one in loops)
         print(
-            f"{a_day:,} requests a day, {len(loops)} loops: off by {off.mean():+.2%} in the mean "
+            f"{a_day:,} requests a day, {len(found)} loops, of which {len(found) - len(loops)} kept "
+            f"the old version; the others were off by {off.mean():+.2%} in the mean "
             f"(± {error:.2%}), spread {off.std():.2%}; within {WITHIN:.0%} in {within}, within the "
             f"forecast's 90 % interval in {inside}"
         )
