@@ -67,9 +67,10 @@ def show() -> None:
         error = off.std(ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.nan
         within = int((np.abs(off) <= WITHIN).sum())
         inside = sum(one["forecast_low"] <= one["after"] <= one["forecast_high"] for one in loops)
+        n_kept = len(found) - len(loops)
         print(
-            f"{a_day:,} requests a day, {len(found)} loops, of which {len(found) - len(loops)} kept "
-            f"the old version; the others were off by {off.mean():+.2%} in the mean "
+            f"{a_day:,} requests a day, {len(found)} loops, of which {n_kept} kept the old version; "
+            f"the others were off by {off.mean():+.2%} in the mean "
             f"(± {error:.2%}), spread {off.std():.2%}; within {WITHIN:.0%} in {within}, within the "
             f"forecast's 90 % interval in {inside}"
         )
