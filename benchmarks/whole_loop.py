@@ -69,8 +69,8 @@ def show() -> None:
         inside = sum(one["forecast_low"] <= one["after"] <= one["forecast_high"] for one in loops)
         n_kept = len(found) - len(loops)
         print(
-            f"{a_day:,} requests a day, {len(found)} loops, of which {n_kept} kept the old version; "
-            f"the others were off by {off.mean():+.2%} in the mean "
+            f"{a_day:,} requests a day, {len(found)} loops, of which {n_kept} kept the old version "
+            f"on retraining; the others were off by {off.mean():+.2%} in the mean "
             f"(± {error:.2%}), spread {off.std():.2%}; within {WITHIN:.0%} in {within}, within the "
             f"forecast's 90 % interval in {inside}"
         )
