@@ -3,6 +3,7 @@
     python benchmarks/whole_loop.py                 # 20 seeds
     python benchmarks/whole_loop.py --seeds 5 --a-day 4000
     python benchmarks/whole_loop.py --show
+    python benchmarks/whole_loop.py --write         # docs/retraining.md
 
 `support_desk.py` says who asks what, `support_loop.py` what is done with it. The first version is
 made once; each seed is another course of events: other messages, other closed tickets, another
@@ -29,7 +30,10 @@ from payoff.plan.project import Project
 from support_desk import launched
 from support_loop import OldVersionKeptError, Sizes, whole_loop
 
-RESULTS = Path(__file__).resolve().parent / "results" / "whole_loop.jsonl"
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "whole_loop.jsonl"
+PAGE = HERE.parent / "docs" / "retraining.md"
+BEGIN, END = "<!-- loops:begin -->", "<!-- loops:end -->"
 COMMAND = "python benchmarks/whole_loop.py"
 WITHIN = 0.02
 
@@ -56,24 +60,34 @@ def measure(seeds: int, sizes: Sizes) -> None:
             shutil.rmtree(folder)
 
 
-def show() -> None:
-    """All loops of the newest results, by size."""
+def told() -> str:
+    """A sentence about all loops of the newest results, by requests a day."""
     by_size: dict[int, list[dict[str, Any]]] = {}
     for line in record.latest(RESULTS):
         by_size.setdefault(line["a_day"], []).append(line["result"])
-    for a_day, found in by_size.items():
-        loops = [one for one in found if "off_by" in one]
-        off = np.array([one["off_by"] for one in loops])
-        error = off.std(ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.nan
-        within = int((np.abs(off) <= WITHIN).sum())
-        inside = sum(one["forecast_low"] <= one["after"] <= one["forecast_high"] for one in loops)
-        n_kept = len(found) - len(loops)
-        print(
-            f"{a_day:,} requests a day, {len(found)} loops, of which {n_kept} kept the old version "
-            f"on retraining; the others were off by {off.mean():+.2%} in the mean "
-            f"(± {error:.2%}), spread {off.std():.2%}; within {WITHIN:.0%} in {within}, within the "
-            f"forecast's 90 % interval in {inside}"
-        )
+    return "\n".join(_told(a_day, loops) for a_day, loops in sorted(by_size.items()))
+
+
+def _told(a_day: int, loops: list[dict[str, Any]]) -> str:
+    whole = [one for one in loops if "off_by" in one]
+    off = np.array([one["off_by"] for one in whole])
+    error = off.std(ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.nan
+    within = int((np.abs(off) <= WITHIN).sum())
+    inside = sum(one["forecast_low"] <= one["after"] <= one["forecast_high"] for one in whole)
+    kept = len(loops) - len(whole)
+    return (
+        f"With {a_day:,} requests a day, {kept} of {len(loops)} loops ended with the old version, "
+        f"as the new one was no better or had lost a class. In the others profit was off by "
+        f"{off.mean():+.2%} in the mean (± {error:.2%}), with a spread of {off.std():.2%}: within "
+        f"{WITHIN:.0%} of the forecast in {within}, within its 90 % interval in {inside}."
+    )
+
+
+def write() -> None:
+    """Put that into docs/retraining.md."""
+    before, rest = PAGE.read_text("utf-8").split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    PAGE.write_text(f"{before}{BEGIN}\n{told()}\n{END}{after}", "utf-8")
 
 
 def main() -> None:
@@ -82,10 +96,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--a-day", type=int, default=Sizes().a_day, help="requests a day")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--write", action="store_true", help="into docs/retraining.md")
     asked = parser.parse_args()
-    if not asked.show:
+    if not asked.show and not asked.write:
         measure(asked.seeds, Sizes(a_day=asked.a_day))
-    show()
+    if asked.write:
+        write()
+    print(told())
 
 
 if __name__ == "__main__":
