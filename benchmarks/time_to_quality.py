@@ -35,38 +35,40 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "upper half, 1 epoch": ("fine-tune", {"depth": 3, "epochs": 1.0}),
     "upper half, 2 epochs": ("fine-tune", {"depth": 3, "epochs": 2.0}),
     "all layers, 2 epochs": ("fine-tune", {"depth": 0, "epochs": 2.0}),
+    "upper half and bags of words, stacked": (
+        "stacked",
+        {"members": "fine-tune[depth=3]+bag-of-words", "folds": 2},
+    ),
     "all layers, 2 epochs, mean of 3": ("averaged", {"depth": 0, "epochs": 2.0, "members": 3}),
 }
 
 
 def ours(way: str, learnt: Rows, judged: Rows, seed: int) -> dict[str, float]:
     """Seconds on the learnt rows, of which no judged one is any; then the accuracy on those."""
-    from payoff.adapt.engine.classifier import classifier_logits
     from payoff.adapt.recipes import recipe_named
 
     recipe, settings = WAYS[way]
     made = recipe_named(recipe)
     with tempfile.TemporaryDirectory() as folder:
-        bench = bench_of(
-            learnt, ([], []), backbone="minilm-l6", seed=seed, folder=folder + "/learnt"
+        places = [Path(folder, name) for name in ("learnt", "saved", "both")]
+        for place in places:
+            place.mkdir()
+        bench, both = (
+            bench_of(learnt, others, backbone="minilm-l6", seed=seed, folder=str(place))
+            for others, place in ((([], []), places[0]), (judged, places[2]))
         )
-        opened = bench.opened("minilm-l6")
-        opened.encoder  # noqa: B018  (reading weights is not training)
+        bench.opened("minilm-l6").encoder  # noqa: B018  (reading weights is not training)
         started = time.perf_counter()
         usual = made.standard(bench)[0]
         changed = tuple({**dict(usual.settings), **settings}.items())
-        attempt = made.start(replace(usual, settings=changed), bench)
+        candidate = replace(usual, settings=changed)
+        attempt = made.start(candidate, bench)
         attempt.advance(1.0)
         seconds = time.perf_counter() - started
-        others = bench_of(judged, ([], []), backbone="minilm-l6", seed=seed, folder=folder)
-        trunk = others.opened("minilm-l6").trunk
-        if recipe == "frozen-head":
-            logits = attempt.head(trunk.pooled())
-        elif recipe == "neighbours":
-            logits = attempt.blend(trunk.pooled())
-        else:
-            logits = classifier_logits(attempt.served(), trunk, others.train)
-    right = logits.argmax(1) == others.train_targets
+        attempt.save(places[1])
+        trained = made.start(candidate, both)
+        trained.restore(places[1])
+        right = trained.logits(both.validation).argmax(1) == both.targets[both.validation]
     return {"seconds": seconds, "accuracy": float(right.mean())}
 
 
