@@ -87,7 +87,7 @@ def test_a_search_tries_it_where_rows_are_many(
     bench = make_bench(texts, targets, [bert_folder, table_folder], n_train=2 * each)
     found = Stacked().candidates(bench)
     assert [(c["members"], c["folds"], c.last, c.backbone) for c in found] == [
-        ("fine-tune+bag-of-words", 2, True, bench.backbones[0])
+        ("fine-tune[depth=1]+bag-of-words", 2, True, bench.backbones[0])
     ] * searched
 
 

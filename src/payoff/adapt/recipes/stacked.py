@@ -38,7 +38,7 @@ from payoff.core.files import whole_folder, write_json
 from payoff.evidence.calibration import fit_temperature
 
 _USUAL = ("bag-of-words", "static-head", "frozen-head")
-_OF_MANY_ROWS = "fine-tune+bag-of-words"
+_OF_MANY_ROWS = "fine-tune[depth={half}]+bag-of-words"  # all layers were no better
 _WEIGHT_SPREAD, _BIAS_SPREAD = 0.5, 0.25  # standard deviations that the shrinkage supposes
 
 Member = tuple[Recipe, Candidate]
@@ -55,20 +55,21 @@ class Stacked:
     rungs = (1.0,)
 
     def candidates(self, bench: Workbench) -> list[Candidate]:
-        """With many rows a label, fine-tuning and bags of words; they cost as much as all others.
+        """With many rows a label, the upper half fine-tuned and bags of words.
 
         Measured by ``benchmarks/published.py``; docs/recipes.md has the figures.
         """
         if usual_recipe(len(bench.train), len(bench.labels)) != MANY_ROWS:
             return []
-        encoders = [n for n in bench.backbones if bench.opened(n).backbone.family == "encoder"]
-        settings = (("members", _OF_MANY_ROWS), ("folds", 2))
-        return [
-            Candidate(
-                self.name, name, settings, last=True, title=f"{self.name} {name} {_OF_MANY_ROWS}"
-            )
-            for name in encoders
-        ]
+        found = []
+        for name in bench.backbones:
+            opened = bench.opened(name)
+            if opened.backbone.family == "encoder":
+                members = _OF_MANY_ROWS.format(half=opened.encoder.shape.layers // 2)
+                settings = (("members", members), ("folds", 2))
+                title = f"{self.name} {name} {members}"
+                found.append(Candidate(self.name, name, settings, last=True, title=title))
+        return found
 
     def standard(self, bench: Workbench) -> list[Candidate]:
         """One an encoder, of the cheap recipes that can use these backbones."""
