@@ -70,13 +70,15 @@ def plain(bench: Any, with_these: Ingredients) -> dict[str, float]:
     from torch.nn import functional
     from transformers import AutoModel
 
+    from payoff.adapt.recipes.start_head import start_head
+
     torch.manual_seed(bench.seed)
     opened = bench.opened("minilm-l6")
     model = AutoModel.from_pretrained(opened.folder).eval()
     pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     head = torch.nn.Linear(model.config.hidden_size, len(bench.labels))
     if with_these.head_start:
-        start = opened.start_head(bench.train)
+        start = start_head(bench, "minilm-l6", bench.train)
         with torch.no_grad():
             head.weight.copy_(torch.from_numpy(start.weight))
             head.bias.copy_(torch.from_numpy(start.bias))

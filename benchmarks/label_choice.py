@@ -81,8 +81,6 @@ def run(name: str, data: Path, seeds: int, each: int, count: int, backbone: str)
 def _draw(
     vectors: Any, targets: Any, labels: tuple[str, ...], seed: int, each: int, count: int
 ) -> list[tuple[str, float]]:
-    from payoff.adapt.recipes.present_classes import fit_present
-
     from payoff.adapt.recipes.linear import fit_logistic
     from payoff.economics.payoff import Payoff
     from payoff.economics.policy import Policy
@@ -97,11 +95,8 @@ def _draw(
     judge = Judge(payoff, policy, targets[validation], seed)
 
     def head(learnt: Any) -> Callable[[Any], Any]:
-        return fit_present(
-            vectors[learnt],
-            targets[learnt],
-            n_labels=len(labels),
-            fit=lambda x, y, n: fit_logistic(x, y, n_labels=n, strength=STRENGTH),
+        return fit_logistic(
+            vectors[learnt], targets[learnt], n_labels=len(labels), strength=STRENGTH
         )
 
     first = head(start)

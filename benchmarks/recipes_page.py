@@ -192,7 +192,7 @@ def _by_recipe(benchmark: str, name: str) -> dict[str, dict[int, dict[int, float
 
 
 def _since_then(name: str, judged: str) -> str:
-    """What `contrastive` was measured with, where that is not its usual temperature any more."""
+    """What `contrastive` was measured with, where that is not usual any more, and `stacked`."""
     from payoff.adapt.recipes.contrastive import Contrastive
 
     usual = dict(Contrastive.defaults)["temperature"]
@@ -203,7 +203,14 @@ def _since_then(name: str, judged: str) -> str:
         and "settings" in line["result"]
     }
     told = ", ".join(f"{one:g}" for one in sorted(had - {usual}))
-    return f" (`contrastive` at a temperature of {told}, now {usual:g})" if told else ""
+    notes = [f"`contrastive` at a temperature of {told}, now {usual:g}"] if told else []
+    stacks = {
+        line["result"]["settings"]["members"]
+        for line in lines("labels_curve")
+        if (line["judged"], line["set"], line["recipe"]) == (judged, name, "stacked")
+    }
+    notes += [f"`stacked` of `{one}`" for one in sorted(stacks)]
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def few_shot_peers() -> str:

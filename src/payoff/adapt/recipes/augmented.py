@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from payoff.adapt.engine.encode import encode
 from payoff.adapt.recipes.frozen_head import FrozenHead, fit_seconds
-from payoff.adapt.recipes.linear import HeadAttempt, LinearHead
-from payoff.adapt.recipes.named_fit import usual_fit
+from payoff.adapt.recipes.linear import HeadAttempt, LinearHead, fit_logistic
+from payoff.adapt.recipes.named_fit import usual_names
 from payoff.adapt.recipes.recipe import Candidate
 from payoff.adapt.workbench import Workbench
 from payoff.core.errors import AdaptError
@@ -213,15 +214,17 @@ class AugmentedAttempt(HeadAttempt):
         self.verdicts = tuple(verdicts)
         return whole
 
-    def _fit(self, rows: NDArray[np.int64], more: Sequence[Examples]) -> LinearHead:
-        """A head on some rows and copies, penalised as if there were the rows alone.
+    @cached_property
+    def _names(self) -> Examples:
+        return usual_names(self.bench, self.candidate.backbone, strength=self.strength)
 
-        With few rows it learns the labels' names too (`usual_fit`).
-        """
-        vectors = np.concatenate([self.vectors[rows], *(found for found, _ in more)])
-        targets = np.concatenate([self.targets[rows], *(found for _, found in more)])
-        strength = self.strength * len(rows) / len(targets)
-        return usual_fit(self.bench, self.candidate.backbone, strength=strength)(vectors, targets)
+    def _fit(self, rows: NDArray[np.int64], more: Sequence[Examples]) -> LinearHead:
+        """A head on some rows, names and copies, penalised as if there were no copies."""
+        examples = [(self.vectors[rows], self.targets[rows]), self._names, *more]
+        vectors, targets = (np.concatenate(part) for part in zip(*examples, strict=True))
+        n_own = len(rows) + len(self._names[1])
+        strength = self.strength * n_own / len(targets)
+        return fit_logistic(vectors, targets, n_labels=self.n_labels, strength=strength)
 
     def _losses(self, head: LinearHead, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log loss of each row, ``(n,)``, at the temperature that suits the head best.

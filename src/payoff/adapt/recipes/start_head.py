@@ -23,7 +23,8 @@ def start_head(bench: Workbench, backbone: str, train: NDArray[np.int64]) -> Lin
         train: Rows to fit on.
     """
     opened = bench.opened(backbone)
-    key = hashlib.sha256(train.tobytes()).hexdigest()
+    # Whether names count is told by all training rows of the workbench, which others may share.
+    key = hashlib.sha256(bench.train.tobytes() + b"|" + train.tobytes()).hexdigest()
     if key not in opened.start_heads:
         fit = usual_fit(bench, backbone, strength=_STRENGTH)
         opened.start_heads[key] = fit(opened.trunk.pooled()[train], bench.targets[train])
