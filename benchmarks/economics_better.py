@@ -340,6 +340,7 @@ def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
 
     Compute is measured seconds: those of all tiers that a request reaches.
     """
+    from payoff.economics.cascades.blend import Blends
     from payoff.economics.cascades.cascade import Cascade, CascadeTier
     from payoff.economics.cascades.cascade_frontier import price_factors
     from payoff.economics.cascades.cascade_outcome import CascadeOutcome
@@ -356,7 +357,8 @@ def _cascade(terms: Terms, models: list[Measured]) -> dict[str, Any]:
         CascadeTier(name, by_name[name].said["validation"], seconds[name] * cost_a_second)
         for name in names
     ]
-    shared = {"row_weights": weights["validation"]}
+    blends = Blends(truth["validation"], shift)
+    shared: dict[str, Any] = {"row_weights": weights["validation"], "blends": blends}
     alone = Cascade.fit(tiers[-1:], policy, truth["validation"], **shared)
     best = best_cascade(tiers, policy, truth["validation"], **shared)
     found = [best] + [

@@ -139,7 +139,8 @@ def test_a_price_is_added_and_a_project_reckons_with_it(cli: Cli, tickets: Path)
     from payoff.plan.project import Project
 
     terms = Project.read(tickets.parent).terms
-    assert terms.prices.get(kind="instance", provider="tencent").source == "a test"
+    own = terms.prices.get(kind="instance", provider="tencent", service="cloud")
+    assert own.source == "a test"
 
 
 def test_a_refresh_that_reaches_nobody_changes_nothing(cli: Cli, tickets: Path) -> None:

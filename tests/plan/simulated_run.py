@@ -32,13 +32,18 @@ def kept_of(
     seed: int = 0,
     expected: str = "",
 ) -> Kept:
-    """A run that compared models which are right so often, the better ones slower."""
+    """A run that compared models which are right so often, the better ones slower.
+
+    They err together: where a better one errs, the others do too, so that a cascade brings little.
+    """
     rng = np.random.default_rng(seed)
     k = len(labels)
     truth = {"validation": np.arange(n_validation) % k, "test": np.arange(n_test) % k}
+    hard = {part: rng.random(len(targets)) for part, targets in truth.items()}
 
-    def probabilities(accuracy: float, targets: Any) -> Any:
-        likely = np.where(rng.random(len(targets)) < accuracy, targets, (targets + 1) % k)
+    def probabilities(accuracy: float, part: str) -> Any:
+        targets = truth[part]
+        likely = np.where(hard[part] < accuracy, targets, (targets + 1) % k)
         sure = rng.uniform(accuracy - 0.1, accuracy + 0.049, len(targets))
         table = np.repeat(((1.0 - sure) / (k - 1))[:, None], k, axis=1)
         table[np.arange(len(targets)), likely] = sure
@@ -46,7 +51,7 @@ def kept_of(
 
     options = []
     for number, accuracy in enumerate(accuracies):
-        validation = probabilities(accuracy, truth["validation"])
+        validation = probabilities(accuracy, "validation")
         evidence = Evidence.of(
             "validation",
             np.log(validation),
@@ -56,7 +61,7 @@ def kept_of(
             footprint=Footprint(10**6 * (1 + 20 * number), 2 * 10**8, 0.5),
             training_s=60.0 * (1 + number),
         )
-        tested = probabilities(accuracy, truth["test"])
+        tested = probabilities(accuracy, "test")
         options.append(
             KeptOption(
                 f"model {number}",

@@ -23,7 +23,7 @@ from payoff.plan.what_if import standing
 
 WORTH = Payoff(3.0, -7.0, currency="USD", person=Person(4, 30, 0.02))
 TERMS = Terms(WORTH, Traffic(40_000, 30_000, 60_000), on=date(2026, 11, 22))
-RISKY = replace(TERMS, payoff=Payoff(1.0, -16.0, -0.05, currency="USD"))
+RISKY = replace(TERMS, payoff=Payoff(1.0, -10.0, -0.05, currency="USD"))
 KEPT = kept_of(TERMS)
 
 

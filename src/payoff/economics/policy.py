@@ -237,6 +237,18 @@ class Policy:
         """
         return self.tables.realised(truth, actions, segments)
 
+    def checked(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """The probabilities, ``(n, k)``, if they are those of these labels.
+
+        Raises:
+            EconomicsError: PF611 as `decide` does.
+
+        Example:
+            >>> Policy(("a", "b"), np.zeros((2, 3))).checked(np.array([[0.5, 0.5]]))
+            array([[0.5, 0.5]])
+        """
+        return _probabilities(probabilities, len(self.labels))
+
     def shifted(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Probabilities under the expected mix: ``p'_i ∝ (π'_i / π_i) · p_i``.
 
@@ -251,7 +263,7 @@ class Policy:
             >>> policy.shifted(np.array([[0.5, 0.5]]))
             array([[0.9, 0.1]])
         """
-        checked = _probabilities(probabilities, len(self.labels))
+        checked = self.checked(probabilities)
         if self.prior_shift is None:
             return checked
         weighed = checked * self.prior_shift

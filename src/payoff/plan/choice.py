@@ -1,4 +1,4 @@
-"""The choice among plans: by expected profit; in doubt the usual one, and one model before many."""
+"""The choice among plans: by expected profit; with few rows the usual one in doubt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 CASCADE = "cascade"
 """What stands for the recipe of a plan of several models."""
 
-_DOUBT = 0.025  # share of the worlds in which the usual or simpler plan may earn more
+_DOUBT = 0.025  # share of the worlds in which the usual plan may earn more
+_LEAST_LEAD = 0.001  # of what a single model earns
 
 
 def foremost(profits: Sequence[UncertainMoney], aversion: float) -> int:
@@ -41,16 +42,17 @@ def preferred(
 ) -> int:
     """Place of the plan of the highest profit, less λ · CVaR where the founder fears loss.
 
-    A cascade is taken only where it earns more than the model that would be taken without it in
-    nearly all worlds: several models are more to keep, and what cannot be told from chance is not
-    worth that.
+    A cascade is a plan like any other: it is valued by rows that chose none of its tiers, and what
+    several models cost is in its profit. It has to bring a thousandth more than the single model:
+    what is less than that is not worth a second one to keep.
 
     Args:
         profits: Of each plan, from the same validation rows, in the same worlds.
         recipes: Of each plan, the recipe; `CASCADE` for one of several models.
         aversion: λ.
-        expected: A recipe that is taken unless another earns more in nearly all worlds: with few
-            validation rows, what was best elsewhere is the better guess. Empty for none.
+        expected: A recipe that is taken unless another, or a cascade, earns more in nearly all
+            worlds: with few validation rows, what was best elsewhere is the better guess. Empty
+            for none.
 
     Example:
         >>> import numpy as np
@@ -59,7 +61,7 @@ def preferred(
         >>> preferred(profits, expected="", **how), preferred(profits, expected="named-head", **how)
         (0, 1)
     """
-    adjusted = [profit.risk_adjusted(aversion) for profit in profits]
+    adjusted = [float(profit.risk_adjusted(aversion)) for profit in profits]
 
     def first(places: Sequence[int]) -> int:
         return places[foremost([profits[place] for place in places], aversion)]
@@ -73,7 +75,8 @@ def preferred(
     if usual and not clearly_above(chosen, first(usual)):
         chosen = first(usual)
     for place in set(range(len(recipes))) - set(models):
-        if adjusted[place] > adjusted[chosen] and clearly_above(place, chosen):
+        least = adjusted[chosen] + _LEAST_LEAD * abs(adjusted[chosen])
+        if adjusted[place] > least and (not usual or clearly_above(place, chosen)):
             chosen = place
     return chosen
 

@@ -91,7 +91,7 @@ class Entrants:
         if not cascades:
             return cls(tuple(plans), why, no_cascade="it was not looked for")
         try:
-            cascade = cascade_of(hosted, references, judge, reckoning)
+            cascade = cascade_of(hosted, references, judge, reckoning, blends=kept.blends(judge))
         except EconomicsError as error:
             if error.code != "PF621":
                 raise

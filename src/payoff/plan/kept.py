@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import ProjectError
 from payoff.core.files import write_bytes, write_json
+from payoff.economics.cascades.blend import Blends
 from payoff.economics.tokens import Tokens
 from payoff.economics.value_tables import Segments
 from payoff.evidence.evidence import Evidence
@@ -89,6 +90,7 @@ class Kept:
     validation_segments: Segments | None = None
     test_segments: Segments | None = None
     searched: SearchRuns | None = None
+    _blends: dict[bytes, Blends] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -151,6 +153,15 @@ class Kept:
             self.seed,
             self.validation_segments,
         )
+
+    def blends(self, judge: Judge) -> Blends:
+        """How models of a cascade are joined: learnt once, as long as the mix stays the same."""
+        shift = judge.policy.prior_shift
+        key = b"" if shift is None else shift.tobytes()
+        if key not in self._blends:
+            self._blends.clear()
+            self._blends[key] = Blends(self.validation_truth, shift)
+        return self._blends[key]
 
     def write(self, folder: Path) -> None:
         """Write both files, each whole or not at all.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.blend import ALONE, Blend
 from payoff.economics.cascades.cascade_gain import Gain
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
 from payoff.economics.cascades.cascade_policy import ANSWERED, Answered, CascadePolicy
@@ -99,9 +101,29 @@ def test_left_before_any_tier_and_taken_up_row_by_row_it_is_the_same(
         assert done.probabilities[0].tolist() == whole.probabilities[row].tolist()
 
 
+def test_a_tier_is_joined_with_what_was_said_before_it() -> None:
+    blends = (Blend(1.0, 1.0), Blend(0.5, 2.0))
+    joined = replace(CASCADE, gains=(above(-1.0), above(-1.0)), blends=blends)
+    done = joined.answer(POLICY, 4, lambda tier, rows: SAID[tier][rows])
+    assert done.tiers.tolist() == [2, 2, 2, 2]
+    second = SAID[0] * SAID[1]
+    third = second**0.5 * np.maximum(SAID[2], 1e-9) ** 2
+    third /= third.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(done.probabilities, third, atol=1e-12)
+
+
+def test_a_document_of_before_blends_joins_nothing() -> None:
+    document = CASCADE.to_dict()
+    del document["blends"]
+    assert CascadePolicy.from_dict(document).blends == (ALONE, ALONE)
+
+
 def test_a_tier_that_answers_nonsense_is_named() -> None:
     with pytest.raises(EconomicsError, match="PF611"):
         CASCADE.answer(POLICY, 2, lambda tier, rows: np.full((len(rows), 2), 0.9))
+    joined = replace(CASCADE, gains=(above(-1.0), above(-1.0)), blends=(Blend(1.0, 1.0), ALONE))
+    with pytest.raises(EconomicsError, match="PF611"):
+        joined.answer(POLICY, 2, lambda tier, rows: np.full((len(rows), 2), 0.5 + 0.4 * tier))
 
 
 def test_it_survives_json() -> None:
@@ -117,6 +139,11 @@ def test_it_survives_json() -> None:
         ({"tiers": ["words"]}, "PF613"),
         ({"tiers": [], "costs": [], "gains": []}, "PF613"),
         ({"gains": 3}, "PF613"),
+        ({"blends": []}, "PF613"),
+        ({"blends": 3}, "PF613"),
+        ({"blends": [[0.5], [0.5, 1.0]]}, "PF613"),
+        ({"blends": [[0.5, "much"], [0.5, 1.0]]}, "PF613"),
+        ({"blends": [[0.5, -1.0], [0.5, 1.0]]}, "PF613"),
         ({"gains": [{}, {}]}, "PF613"),
         ({"costs": [0.1, "free", 0.2]}, "PF613"),
         ({"costs": [0.1, -1.0, 0.2]}, "PF604"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.economics.tiers import drawn, policy_of, tiers_of
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.cascades.cascade_frontier import cascade_frontier, price_factors
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
@@ -127,7 +128,10 @@ def test_the_truth_of_a_request_plays_no_part_in_what_its_value_is_told_by() -> 
     fold = np.array_split(np.random.default_rng(3).permutation(150), FOLDS)[1]
     other = truth.copy()
     other[fold] = (truth[fold] + 1) % 6
-    one, two = (best_cascade(tiers, POLICY, t, at_least=2, seed=3) for t in (truth, other))
+    blends = Blends(truth)  # as probabilities are calibrated, before
+    one, two = (
+        best_cascade(tiers, POLICY, t, at_least=2, blends=blends, seed=3) for t in (truth, other)
+    )
     np.testing.assert_array_equal(one.valued.tiers[fold], two.valued.tiers[fold])
     np.testing.assert_array_equal(one.valued.costs[fold], two.valued.costs[fold])
     assert not np.array_equal(one.valued.tiers, two.valued.tiers), "others learnt from it"

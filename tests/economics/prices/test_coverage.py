@@ -27,7 +27,8 @@ def test_a_finding_names_what_is_missing_and_how_to_add_it() -> None:
     assert "no price known for tencent: instance" in told.detail
     assert told.mend.startswith("Add it with payoff prices add tencent")
     like = book.get(kind="instance", provider="hetzner", item="cx33")
-    more = book.with_prices([replace(like, provider="tencent", item="S5")])
+    spot = replace(like, provider="tencent", item="S5", commitment="spot")
+    more = book.with_prices([spot])
     (then,) = missing_prices(more, DAY, ["tencent"])
     assert then.n_affected == told.n_affected - 1
     before = missing_prices(more, date(2001, 1, 1), ["tencent"])[0]

@@ -109,7 +109,7 @@ def test_a_limit_that_its_slow_answers_break_refuses_it() -> None:
 
 
 def test_a_promise_is_kept_by_it_too(plan: CascadePlan) -> None:
-    floor = Floor(None, at_most=0.03, confidence=0.9)
+    floor = Floor(None, at_most=0.012, confidence=0.9)
     careful = entrants(floors=(floor,)).cascade
     assert careful is not None
     errors = []

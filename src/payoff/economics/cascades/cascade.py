@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
 from payoff.economics.cascades.cascade_policy import CascadePolicy
 from payoff.economics.cascades.cascade_problem import CascadeProblem
@@ -65,6 +66,7 @@ class Cascade:
         price_factor: float = 1.0,
         row_weights: Array | None = None,
         segments: Segments | None = None,
+        blends: Blends | None = None,
         seed: int = 0,
     ) -> Cascade:
         """Learn when each tier should go on, from the last one backwards.
@@ -84,6 +86,8 @@ class Cascade:
                 when to go on: above 1 it asks less. Costs are told as they are.
             row_weights: Weight of each request, ``(n,)``; None where all weigh the same.
             segments: Segment of each request, ``(n,)``; None where none is known.
+            blends: How tiers are joined with those before them, where that was learnt already;
+                None learns it.
             seed: Decides who is in which fold.
 
         Raises:
@@ -100,7 +104,7 @@ class Cascade:
             >>> cascade.judged.shares(2), round(cascade.judged.value, 4)
             ((0.5, 0.5), 2.95)
         """
-        problem = CascadeProblem.of(tiers, policy, truth, row_weights, segments)
+        problem = CascadeProblem.of(tiers, policy, truth, row_weights, segments, blends=blends)
         problem = problem.choose(range(len(tiers)), price_factor)
         everyone = np.arange(len(truth))
         judged = CascadeOutcome.of(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.blend import ALONE, Blend, blends_from
 from payoff.economics.cascades.cascade_gain import Gain, Knowledge
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
@@ -27,7 +28,8 @@ class Answered:
     """Which tier answered each request, and with what.
 
     Args:
-        probabilities: Those of the answering tier, calibrated, ``(n, k)``.
+        probabilities: Those of the answering tier, calibrated and joined with what was said before
+            it, ``(n, k)``.
         tiers: The answering tier, ``(n,)``.
         costs: What all tiers that were asked cost, money, ``(n,)``.
     """
@@ -53,15 +55,18 @@ class CascadePolicy:
 
     Tier ``t`` answers where ``max_a value_t(a | x) ≥ E[V_{t+1} | p_t(x)]``; the difference of the
     two is what `Gain` expects (FrugalGPT, Chen, Zaharia and Zou 2023; solved backwards as optimal
-    stopping). numpy alone applies it.
+    stopping). What a tier says is joined with what was said before it (`Blend`). numpy alone
+    applies it.
 
     Args:
         tiers: Names of the tiers.
         costs: What asking each costs, money per request, ``(n_tiers,)``.
         gains: For each tier but the last, what asking the next is expected to bring.
+        blends: For each tier but the first, how it is joined with what was said before; each
+            answers alone where none are given.
 
     Raises:
-        EconomicsError: PF613 where the three do not fit each other; PF604 for a cost that is
+        EconomicsError: PF613 where they do not fit each other; PF604 for a cost that is
             negative or not finite.
 
     Example:
@@ -78,14 +83,20 @@ class CascadePolicy:
     tiers: tuple[str, ...]
     costs: tuple[float, ...]
     gains: tuple[Gain, ...]
+    blends: tuple[Blend, ...] = ()
 
     def __post_init__(self) -> None:
-        if not len(self.tiers) == len(self.costs) == len(self.gains) + 1:
+        if not self.blends:
+            object.__setattr__(self, "blends", (ALONE,) * len(self.gains))
+        counts = [len(self.costs), len(self.gains) + 1, len(self.blends) + 1]
+        if counts != [len(self.tiers)] * 3:
             raise EconomicsError(
                 "PF613",
                 "policy [cascade]",
-                f"{len(self.tiers)} tiers, {len(self.costs)} costs, {len(self.gains)} gains",
-                expected="a cost for each tier, and a gain for each but the last",
+                f"{len(self.tiers)} tiers, {len(self.costs)} costs, {len(self.gains)} gains, "
+                f"{len(self.blends)} blends",
+                expected="a cost for each tier, a gain for each but the last, and a blend for "
+                "each but the first",
             )
         for name, cost in zip(self.tiers, self.costs, strict=True):
             if not (math.isfinite(cost) and cost >= 0):
@@ -157,6 +168,8 @@ class CascadePolicy:
             said = ask(tier, rows)
             unsure = np.ones(len(rows), np.bool_)
             if said is not None:
+                if tier > 0:
+                    said = self.blends[tier - 1].of(probabilities[rows], policy.checked(said))
                 probabilities[rows], tiers[rows] = said, tier
                 costs[rows] += cost
                 if tier < len(self.gains):
@@ -172,6 +185,7 @@ class CascadePolicy:
             "tiers": list(self.tiers),
             "costs": list(self.costs),
             "gains": [gain.to_dict() for gain in self.gains],
+            "blends": [blend.to_list() for blend in self.blends],
         }
 
     @classmethod
@@ -192,11 +206,12 @@ class CascadePolicy:
             tiers = tuple(str(name) for name in document["tiers"])
             costs = tuple(float(cost) for cost in document["costs"])
             gains = tuple(Gain.from_dict(gain) for gain in document["gains"])
+            blends = blends_from(document, len(tiers))
         except (KeyError, TypeError, ValueError) as error:
             raise EconomicsError(
                 "PF613",
                 "policy [cascade]",
                 f"it cannot be read ({error!r})",
-                expected="tiers, costs and gains",
+                expected="tiers, costs, gains and blends",
             ) from error
-        return cls(tiers, costs, gains)
+        return cls(tiers, costs, gains, blends)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.blend import ALONE, Blend, Blends
 from payoff.economics.cascades.cascade_gain import FORMS, Gain, Knowledge, fit_gain
 from payoff.economics.cascades.cascade_policy import Answered, CascadePolicy
 from payoff.economics.cascades.rising import RisingGroups
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+Choice = tuple[int, ...]
+"""Places of tiers, in the order in which they are asked."""
+
 Stops = tuple[Rows, Array]
 """The tier that answers each request, and what asking all up to it cost."""
 
@@ -45,13 +49,14 @@ class TierRows:
     """What one tier does with each held-out request.
 
     Args:
-        tier: The tier.
+        tier: The tier, with what it says once it is joined with what was said before.
         policy: What is worth what.
         shifted: Its probabilities under the expected mix, ``(n, k)``.
         believed: What it expects of every action, ``(n, k+1)``.
         actions: What would be done by it alone, ``(n,)``.
         realised: What that turns out to be worth, ``(n,)``.
         segments: Segment of each request, ``(n,)``; None where none is known.
+        blend: How it is joined, learnt from all requests.
 
     Example:
         >>> from payoff.economics.cascades.cascade import CascadeTier
@@ -69,6 +74,7 @@ class TierRows:
     actions: Rows
     realised: Array
     segments: Segments | None = None
+    blend: Blend = ALONE
 
     @classmethod
     def of(
@@ -77,6 +83,8 @@ class TierRows:
         policy: Policy,
         truth: NDArray[np.int64],
         segments: Segments | None = None,
+        *,
+        blend: Blend = ALONE,
     ) -> TierRows:
         """Let a tier decide on them.
 
@@ -90,7 +98,7 @@ class TierRows:
             scores = believed - shifted @ policy.penalties
         actions = policy.best(scores).astype(np.int64)
         worths = policy.realised(truth, actions, segments)
-        return cls(tier, policy, shifted, believed, actions, worths, segments)
+        return cls(tier, policy, shifted, believed, actions, worths, segments, blend)
 
     @property
     def cost(self) -> float:
@@ -119,17 +127,24 @@ class CascadeProblem:
 
     Args:
         policy: What is worth what.
-        tiers: What each tier does with each request.
+        tiers: What each tier does with each request: alone as offered, and joined with those
+            before it once they are chosen (`choose`).
+        truth: Classes, ``(n,)``.
         row_weights: Weight of each request, of mean 1, ``(n,)``.
+        blends: How tiers are joined.
         price_factor: How many times dearer than they are models are taken to be when it is
             learnt when to go on.
     """
 
     policy: Policy
     tiers: tuple[TierRows, ...]
+    truth: NDArray[np.int64]
     row_weights: Array
+    blends: Blends
     price_factor: float = 1.0
-    _worths: dict[tuple[int, int], Array] = field(default_factory=dict, init=False, repr=False)
+    _worths: dict[Choice, Array] = field(default_factory=dict, repr=False)
+    _joined: dict[Choice, TierRows] = field(default_factory=dict, repr=False)
+    _chosen: dict[Choice, CascadeProblem] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -139,8 +154,10 @@ class CascadeProblem:
         truth: NDArray[np.int64],
         row_weights: Array | None = None,
         segments: Segments | None = None,
+        *,
+        blends: Blends | None = None,
     ) -> CascadeProblem:
-        """The problem of some tiers; segments as in `Cascade.fit`.
+        """The problem of some tiers; segments and blends as in `Cascade.fit`.
 
         Raises:
             EconomicsError: PF614 where there is no tier, there are too few requests, or truth or
@@ -166,12 +183,37 @@ class CascadeProblem:
                 expected=f"a tier, {FOLDS} requests, and a weight above 0 for each",
             )
         rows = tuple(TierRows.of(tier, policy, truth, segments) for tier in tiers)
-        return cls(policy, rows, weights / weights.mean())
+        weights = weights / weights.mean()
+        blends = Blends(truth, policy.prior_shift, weights) if blends is None else blends
+        return cls(policy, rows, truth, weights, blends)
 
     def choose(self, places: Sequence[int], price_factor: float = 1.0) -> CascadeProblem:
-        """The same with some of the tiers alone, taken to be so many times dearer."""
-        chosen = tuple(self.tiers[place] for place in places)
-        return replace(self, tiers=chosen, price_factor=price_factor)
+        """The same with some of the offered tiers alone, asked in that order.
+
+        Args:
+            places: Of the tiers.
+            price_factor: How many times dearer than they are they are then taken to be.
+        """
+        choice = tuple(places)
+        if choice not in self._chosen:
+            chain = tuple(self.joined(choice[: end + 1]) for end in range(len(choice)))
+            self._chosen[choice] = CascadeProblem(
+                self.policy, chain, self.truth, self.row_weights, self.blends
+            )
+        return replace(self._chosen[choice], price_factor=price_factor)
+
+    def joined(self, places: Choice) -> TierRows:
+        """The last of some offered tiers, joined with those asked before it."""
+        last = self.tiers[places[-1]]
+        if len(places) == 1:
+            return last
+        if places not in self._joined:
+            blend, said = self.blends.of([self.tiers[place].tier for place in places])
+            tier = replace(last.tier, probabilities=said)
+            self._joined[places] = TierRows.of(
+                tier, self.policy, self.truth, last.segments, blend=blend
+            )
+        return self._joined[places]
 
     def worth(self, place: int, last: int) -> Array:
         """Worth of stopping at a tier, ``(n,)``: half by truth, half as the last tier believes."""
@@ -203,7 +245,8 @@ class CascadeProblem:
             gain, expected = self._fitted(tier, rows, gone - stopped, parts)
             after = np.where(expected > 0, gone, stopped)
             gains.append(gain)
-        return CascadePolicy(names, costs, tuple(reversed(gains)))
+        blends = tuple(tier.blend for tier in self.tiers[1:])
+        return CascadePolicy(names, costs, tuple(reversed(gains)), blends)
 
     def stops(self, cascade: CascadePolicy, rows: Rows) -> Stops:
         """Where a cascade of these tiers stops with some of the requests, and what that cost."""
@@ -228,13 +271,13 @@ class CascadeProblem:
 
     def cross_fitted(self, rows: Rows, seed: int) -> Answered:
         """What is done with some of the requests by policies that each did not know the request."""
+
+        def answer(others: Rows, inside: Rows, own: int) -> Answered:
+            return self.answered(inside, self.stops(self.solved(others, own), inside))
+
         if len(self.tiers) == 1:
-            return self.answered(rows, self.stops(self.solved(rows, seed), rows))
-
-        def stops(others: Rows, inside: Rows, own: int) -> Stops:
-            return self.stops(self.solved(others, own), inside)
-
-        return self.answered(rows, outside(rows, seed, stops))
+            return answer(rows, rows, seed)
+        return outside(rows, seed, answer)
 
     def _fitted(
         self, tier: int, rows: Rows, gained: Array, parts: Sequence[Rows]
@@ -261,25 +304,31 @@ class CascadeProblem:
         return fit_gain(FORMS[best], known, gained, n_labels, row_weights=weights), told[best]
 
 
-def outside(rows: Rows, seed: int, stop: Callable[[Rows, Rows, int], Stops]) -> Stops:
+def outside(rows: Rows, seed: int, answer: Callable[[Rows, Rows, int], Answered]) -> Answered:
     """Requests answered fold by fold, each by what was learnt from the others.
 
     Args:
         rows: Which requests.
         seed: Decides who is in which fold.
-        stop: From the requests to learn from, those to answer and a seed, to where it stops.
+        answer: From the requests to learn from, those to answer and a seed, to the answers.
 
     Example:
         >>> def counted(others, inside, seed):  # whoever answers knows eight of the ten
-        ...     return np.full(len(inside), len(others)), np.zeros(len(inside))
-        >>> outside(np.arange(10), 0, counted)[0]
+        ...     return Answered(np.ones((2, 1)), np.full(2, len(others)), np.zeros(2))
+        >>> outside(np.arange(10), 0, counted).tiers
         array([8, 8, 8, 8, 8, 8, 8, 8, 8, 8])
     """
-    tiers, costs = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows))
-    for number, inside in enumerate(folds(len(rows), seed)):
-        others = np.delete(rows, inside)
-        tiers[inside], costs[inside] = stop(others, rows[inside], seed + number + 1)
-    return tiers, costs
+    parts = folds(len(rows), seed)
+    answers = [
+        answer(np.delete(rows, inside), rows[inside], seed + number + 1)
+        for number, inside in enumerate(parts)
+    ]
+    back = np.argsort(np.concatenate(parts))
+    return Answered(
+        np.concatenate([one.probabilities for one in answers])[back],
+        np.concatenate([one.tiers for one in answers])[back],
+        np.concatenate([one.costs for one in answers])[back],
+    )
 
 
 def _clearly_above(high: Array, low: Array) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
 from payoff.core.one_thread import one_thread_each
+from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
-from payoff.economics.cascades.cascade_policy import CascadePolicy
-from payoff.economics.cascades.cascade_problem import CascadeProblem, Rows, Stops, outside
+from payoff.economics.cascades.cascade_policy import Answered, CascadePolicy
+from payoff.economics.cascades.cascade_problem import CascadeProblem, Choice, Rows, outside
 from payoff.economics.cascades.cascade_trials import CascadeTrials
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
 
 Array = NDArray[np.float64]
-Choice = tuple[int, ...]
 
 _MOST = 4  # tiers among which is searched
 _MARGINS = (0.002, 0.01, 0.05)
@@ -37,15 +37,17 @@ def best_cascade(
     at_least: int = 1,
     row_weights: Array | None = None,
     segments: Segments | None = None,
+    blends: Blends | None = None,
     seed: int = 0,
 ) -> Cascade:
     """The cascade of the highest cross-fitted value, valued as if it had not been chosen.
 
-    Tiers are asked from cheap to dear. Where there are more than four, those are looked at that
-    are worth more alone than any cheaper one, the best first, and then the others. Of these every
+    Tiers are asked from cheap to dear. Where there are more than four, the cheapest is looked at,
+    then those that are worth more alone than any cheaper one, the best first, and then the others.
+    Of these every
     choice of ``at_least`` is tried; then the tier whose adding brings most is added, until none
-    brings anything. Among equals the one of fewer tiers wins, and a tier that answers nobody is
-    not kept. At last models are taken to be dearer than they are where that is worth more: what a
+    brings anything. Among equals the one of fewer tiers wins, and a last tier that answers
+    nobody is not kept; one before it may answer nobody, where what it says helps those after it. At last models are taken to be dearer than they are where that is worth more: what a
     gain learnt from few requests promises is often a little too much, the less so the more it
     must be.
 
@@ -63,6 +65,7 @@ def best_cascade(
         at_least: Tiers that the cascade must have.
         row_weights: Weight of each request, ``(n,)``; None where all weigh the same.
         segments: Segment of each request, ``(n,)``; None where none is known.
+        blends: As `Cascade.fit` has it.
         seed: Decides who is in which fold.
 
     Raises:
@@ -83,20 +86,20 @@ def best_cascade(
             "PF614", "cascade", f"{len(tiers)} tiers", expected=f"{max(1, at_least)} or more"
         )
     ordered = sorted(tiers, key=lambda tier: tier.cost)
-    problem = CascadeProblem.of(ordered, policy, truth, row_weights, segments)
+    problem = CascadeProblem.of(ordered, policy, truth, row_weights, segments, blends=blends)
     everyone = np.arange(len(truth))
 
-    def stops(others: Rows, inside: Rows, own: int) -> Stops:
+    def answer(others: Rows, inside: Rows, own: int) -> Answered:
         found = _found(problem, others, at_least, own)
-        tiers, costs = found.problem.stops(found.policy, inside)
-        return np.array(found.choice, dtype=np.int64)[tiers], costs
+        done = found.problem.answered(inside, found.problem.stops(found.policy, inside))
+        return replace(done, tiers=np.array(found.choice, dtype=np.int64)[done.tiers])
 
     found = _found(problem, everyone, at_least, seed)
     judged, valued = (
         CascadeOutcome.of(policy, done, truth, row_weights=problem.row_weights, segments=segments)
         for done in (
             found.problem.cross_fitted(everyone, seed),
-            problem.answered(everyone, outside(everyone, seed, stops)),
+            outside(everyone, seed, answer),
         )
     )
     return Cascade(found.policy, judged, valued, found.problem.price_factor)
@@ -149,7 +152,7 @@ def _offered(problem: CascadeProblem, rows: Rows) -> list[int]:
         for tier in problem.tiers
     ]
     leads = [net > max(nets[:place], default=-np.inf) for place, net in enumerate(nets)]
-    by_rank = sorted(range(len(nets)), key=lambda place: (not leads[place], -nets[place]))
+    by_rank = sorted(range(len(nets)), key=lambda place: (place > 0, not leads[place], -nets[place]))
     return sorted(by_rank[:_MOST])
 
 

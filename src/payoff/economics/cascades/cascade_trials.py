@@ -9,7 +9,13 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from payoff.economics.cascades.cascade_problem import CascadeProblem, Rows, folds
+from payoff.economics.cascades.cascade_problem import (
+    CascadeProblem,
+    Choice,
+    Rows,
+    TierRows,
+    folds,
+)
 from payoff.economics.cascades.rising import ManyGroups, RisingGroups
 
 Array = NDArray[np.float64]
@@ -44,21 +50,21 @@ class CascadeTrials:
     problem: CascadeProblem
     rows: Rows
     seed: int
-    _learners: dict[int, ManyGroups] = field(default_factory=dict, init=False, repr=False)
+    _learners: dict[Choice, ManyGroups] = field(default_factory=dict, init=False, repr=False)
 
     def value(self, choice: Sequence[int], price_factor: float = 1.0) -> float:
-        """Cross-fitted worth less what asking costs; none where a tier answers nobody.
+        """Cross-fitted worth less what asking costs; none where the last tier answers nobody.
 
         Args:
             choice: Places of the tiers, rising.
             price_factor: How many times dearer than they are to take them to be in learning.
         """
-        tiers = [self.problem.tiers[place] for place in choice]
-        reached = self._reached(choice, price_factor)[self.rows]
-        if not np.bincount(reached, minlength=len(tiers)).all():
+        chain = self.problem.choose(choice, price_factor)
+        reached = self._reached(tuple(choice), chain)[self.rows]
+        if not (reached == len(choice) - 1).any():
             return -np.inf
-        costs = np.cumsum([tier.cost for tier in tiers])
-        nets = np.stack([tier.realised[self.rows] for tier in tiers], axis=1) - costs
+        costs = np.cumsum([tier.cost for tier in chain.tiers])
+        nets = np.stack([tier.realised[self.rows] for tier in chain.tiers], axis=1) - costs
         weights = self.problem.row_weights[self.rows]
         return float(nets[np.arange(len(nets)), reached] @ weights / weights.sum())
 
@@ -67,21 +73,21 @@ class CascadeTrials:
         """The requests of each fold."""
         return [self.rows[part] for part in folds(len(self.rows), self.seed)]
 
-    def _reached(self, choice: Sequence[int], price_factor: float) -> Rows:
+    def _reached(self, choice: Choice, chain: CascadeProblem) -> Rows:
         """The tier, by its place in the choice, that answers each request."""
-        problem, last = self.problem, choice[-1]
-        reached = np.zeros(len(problem.row_weights), dtype=np.int64)
-        after = [problem.worth(last, last)]  # in each fold, once it is not the same in all
-        for place, following in zip(choice[-2::-1], choice[:0:-1], strict=True):
-            stopped = problem.worth(place, last)
-            gone = [worth - price_factor * problem.tiers[following].cost for worth in after]
-            gains = self._fitted(place, [worth - stopped for worth in gone])
-            regret, answers = problem.tiers[place].known.features[:, 0], reached
+        last = len(choice) - 1
+        reached = np.zeros(len(chain.row_weights), dtype=np.int64)
+        after = [chain.worth(last, last)]  # in each fold, once it is not the same in all
+        for place in range(last - 1, -1, -1):
+            stopped, tier = chain.worth(place, last), chain.tiers[place]
+            gone = [worth - chain.price_factor * chain.tiers[place + 1].cost for worth in after]
+            gains = self._fitted(choice[: place + 1], tier, [worth - stopped for worth in gone])
+            regret, answers = tier.known.features[:, 0], reached
             reached = np.zeros_like(answers)
             for inside, gain in zip(self._inside, gains, strict=True):
                 on = np.interp(regret[inside], *gain) > 0
                 reached[inside] = np.where(on, answers[inside] + 1, 0)
-            if place != choice[0]:  # a tier before it learns from what comes after
+            if place > 0:  # a tier before it learns from what comes after
                 ahead = gone * (len(gains) // len(gone))
                 after = [
                     np.where(np.interp(regret, *gain) > 0, worth, stopped)
@@ -89,23 +95,31 @@ class CascadeTrials:
                 ]
         return reached
 
-    def _fitted(self, place: int, gained: Sequence[Array]) -> list[tuple[Array, Array]]:
-        """Gains of a tier in each fold, from one list of amounts for all or one for each."""
-        if place not in self._learners:
-            self._learners[place] = ManyGroups(
-                tuple(map(partial(self._groups, place), self._inside))
+    def _fitted(
+        self, asked: Choice, tier: TierRows, gained: Sequence[Array]
+    ) -> list[tuple[Array, Array]]:
+        """Gains of a tier in each fold, from one list of amounts for all or one for each.
+
+        Args:
+            asked: The tiers asked up to it.
+            tier: What it does, joined with those before it.
+            gained: What going on is worth more.
+        """
+        if asked not in self._learners:
+            self._learners[asked] = ManyGroups(
+                tuple(map(partial(self._groups, tier), self._inside))
             )
-        learners = self._learners[place]
+        learners = self._learners[asked]
         if len(gained) == 1:
             return learners.fitted(gained[0])
         pairs = zip(learners.each, gained, strict=True)
         return [groups.fitted(amounts) for groups, amounts in pairs]
 
-    def _groups(self, place: int, inside: Rows) -> RisingGroups:
+    def _groups(self, tier: TierRows, inside: Rows) -> RisingGroups:
         """The requests outside a fold, by what a tier knows."""
-        problem = self.problem
-        tier, learn = problem.tiers[place], np.zeros(len(problem.row_weights), dtype=np.bool_)
+        weights = self.problem.row_weights
+        learn = np.zeros(len(weights), dtype=np.bool_)
         learn[self.rows] = True
         learn[inside] = False
         rows = tier.by_regret[learn[tier.by_regret]]
-        return RisingGroups.of(tier.known.features[:, 0], problem.row_weights, rows)
+        return RisingGroups.of(tier.known.features[:, 0], weights, rows)

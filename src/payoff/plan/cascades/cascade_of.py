@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.cascades.cascade_frontier import cascade_frontier
 from payoff.economics.cascades.cascade_policy import Answered
@@ -164,6 +165,8 @@ def cascade_of(
     references: Mapping[str, Hosting],
     judge: Judge,
     reckoning: Reckoning,
+    *,
+    blends: Blends | None = None,
 ) -> CascadePlan:
     """The best cascade of two or more of some models.
 
@@ -176,6 +179,7 @@ def cascade_of(
         references: The cheapest rented machine that holds the limits for each, by name.
         judge: Of the validation rows, by the policy without floors.
         reckoning: Terms and prices.
+        blends: How models are joined with those asked before them, where it was learnt already.
 
     Raises:
         EconomicsError: PF621 where fewer than two models can be asked, there are too few rows, no
@@ -187,7 +191,10 @@ def cascade_of(
         raise _refused(f"{len(tiers)} model can be asked{reasons and f' ({reasons})'}")
     if len(judge.truth) < _FEWEST:
         raise _refused(f"{len(judge.truth)} validation rows tell nothing; it takes {_FEWEST}")
-    cascade = best_cascade(tiers, judge.policy, judge.truth, at_least=2, **_shared(judge))
+    shared = _shared(judge)
+    cascade = best_cascade(
+        tiers, judge.policy, judge.truth, at_least=2, blends=blends, **shared
+    )
     known = {model.name: model for model in models}
     chosen = tuple(known[name] for name in cascade.policy.tiers)
     name = _ARROW.join(cascade.policy.tiers)

@@ -111,7 +111,7 @@ def _sentence(
         )
     told = f"on validation rows the best one, {name}, earned {own} a month, {rival} alone {alone}"
     if float(validated.mean) > float(other.mean):
-        return f"No cascade is clearly better: {told}."
+        return f"With so few rows no cascade is clearly better: {told}."
     return f"No cascade pays: {told}."
 
 
