@@ -76,6 +76,7 @@ SETS = {
             "6 layers, 4 bits, made-up texts": made(layers=6, bits=4, epochs=2.0),
             "3 layers, 3 bits, made-up texts": made(layers=3, bits=3, epochs=5.0),
             "2 layers, 4 bits, made-up texts": made(layers=2, bits=4, epochs=6.0),
+            "4 layers, 8 bits, made-up texts": made(layers=4, bits=8, epochs=3.0),
         },
     ),
     "zh_waimai_10k": Wanted(
