@@ -70,7 +70,8 @@ def chosen_table(forms: Sequence[Line]) -> str:
             losses = [f"{lost(best, whole, part):+.2f}" for part in ("validation", "test")]
             rows.append([f"at most {limit}", f"{best['model']}, `{best['way']}`", f"{size:.2f}"])
             rows[-1] += losses
-    heads = ["MB", "lowest log loss on validation rows", "its MB", "points lost, validation", "test"]
+    heads = ["MB", "lowest log loss on validation rows", "its MB", "points lost, validation"]
+    heads.append("test")
     return table(heads, rows)
 
 

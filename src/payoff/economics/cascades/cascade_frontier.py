@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
@@ -83,7 +84,12 @@ def cascade_frontier(
     """
     known = {tier.name: tier for tier in tiers}
     used = [known[name] for name in chosen.policy.tiers]
-    shared: dict[str, Any] = {"row_weights": row_weights, "segments": segments, "seed": seed}
+    shared: dict[str, Any] = {
+        "row_weights": row_weights,
+        "segments": segments,
+        "blends": Blends(truth, policy.prior_shift, row_weights),
+        "seed": seed,
+    }
     points = [_point(chosen, chosen=True)]
     alone = [tier for tier in tiers if [tier] != used]
     points += [_point(Cascade.fit([tier], policy, truth, **shared)) for tier in alone]

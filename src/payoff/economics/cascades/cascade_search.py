@@ -44,10 +44,10 @@ def best_cascade(
 
     Tiers are asked from cheap to dear. Where there are more than four, the cheapest is looked at,
     then those that are worth more alone than any cheaper one, the best first, and then the others.
-    Of these every
-    choice of ``at_least`` is tried; then the tier whose adding brings most is added, until none
-    brings anything. Among equals the one of fewer tiers wins, and a last tier that answers
-    nobody is not kept; one before it may answer nobody, where what it says helps those after it. At last models are taken to be dearer than they are where that is worth more: what a
+    Of these every choice of ``at_least`` is tried; then the tier whose adding brings most is added,
+    until none brings anything. Among equals the one of fewer tiers wins, and a last tier that
+    answers nobody is not kept; one before it may answer nobody, where what it says helps those
+    after it. At last models are taken to be dearer than they are where that is worth more: what a
     gain learnt from few requests promises is often a little too much, the less so the more it
     must be.
 
@@ -152,7 +152,9 @@ def _offered(problem: CascadeProblem, rows: Rows) -> list[int]:
         for tier in problem.tiers
     ]
     leads = [net > max(nets[:place], default=-np.inf) for place, net in enumerate(nets)]
-    by_rank = sorted(range(len(nets)), key=lambda place: (place > 0, not leads[place], -nets[place]))
+    by_rank = sorted(
+        range(len(nets)), key=lambda place: (place > 0, not leads[place], -nets[place])
+    )
     return sorted(by_rank[:_MOST])
 
 

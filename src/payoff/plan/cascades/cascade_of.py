@@ -192,9 +192,7 @@ def cascade_of(
     if len(judge.truth) < _FEWEST:
         raise _refused(f"{len(judge.truth)} validation rows tell nothing; it takes {_FEWEST}")
     shared = _shared(judge)
-    cascade = best_cascade(
-        tiers, judge.policy, judge.truth, at_least=2, blends=blends, **shared
-    )
+    cascade = best_cascade(tiers, judge.policy, judge.truth, at_least=2, blends=blends, **shared)
     known = {model.name: model for model in models}
     chosen = tuple(known[name] for name in cascade.policy.tiers)
     name = _ARROW.join(cascade.policy.tiers)
