@@ -16,8 +16,10 @@ counted on 10,000 others. Told are, in per cent of what a right answer earns:
   validation rows) by whoever takes the cascade where that value is the higher one;
 - `gain at 1 error`, `gain at 2 errors`: by whoever takes it only where that value is higher by
   more than so many standard errors of the rows' differences;
+- `gain as a search`: by a search, which takes it where that value is higher, and where worth cannot
+  tell the two apart (two errors) and its log loss is lower;
 - `gain of both`: by whoever always knows which of the two is better;
-- `taken`: how often the cascade is taken by `nested`, and by the two stricter rules.
+- `taken`: how often the cascade is taken by `nested`, by the two stricter rules, and by a search.
 
 How lucky the drawn requests are as such, for the mean of all models, is taken off the first three:
 it is 0 in the mean and only adds noise.
@@ -46,6 +48,7 @@ from payoff.economics.cascades.cascade_outcome import CascadeOutcome
 from payoff.economics.cascades.cascade_search import best_cascade
 from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
+from payoff.evidence.quality import log_losses
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "cascades.jsonl"
@@ -57,7 +60,8 @@ CASES = {
     "dear": ((2.0, 2.4, 2.8, 4.0), (1e-6, 1e-5, 1e-4, 0.6)),
     "cheap": ((2.0, 2.4, 2.8, 4.0), (1e-6, 1e-5, 1e-4, 0.006)),
 }
-HOW = ("by fixed", "by nested", "at 1 error", "at 2 errors", "of both")
+HOW = ("by fixed", "by nested", "at 1 error", "at 2 errors", "as a search", "of both")
+TAKEN = ("taken", "taken at 1 error", "taken at 2 errors", "taken as a search")
 OWN = {"apart": 1.0, "partly": 0.15}
 """Share of the variance of a model's noise that is its own; 0 where it is not told."""
 
@@ -112,6 +116,8 @@ def draw(case: dict[str, Any], seed: int) -> dict[str, float]:
         realised(policy.values, truth, policy.decide(said[single]).actions) - costs[single]
     )
     clear = row_leads.mean() / (row_leads.std() / np.sqrt(case["n"]) + 1e-12)
+    losses = (log_losses(said[single], truth), log_losses(found.valued.probabilities, truth))
+    surer = clear > -1.96 and losses[1].mean() < losses[0].mean()
     lead, luck = value - true[single], float(np.mean(np.subtract(told, true)))
     return {
         "fixed": fixed - value - luck,
@@ -121,10 +127,12 @@ def draw(case: dict[str, Any], seed: int) -> dict[str, float]:
         "gain by nested": lead * (nested > told[single]),
         "gain at 1 error": lead * (clear > 1.0),
         "gain at 2 errors": lead * (clear > 1.96),
+        "gain as a search": lead * (nested > told[single] or surer),
         "gain of both": max(lead, 0.0),
         "taken": float(nested > told[single]),
         "taken at 1 error": float(clear > 1.0),
         "taken at 2 errors": float(clear > 1.96),
+        "taken as a search": float(nested > told[single] or surer),
     }
 
 
@@ -154,9 +162,7 @@ def show() -> None:
         told = line["result"]
         name = f"{line['models']}, wrong {line['wrong']:g}, {line['n']}"
         cells = [f"{told[c]:+.2f} ± {told[f'{c} error']:.2f} %" for c in columns]
-        taken = " / ".join(
-            f"{told[c]:.0f}" for c in ("taken", "taken at 1 error", "taken at 2 errors")
-        )
+        taken = " / ".join(f"{told[c]:.0f}" for c in TAKEN)
         print(f"{name:28}" + "".join(f"{c:>20}" for c in (*cells, f"{taken} %")))
 
 

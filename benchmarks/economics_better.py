@@ -293,7 +293,9 @@ def _chosen(terms: Terms, models: list[Measured], cascade: Any) -> str:
         recipes.append(CASCADE)
     worlds = terms.reckoning.worlds(terms.known.truth["validation"], 0)
     told = profits(cases, worlds, currency=stated.currency, nothing=stated.payoff.nothing)
-    return recipes[preferred(told, recipes, aversion=0.0, expected="")]
+    behind = cascade.surer_than if cascade is not None else ()
+    surer = [place for place, recipe in enumerate(recipes) if recipe in behind]
+    return recipes[preferred(told, recipes, aversion=0.0, expected="", surer=surer)]
 
 
 def _best_threshold(terms: Terms, models: list[Measured]) -> tuple[dict[str, Any], Done]:

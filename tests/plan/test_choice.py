@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ def test_less_than_a_thousandth_is_not_worth_a_second_model(sign: float) -> None
     for share, place in ((0.0, 1), (0.0009, 1), (0.0011, 0)):
         both = [UncertainMoney(one.samples + share * mean, "EUR"), one]
         assert preferred(both, [CASCADE, "a"], aversion=0.0, expected="") == place
+
+
+def test_what_worth_cannot_tell_apart_log_loss_does() -> None:
+    model, unclear, clear = profit(0.0, 0.0), profit(-0.5), profit(-3.0)
+    for cascade, place in ((unclear, 1), (clear, 0)):
+        both: Any = ([model, cascade], ["a", CASCADE])
+        assert preferred(*both, aversion=0.0, expected="", surer=[0]) == place
+        assert preferred(*both, aversion=0.0, expected="", surer=[]) == 0
+        assert preferred(*both, aversion=0.0, expected="a", surer=[0]) == 0
 
 
 def test_a_single_model_needs_no_clear_lead_over_another() -> None:

@@ -38,13 +38,19 @@ def foremost(profits: Sequence[UncertainMoney], aversion: float) -> int:
 
 
 def preferred(
-    profits: Sequence[UncertainMoney], recipes: Sequence[str], *, aversion: float, expected: str
+    profits: Sequence[UncertainMoney],
+    recipes: Sequence[str],
+    *,
+    aversion: float,
+    expected: str,
+    surer: Collection[int] = (),
 ) -> int:
     """Place of the plan of the highest profit, less λ · CVaR where the founder fears loss.
 
     A cascade is a plan like any other: it is valued by rows that chose none of its tiers, and what
     several models cost is in its profit. It has to bring a thousandth more than the single model:
-    what is less than that is not worth a second one to keep.
+    what is less than that is not worth a second one to keep. Where worth cannot tell the two apart,
+    it is taken too if its log loss is lower (decisions 9 and 35).
 
     Args:
         profits: Of each plan, from the same validation rows, in the same worlds.
@@ -53,6 +59,7 @@ def preferred(
         expected: A recipe that is taken unless another, or a cascade, earns more in nearly all
             worlds: with few validation rows, what was best elsewhere is the better guess. Empty
             for none.
+        surer: Places of the models that have a higher log loss than the cascade.
 
     Example:
         >>> import numpy as np
@@ -75,9 +82,12 @@ def preferred(
     if usual and not clearly_above(chosen, first(usual)):
         chosen = first(usual)
     for place in set(range(len(recipes))) - set(models):
-        least = adjusted[chosen] + _LEAST_LEAD * abs(adjusted[chosen])
-        if adjusted[place] > least and (not usual or clearly_above(place, chosen)):
-            chosen = place
+        leads = adjusted[place] > adjusted[chosen] + _LEAST_LEAD * abs(adjusted[chosen])
+        if usual:
+            better = leads and clearly_above(place, chosen)
+        else:
+            better = leads or (chosen in surer and not clearly_above(chosen, place))
+        chosen = place if better else chosen
     return chosen
 
 

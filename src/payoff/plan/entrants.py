@@ -107,6 +107,12 @@ class Entrants:
         )
         return cls((*plans, together), why, cascade, answered)
 
+    @property
+    def surer(self) -> list[int]:
+        """Places of the models than which the cascade is surer."""
+        behind = self.cascade.surer_than if self.cascade is not None else ()
+        return [place for place, plan in enumerate(self.plans) if plan.name in behind]
+
     def section(
         self,
         chosen: int,

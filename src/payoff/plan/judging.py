@@ -51,13 +51,19 @@ class Judge:
 
     def scored(self, probabilities: NDArray[np.floating[Any]]) -> Score:
         """The same of probabilities that are cross-fitted already, ``(n, n_labels)``."""
-        worths = self.worths(probabilities)
-        losses = log_losses(self.policy.shifted(probabilities), self.truth)
+        return Score(self._weighed(self.worths(probabilities)), self.losses(probabilities))
+
+    def losses(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Log loss of each row in nats, weighted as `score` does, ``(n,)``."""
+        return self._weighed(log_losses(self.policy.shifted(probabilities), self.truth))
+
+    def _weighed(self, amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Amounts of the rows, so that their mean is that of a request to come."""
         shift = self.policy.prior_shift
         if shift is None:
-            return Score(worths, losses)
-        weights = shift[self.truth] / shift[self.truth].mean()
-        return Score(worths * weights, losses * weights)
+            return amounts
+        weights: NDArray[np.float64] = shift[self.truth] / shift[self.truth].mean()
+        return amounts * weights
 
     def worths(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Worth of the decision on each row, ``(n,)``."""

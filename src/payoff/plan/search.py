@@ -189,11 +189,18 @@ def best(
     options: Sequence[Option | CascadeOption], terms: Terms, expected: str
 ) -> Option | CascadeOption:
     """The option to take; ``expected`` as `choice.preferred` says."""
+    behind = {
+        name
+        for option in options
+        if isinstance(option, CascadeOption)
+        for name in option.plan.surer_than
+    }
     place = preferred(
         [option.forecast.profit for option in options],
         [option.recipe for option in options],
         aversion=terms.risk_aversion,
         expected=expected,
+        surer=[at for at, option in enumerate(options) if option.name in behind],
     )
     return options[place]
 

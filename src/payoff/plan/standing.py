@@ -112,6 +112,7 @@ class Standing:
             [plan.recipe for plan in plans],
             aversion=terms.risk_aversion,
             expected=kept.expected,
+            surer=entrants.surer,
         )
         worlds = reckoning.worlds(kept.test_truth, kept.seed)
         earned = profits([plan.tested for plan in plans], worlds, **told)

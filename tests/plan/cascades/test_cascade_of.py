@@ -87,6 +87,18 @@ def test_it_is_chosen_by_rows_that_chose_no_tier(plan: CascadePlan) -> None:
     np.testing.assert_allclose(plan.validated.outcome.gross_values, worth)
 
 
+def test_it_is_surer_than_models_of_a_higher_log_loss(plan: CascadePlan) -> None:
+    truth = KEPT.validation_truth
+
+    def loss(said: Any) -> float:
+        return float(-np.log(np.asarray(said, np.float64)[np.arange(len(truth)), truth]).mean())
+
+    own = loss(plan.cascade.valued.probabilities)
+    higher = {option.name for option in KEPT.options if loss(option.validation) > own}
+    assert plan.surer_than == higher
+    assert higher
+
+
 def test_a_limit_that_its_slow_answers_break_refuses_it() -> None:
     """Each model alone answers within 120 ms; a request that asks two takes 200 and more."""
     slow = [

@@ -52,6 +52,8 @@ class CascadePlan:
         reference: The cheapest rented machine that holds the limits, to compare with.
         offered: All that might have been asked.
         left_out: Models that could not be asked, by name, and why.
+        surer_than: Models that might have been asked and have a higher log loss on validation
+            rows than it has, where its tiers were chosen without the row.
     """
 
     tiers: tuple[Measured, ...]
@@ -62,6 +64,7 @@ class CascadePlan:
     reference: Hosting
     offered: tuple[CascadeTier, ...]
     left_out: Mapping[str, str]
+    surer_than: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -205,7 +208,19 @@ def cascade_of(
             raise
         raise _refused(f"{name}: {error.where}, {error.found}") from error
     costs = reckoning.costs(hosting, sum(model.training_s for model in chosen))
-    return CascadePlan(chosen, cascade, held, reckoning, costs, reference, tuple(tiers), left_out)
+    own = judge.losses(cascade.valued.probabilities).mean()
+    surer = {tier.name for tier in tiers if judge.losses(tier.probabilities).mean() > own}
+    return CascadePlan(
+        chosen,
+        cascade,
+        held,
+        reckoning,
+        costs,
+        reference,
+        tuple(tiers),
+        left_out,
+        surer_than=frozenset(surer),
+    )
 
 
 def _refused(why: str) -> EconomicsError:

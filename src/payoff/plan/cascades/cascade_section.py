@@ -104,14 +104,20 @@ def _sentence(
         format_money(float(amount.mean), amount.currency)
         for amount in (validated, other, validated - other)
     )
-    if chosen:
+    ahead = float(validated.mean) > float(other.mean)
+    if chosen and ahead:
         return (
             f"The cascade {name} pays: on validation rows it earned {own} a month, {lead} more "
             f"than {rival} alone."
         )
+    if chosen:
+        return (
+            f"The cascade {name} is the surer one: on validation rows it earned {own} a month and "
+            f"{rival} alone {alone}, which they cannot tell apart, and its log loss is lower."
+        )
     told = f"on validation rows the best one, {name}, earned {own} a month, {rival} alone {alone}"
-    if float(validated.mean) > float(other.mean):
-        return f"With so few rows no cascade is clearly better: {told}."
+    if ahead:
+        return f"No cascade is clearly better: {told}."
     return f"No cascade pays: {told}."
 
 
