@@ -11,7 +11,8 @@ from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.cascades.cascade_frontier import cascade_frontier, price_factors
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
-from payoff.economics.cascades.cascade_problem import FOLDS
+from payoff.economics.cascades.cascade_policy import CascadePolicy
+from payoff.economics.cascades.cascade_problem import EVERYBODY, FOLDS
 from payoff.economics.cascades.cascade_search import best_cascade
 from payoff.economics.outcome import realised
 
@@ -116,7 +117,7 @@ def test_dearer_than_it_is_only_where_that_is_worth_more() -> None:
     assert found.policy.costs == (0.0, 0.01)[: len(found.policy.costs)], (
         "costs are told as they are"
     )
-    assert found.price_factor >= 1.0
+    assert found.price_factor == EVERYBODY or found.price_factor >= 1.0
     factors = price_factors(tiers, POLICY)
     assert factors[-1] * 0.01 == pytest.approx(9.0)
 
@@ -140,7 +141,7 @@ def test_the_truth_of_a_request_plays_no_part_in_what_its_value_is_told_by() -> 
 def test_what_a_choice_is_told_is_not_what_luck_made_of_it() -> None:
     """Models that err together: the best of many flatters itself, its nested value does not."""
     fixed, nested = [], []
-    for seed in range(10):
+    for seed in range(24):
         rng = np.random.default_rng(seed)
         tables = []
         for n in (150, 3000):
@@ -159,15 +160,35 @@ def test_what_a_choice_is_told_is_not_what_luck_made_of_it() -> None:
         value = CascadeOutcome.of(POLICY, done, new_truth).value
         luck = np.mean(
             [
-                realised(POLICY.values, t, POLICY.decide(p[0]).actions).mean() * sign
-                for (t, p), sign in zip(tables, (1, -1), strict=True)
+                realised(POLICY.values, labels, POLICY.decide(one).actions).mean() * sign
+                for (labels, all_said), sign in zip(tables, (1, -1), strict=True)
+                for one in all_said
             ]
-        )
+        )  # of these requests as such, half of it: for the mean of all models
         fixed.append(found.judged.value - value - 2 * luck)
         nested.append(found.valued.value - value - 2 * luck)
     error = np.std(nested) / np.sqrt(len(nested))
     assert np.mean(fixed) > np.mean(nested)
     assert np.mean(nested) <= 2 * error
+
+
+def test_where_going_on_always_pays_everybody_may_be_asked() -> None:
+    """Models that err apart, asked for nothing: both are believed about every request."""
+    policy, unseen = policy_of(wrong=-30.0), np.random.default_rng(0).dirichlet(np.ones(6), 50)
+    asked = 0
+    for seed in range(6):
+        truth, said = drawn(np.random.default_rng(seed), 150, (1.8, 1.9))
+        found = best_cascade(tiers_of(said, (0.0, 0.0)), policy, truth, at_least=2)
+        if found.price_factor == EVERYBODY:
+            asked += 1
+            assert found.judged.shares(2) == (0.0, 1.0)
+            done = found.policy.answer(policy, 50, lambda tier, rows: unseen[rows])
+            assert (done.tiers == 1).all()
+            again = CascadePolicy.from_dict(found.policy.to_dict())
+            assert again.gains[0].form == "always"
+        dear = best_cascade(tiers_of(said, (0.0, 20.0)), policy, truth, at_least=2)
+        assert dear.price_factor != EVERYBODY
+    assert asked >= 3
 
 
 def test_a_cascade_has_as_many_tiers_as_it_must() -> None:

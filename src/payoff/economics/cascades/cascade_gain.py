@@ -22,6 +22,9 @@ FEATURES = ("regret", "probability", "margin", "entropy", "value")
 FORMS = ("isotonic", "linear", "by class")
 """What can be fitted, the plainest first; see `fit_gain`."""
 
+ALWAYS = "always"
+"""The form of a gain that knows no request at which to stop."""
+
 _REGRET_PLACES = 9
 _PENALTY = 1.0
 """Of the standardised features, in rows: next to none."""
@@ -116,7 +119,7 @@ class Gain:
         intercept: Where the score begins.
         knots: Scores, rising, ``(m,)``.
         levels: Money per request at the knots, ``(m,)``.
-        form: What was fitted, one of `FORMS`.
+        form: What was fitted, one of `FORMS`, or `ALWAYS`.
 
     Raises:
         EconomicsError: PF613 where the numbers do not fit each other.
@@ -158,6 +161,22 @@ class Gain:
         score = self.intercept + known.features @ self.weights + self.offsets[known.predicted]
         gain: Array = np.interp(score, self.knots, self.levels)
         return gain
+
+    @classmethod
+    def always(cls, n_labels: int, spread: float) -> Gain:
+        """That of going on whatever is known.
+
+        Args:
+            n_labels: How many classes there are.
+            spread: What it is told to bring, money, above 0.
+
+        Example:
+            >>> gain = Gain.always(2, 10.0)
+            >>> gain.of(Knowledge(np.zeros((1, 5)), np.array([0])))
+            array([10.])
+        """
+        nothing = np.zeros(len(FEATURES))
+        return cls(nothing, np.zeros(n_labels), 0.0, np.zeros(1), np.full(1, spread), ALWAYS)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives back the very same numbers."""

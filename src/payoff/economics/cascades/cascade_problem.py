@@ -30,6 +30,9 @@ Choice = tuple[int, ...]
 Stops = tuple[Rows, Array]
 """The tier that answers each request, and what asking all up to it cost."""
 
+EVERYBODY = 0.0
+"""In place of a price factor: every model is asked about every request, and all are believed."""
+
 FOLDS = 5
 """Parts of the cross-fitting."""
 
@@ -133,7 +136,7 @@ class CascadeProblem:
         row_weights: Weight of each request, of mean 1, ``(n,)``.
         blends: How tiers are joined.
         price_factor: How many times dearer than they are models are taken to be when it is
-            learnt when to go on.
+            learnt when to go on; `EVERYBODY` asks all of them about every request.
     """
 
     policy: Policy
@@ -237,6 +240,10 @@ class CascadeProblem:
         costs = tuple(tier.cost for tier in self.tiers)
         gains: list[Gain] = []
         last = len(costs) - 1
+        blends = tuple(tier.blend for tier in self.tiers[1:])
+        if self.price_factor == EVERYBODY:
+            always = Gain.always(len(self.policy.labels), self.policy.tables.spread)
+            return CascadePolicy(names, costs, (always,) * last, blends)
         after = self.worth(last, last)[rows]  # what is still to come, once a tier was paid
         parts = folds(len(rows), seed) if len(costs) > 1 else ()
         for tier in range(last - 1, -1, -1):
@@ -245,7 +252,6 @@ class CascadeProblem:
             gain, expected = self._fitted(tier, rows, gone - stopped, parts)
             after = np.where(expected > 0, gone, stopped)
             gains.append(gain)
-        blends = tuple(tier.blend for tier in self.tiers[1:])
         return CascadePolicy(names, costs, tuple(reversed(gains)), blends)
 
     def stops(self, cascade: CascadePolicy, rows: Rows) -> Stops:

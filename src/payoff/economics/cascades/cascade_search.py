@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -15,7 +16,13 @@ from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
 from payoff.economics.cascades.cascade_policy import Answered, CascadePolicy
-from payoff.economics.cascades.cascade_problem import CascadeProblem, Choice, Rows, outside
+from payoff.economics.cascades.cascade_problem import (
+    EVERYBODY,
+    CascadeProblem,
+    Choice,
+    Rows,
+    outside,
+)
 from payoff.economics.cascades.cascade_trials import CascadeTrials
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
@@ -47,9 +54,9 @@ def best_cascade(
     Of these every choice of ``at_least`` is tried; then the tier whose adding brings most is added,
     until none brings anything. Among equals the one of fewer tiers wins, and a last tier that
     answers nobody is not kept; one before it may answer nobody, where what it says helps those
-    after it. At last models are taken to be dearer than they are where that is worth more: what a
-    gain learnt from few requests promises is often a little too much, the less so the more it
-    must be.
+    after it. Where it is worth more to ask all models of a choice about every request, that is done;
+    else models are at last taken to be dearer than they are where that is worth more: what a gain
+    learnt from few requests promises is often a little too much, the less so the more it must be.
 
     The cross-fitted value of the best of many is too high by what luck helped it to win
     (``benchmarks/cascades.py`` says by how much). So all of this is done again on four fifths of
@@ -126,12 +133,18 @@ def _found(problem: CascadeProblem, rows: Rows, at_least: int, seed: int) -> _Fo
         return values[choice]
 
     offered = _offered(problem, rows)
-    best = _best(list(combinations(offered, max(1, at_least))), value, tie)
+    tried = list(combinations(offered, max(1, at_least)))
+    best = _best(tried, value, tie)
     while more := [tuple(sorted((*best, place))) for place in offered if place not in best]:
+        tried += more
         better = _best([best, *more], value, tie)
         if better == best:
             break
         best = better
+    pooled = _best(tried, partial(trials.value, price_factor=EVERYBODY), tie)
+    if trials.value(pooled, EVERYBODY) > max(value(best), trials.value(pooled[:1])) + tie:
+        chosen = problem.choose(pooled, EVERYBODY)
+        return _Found(pooled, chosen, chosen.solved(rows, seed))
     highest, factor = value(best), 1.0
     spread = problem.policy.tables.spread
     dearest = max((problem.tiers[place].cost for place in best[1:]), default=0.0)

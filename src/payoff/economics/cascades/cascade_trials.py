@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.economics.cascades.cascade_problem import (
+    EVERYBODY,
     CascadeProblem,
     Choice,
     Rows,
@@ -57,7 +58,8 @@ class CascadeTrials:
 
         Args:
             choice: Places of the tiers, rising.
-            price_factor: How many times dearer than they are to take them to be in learning.
+            price_factor: How many times dearer than they are to take them to be in learning, or
+                `EVERYBODY`.
         """
         chain = self.problem.choose(choice, price_factor)
         reached = self._reached(tuple(choice), chain)[self.rows]
@@ -77,6 +79,8 @@ class CascadeTrials:
         """The tier, by its place in the choice, that answers each request."""
         last = len(choice) - 1
         reached = np.zeros(len(chain.row_weights), dtype=np.int64)
+        if chain.price_factor == EVERYBODY:
+            return reached + last
         after = [chain.worth(last, last)]  # in each fold, once it is not the same in all
         for place in range(last - 1, -1, -1):
             stopped, tier = chain.worth(place, last), chain.tiers[place]
