@@ -39,6 +39,10 @@ def test_the_sentence_says_what_to_do() -> None:
     assert "“static” about 50 % of the requests, then “encoder” about 20 %" in told
     assert "100 USD less than" in told
     assert read_cascade(summary_of(three)).endswith("20\N{NARROW NO-BREAK SPACE}% of the requests.")
+    everybody = BOTH | {"shares": [0.0, 1.0]}
+    assert read_cascade(summary_of(everybody)) == (
+        "Ask “words” and “encoder” about every request and believe them together."
+    )
     alone = read_cascade(summary_of(WORDS, ENCODER | {"chosen": True}))
     assert alone == "Ask “encoder” about every request: no other model is worth asking as well."
     assert read_cascade({}) == "No cascade of models was measured."

@@ -14,6 +14,8 @@ from payoff.plan.report.figures import entries, finite, money, percent, pick, wo
 PER = 1000
 """Requests that the amounts are for."""
 
+_NEARLY_ALL = 0.999  # share of the requests, read as all of them
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -93,6 +95,9 @@ def read_cascade(summary: Mapping[str, Any]) -> str:
         for name, share in zip(chosen.tiers[1:], reached, strict=True)
     ]
     advice = f"Ask “{first}” first and {', then '.join(steps)}"
+    if min(reached) > _NEARLY_ALL:
+        named = " and ".join(f"“{name}”" for name in chosen.tiers)
+        advice = f"Ask {named} about every request and believe them together"
     rival = next((point for point in points if point.tiers == (last,)), None)
     if rival is None:
         return f"{advice}."
