@@ -105,7 +105,10 @@ def _opened(
         held = {name: ort.OrtValue.ortvalue_from_numpy(table) for name, table in tables.items()}
         for name, table in held.items():
             options.add_initializer(name, table)
-        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # Its second try on the same processor would print to standard output.
+        session = ort.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
         # The session reads the tables without holding them.
         weakref.finalize(session, held.clear).atexit = False
         _open.add(session)
