@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.adapt.tiny_backbones import messages, write_tokenizer
 
 from payoff.artifact.runtime.long_texts import _ends, cut_into_pieces, mean_by_text, shares
+from payoff.core.errors import ArtifactError
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,11 @@ def test_the_mean_weighs_by_tokens() -> None:
     lengths, counts = np.array([3, 1, 7]), np.array([2, 1])
     assert shares(lengths, counts).tolist() == [0.75, 0.25, 1.0]
     assert mean_by_text(values, lengths, counts).tolist() == [[2.0, 1.0], [2.0, 2.0]]
+
+
+def test_a_tokenizer_that_cannot_read_a_text_is_told() -> None:
+    from tokenizers import Tokenizer, models
+
+    lacking = Tokenizer(models.WordLevel({"known": 0}, unk_token="[UNK]"))
+    with pytest.raises(ArtifactError, match=r"PF504 tokenizer\.json: it cannot read a text"):
+        cut_into_pieces(["unknown"], lacking, max_tokens=8)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -188,3 +189,11 @@ def test_wrong_members() -> None:
     packed = io.BytesIO()
     np.savez_compressed(packed, weights=np.zeros((100_000, 3)))
     assert "compressed" in broken(good | {"weights.npz": packed.getvalue()})
+    # Two bytes of each entry's flags, and of how it is packed, in the directory at the end.
+    for place, value, told in ((8, 1, "encrypted"), (10, 77, "compression")):
+        changed = bytearray(good["weights.npz"])
+        for entry in re.finditer(rb"PK\x01\x02", bytes(changed)):
+            changed[entry.start() + place] = value
+        for entry in re.finditer(rb"PK\x03\x04", bytes(changed)):
+            changed[entry.start() + place - 2] = value
+        assert told in broken(good | {"weights.npz": bytes(changed)})

@@ -118,7 +118,9 @@ def test_joining_earns_more_from_new_requests() -> None:
     assert min(leads) > 0.5
 
 
-@pytest.mark.parametrize("wrong", [(-1.0, 1.0), (float("nan"), 1.0), (1.0, float("inf"))])
+@pytest.mark.parametrize(
+    "wrong", [(-1.0, 1.0), (float("nan"), 1.0), (1.0, float("inf")), (1e308, 1.0)]
+)
 def test_exponents_that_are_none_are_refused(wrong: tuple[float, float]) -> None:
     with pytest.raises(EconomicsError, match="PF613"):
         Blend(*wrong)

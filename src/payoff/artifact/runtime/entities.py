@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from payoff.artifact.runtime.long_texts import encoded
 from payoff.artifact.runtime.session import broken, first_line, open_session
 from payoff.artifact.runtime.tag_sequence import Entity, spell, tag_names
 from payoff.artifact.runtime.threads import physical_cores
@@ -143,7 +144,8 @@ class EntityRuntime:
         check_texts(texts)
         if not texts:
             return []
-        encodings = self._tokenizer.encode_batch([self._prefix + text for text in texts])
+        prefixed = [self._prefix + text for text in texts]
+        encodings = encoded(self._tokenizer.encode_batch, prefixed)
         cut = [
             cut_windows(
                 encoding,

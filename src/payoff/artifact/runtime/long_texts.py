@@ -6,12 +6,14 @@ of one piece is as if there were no such rule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from payoff.artifact.runtime.session import first_line
+from payoff.core.errors import ArtifactError
 from payoff.core.pair import separated
 
 if TYPE_CHECKING:
@@ -60,13 +62,16 @@ def cut_into_pieces(
         separator: Put between the texts of a pair, such as ``"[SEP]"``; see `payoff.core.pair`. A
             long pair is cut as one text is: a piece may hold parts of one of them, or of both.
 
+    Raises:
+        ArtifactError: PF504 where the tokenizer cannot read a text.
+
     Example:
         >>> cut_into_pieces(["a b c"], tokenizer, max_tokens=4).ids  # doctest: +SKIP
         [[2, 5, 6, 3], [2, 7, 3]]
     """
     texts = separated(texts, separator)
     prefixed = [prefix + text for text in texts] if prefix else texts
-    codes = tokenizer.encode_batch_fast(prefixed)
+    codes = encoded(tokenizer.encode_batch_fast, prefixed)
     ids = [code.ids for code in codes]
     long = [i for i, row in enumerate(ids) if len(row) >= max_tokens and codes[i].overflowing]
     if not long or max_pieces == 1:
@@ -81,6 +86,32 @@ def cut_into_pieces(
         counts[i] = len(found[i])
         n_cut += is_cut
     return Cut([piece for pieces in found for piece in pieces], counts, n_cut)
+
+
+def encoded(encode: Callable[[list[str]], list[Any]], texts: Sequence[str]) -> list[Any]:
+    """What a tokenizer makes of texts.
+
+    Args:
+        encode: The tokenizer's method.
+        texts: What it is given.
+
+    Raises:
+        ArtifactError: PF504 where it cannot read one, as one cannot that lacks its own unknown
+            token.
+
+    Example:
+        >>> encoded(lambda texts: [len(text) for text in texts], ["a", "bc"])
+        [1, 2]
+    """
+    try:
+        return encode(list(texts))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ArtifactError(
+            "PF504",
+            "tokenizer.json",
+            f"it cannot read a text ({first_line(error)})",
+            expected="a tokenizer that reads every text",
+        ) from error
 
 
 def shares(

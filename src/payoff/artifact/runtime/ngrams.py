@@ -31,6 +31,10 @@ _WORDS = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _CACHE_PIECES = 50_000
 _CACHE_PIECE_CHARACTERS = 32
 _WEIGHT_ROWS = 4096
+_UNREADABLE = (
+    *(ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile),
+    RuntimeError,  # encrypted, or packed in a way that Python does not know
+)
 
 Range = tuple[int, int]
 Csr = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32]]
@@ -338,7 +342,7 @@ def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
             raise _broken("it is compressed", "stored arrays, as numpy.savez makes")
         with np.load(io.BytesIO(content), allow_pickle=False) as archive_of_arrays:
             return {name: archive_of_arrays[name] for name in archive_of_arrays.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+    except _UNREADABLE as error:
         raise _broken(f"{str(error)[:100]}", "numeric arrays") from error
 
 

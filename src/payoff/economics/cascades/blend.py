@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 Classes = NDArray[np.int64]
 
 _LEAST = 1e-9  # of a probability, so that its logarithm is a number
+_MOST = 1000.0  # an exponent: what is near that has no doubt left
 _PENALTY = 1.0  # rows' worth of belief that a model says all there is to know
 _STEPS = 30
 _HALVINGS = 30
@@ -40,7 +41,7 @@ class Blend:
         own: The exponent ``b`` of what the model itself says.
 
     Raises:
-        EconomicsError: PF613 where an exponent is negative or not finite.
+        EconomicsError: PF613 where an exponent is negative, above 1,000 or not finite.
 
     Example:
         >>> Blend(1.0, 1.0).of(np.array([[0.8, 0.2]]), np.array([[0.5, 0.5]]))
@@ -51,12 +52,12 @@ class Blend:
     own: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.before < np.inf and 0 <= self.own < np.inf):
+        if not (0 <= self.before <= _MOST and 0 <= self.own <= _MOST):
             raise EconomicsError(
                 "PF613",
                 "policy [cascade], a blend",
                 f"exponents {self.before} and {self.own}",
-                expected="two numbers, 0 or more",
+                expected=f"two numbers from 0 to {_MOST:g}",
             )
 
     def of(self, before: NDArray[np.floating[Any]], own: NDArray[np.floating[Any]]) -> Array:

@@ -54,9 +54,10 @@ def best_cascade(
     Of these every choice of ``at_least`` is tried; then the tier whose adding brings most is added,
     until none brings anything. Among equals the one of fewer tiers wins, and a last tier that
     answers nobody is not kept; one before it may answer nobody, where what it says helps those
-    after it. Where it is worth more to ask all models of a choice about every request, that is done;
-    else models are at last taken to be dearer than they are where that is worth more: what a gain
-    learnt from few requests promises is often a little too much, the less so the more it must be.
+    after it. Where it is worth more to ask all models of a choice about every request, that is
+    done; else models are at last taken to be dearer than they are where that is worth more: what a
+    gain learnt from few requests promises is often a little too much, the less so the more it
+    must be.
 
     The cross-fitted value of the best of many is too high by what luck helped it to win
     (``benchmarks/cascades.py`` says by how much). So all of this is done again on four fifths of
