@@ -145,6 +145,7 @@ def test_it_survives_json() -> None:
         ({"blends": [[0.5, "much"], [0.5, 1.0]]}, "PF613"),
         ({"blends": [[0.5, -1.0], [0.5, 1.0]]}, "PF613"),
         ({"gains": [{}, {}]}, "PF613"),
+        ({"gains": [above(1.0).to_dict() | {"weights": [1e308, 0, 0, 0, 0]}] * 2}, "PF613"),
         ({"costs": [0.1, "free", 0.2]}, "PF613"),
         ({"costs": [0.1, -1.0, 0.2]}, "PF604"),
         ({"costs": [0.1, float("nan"), 0.2]}, "PF604"),

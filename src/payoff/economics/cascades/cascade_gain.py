@@ -25,6 +25,7 @@ FORMS = ("isotonic", "linear", "by class")
 ALWAYS = "always"
 """The form of a gain that knows no request at which to stop."""
 
+_MOST = 1e100  # of any number: products of what is smaller are finite
 _REGRET_PLACES = 9
 _PENALTY = 1.0
 """Of the standardised features, in rows: next to none."""
@@ -141,10 +142,10 @@ class Gain:
 
     def __post_init__(self) -> None:
         arrays = (self.weights, self.offsets, self.knots, self.levels)
-        finite = all(a.ndim == 1 and np.isfinite(a).all() for a in arrays)
+        usable = all(a.ndim == 1 and (np.abs(a) < _MOST).all() for a in arrays)
         if not (
-            finite
-            and np.isfinite(self.intercept)
+            usable
+            and abs(self.intercept) < _MOST
             and len(self.weights) == len(FEATURES)
             and len(self.knots) == len(self.levels) > 0
             and (np.diff(self.knots) >= 0).all()
