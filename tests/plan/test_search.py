@@ -158,7 +158,10 @@ def metrics_of(facts: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_artifact_decides_as_what_was_measured(plan: Plan, requests: Dataset) -> None:
+def test_the_artifact_decides_as_what_was_measured(
+    quick: Callable[..., Plan], requests: Dataset, tmp_path: Path
+) -> None:
+    plan = quick(runs=tmp_path / "runs", project="# the project\n")
     texts = requests.texts[:20]
     desk = payoff.load(plan.artifact)
     trained = next((plan.folder.parent).glob("trained-*"))

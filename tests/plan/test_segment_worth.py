@@ -63,7 +63,9 @@ def test_dearer_errors_of_half_the_customers_lie_between_none_and_all(made: Any)
     none, all_of_them = TERMS, replace(TERMS, payoff=replace(WORTH, wrong=-70.0))
     half = replace(TERMS, payoff=VIP)
     amounts = [earned(Standing.of(kept, terms)) for terms in (none, half, all_of_them)]
-    assert amounts[0] > amounts[1] > amounts[2]
+    assert amounts[0] >= amounts[1] >= amounts[2]
+    # Models that err apart leave no error together: then nothing is dearer.
+    assert made is kept_apart or amounts[0] > amounts[1] > amounts[2]
     same = replace(TERMS, payoff=replace(WORTH, segments={"vip": SegmentValue(wrong=-7.0)}))
     assert earned(Standing.of(kept, same)) == pytest.approx(amounts[0])
 
