@@ -110,6 +110,9 @@ WAYS = {
         "trim[general=2000]+few-levels[levels=7,table=47]+int8-static+zstd",
         "trim[general=2000]+few-levels[levels=7,table=31]+int8-static+zstd",
         "trim[general=500]+few-levels[levels=7,table=23]+int8-static+zstd",
+        "trim[general=250]+few-levels[levels=7,table=23]+int8-static+zstd",
+        "trim[general=500]+few-levels[levels=7,table=19]+int8-static+zstd",
+        "trim[general=250]+few-levels[levels=7,table=15]+int8-static+zstd",
     ),
     "2 layers, 4 bits, made-up texts": (
         "",
@@ -124,6 +127,10 @@ WAYS = {
         "trim+int8-static",
         "trim+int8+zstd",
         "trim+few-levels+int8+zstd",
+        "trim+few-levels[levels=31,table=47]+int8+zstd",
+        "trim+few-levels[levels=31,table=31]+int8+zstd",
+        "trim[general=6000]+few-levels[levels=31,table=47]+int8-static+zstd",
+        "trim+few-levels[levels=23,table=47]+int8+zstd",
     ),
     "12 layers, 4 bits": (
         "",
