@@ -34,6 +34,10 @@ class Judged:
     def recipe(self) -> str:
         return self.candidate.recipe
 
+    @property
+    def name(self) -> str:
+        return self.candidate.name
+
 
 def judged(recipe: str, wrong: int) -> Judged:
     """A recipe with so many wrong answers, other rows than those of other recipes."""

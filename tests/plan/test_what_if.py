@@ -95,7 +95,7 @@ def test_another_mix_is_near_a_fresh_run(run: Callable[[Terms], Path]) -> None:
     }
     assert len(told_now) > 2
     for name, now in told_now.items():
-        near = 0.04 if "→" in name else 0.02  # a cascade learns from the probabilities once more
+        near = 0.025 if "→" in name else 0.02  # a cascade learns from the probabilities once more
         assert now == pytest.approx(reported[name], rel=near, abs=50.0), name
     name = before["decision"]["plan"]
     assert reported[name] != pytest.approx(unchanged[name], rel=1e-3), "the mix matters here"

@@ -69,15 +69,10 @@ class Begun:
             [0.0, 0.0]
         """
         segments = [part.segments for part in parts if part.segments is not None]
-        answered = [part.answered for part in parts]
         return cls(
             [text for part in parts for text in part.texts],
             np.concatenate(segments) if segments else None,
-            Answered(
-                np.concatenate([one.probabilities for one in answered]),
-                np.concatenate([one.tiers for one in answered]),
-                np.concatenate([one.costs for one in answered]),
-            ),
+            Answered.joined([part.answered for part in parts]),
             np.concatenate([part.wanted for part in parts]),
         )
 
@@ -89,13 +84,11 @@ class Begun:
 
     def rows(self, places: Sequence[int]) -> Begun:
         """Some of the texts, by their places."""
-        chosen, answered = np.asarray(places, np.int64), self.answered
+        chosen = np.asarray(places, np.int64)
         return Begun(
             [self.texts[place] for place in places],
             None if self.segments is None else self.segments[chosen],
-            Answered(
-                answered.probabilities[chosen], answered.tiers[chosen], answered.costs[chosen]
-            ),
+            self.answered.take(chosen),
             self.wanted[chosen],
         )
 

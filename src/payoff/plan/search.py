@@ -200,7 +200,7 @@ def best(
         [option.recipe for option in options],
         aversion=terms.risk_aversion,
         expected=expected,
-        surer=[at for at, option in enumerate(options) if behind and option.name in behind],
+        surer=[at for at, option in enumerate(options) if option.name in behind],
     )
     return options[place]
 

@@ -13,7 +13,7 @@ from tests.economics.tiers import drawn, policy_of, tiers_of
 from payoff.core.errors import EconomicsError
 from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
-from payoff.economics.cascades.cascade_problem import FOLDS
+from payoff.economics.cascades.folds import FOLDS
 from payoff.economics.outcome import realised
 from payoff.economics.policy import Policy
 

@@ -12,8 +12,9 @@ from payoff.economics.cascades.cascade import Cascade, CascadeTier
 from payoff.economics.cascades.cascade_frontier import cascade_frontier, price_factors
 from payoff.economics.cascades.cascade_outcome import CascadeOutcome
 from payoff.economics.cascades.cascade_policy import CascadePolicy
-from payoff.economics.cascades.cascade_problem import EVERYBODY, FOLDS
+from payoff.economics.cascades.cascade_problem import EVERYBODY
 from payoff.economics.cascades.cascade_search import best_cascade
+from payoff.economics.cascades.folds import FOLDS
 from payoff.economics.outcome import realised
 
 POLICY = policy_of()

@@ -11,8 +11,9 @@ from tests.economics.tiers import drawn, policy_of, tiers_of
 
 from payoff.economics.cascades.blend import Blends
 from payoff.economics.cascades.cascade_gain import fit_gain
-from payoff.economics.cascades.cascade_problem import CascadeProblem, folds
+from payoff.economics.cascades.cascade_problem import CascadeProblem
 from payoff.economics.cascades.cascade_trials import CascadeTrials
+from payoff.economics.cascades.folds import folds
 
 POLICY = policy_of()
 

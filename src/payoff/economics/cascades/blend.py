@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payoff.core.errors import EconomicsError
+from payoff.economics.cascades.folds import folds
 from payoff.evidence.calibration import shifted_rows
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _PENALTY = 1.0  # rows' worth of belief that a model says all there is to know
 _STEPS = 30
 _HALVINGS = 30
 _TOLERANCE = 1e-5
-_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,8 @@ class Blends:
 
         Returns:
             The blend, learnt from all requests, and what is then said of each of them, ``(n, k)``,
-            by one that was learnt from the others.
+            by one that was learnt from the others: by that of all, less one Newton's step for
+            what its fold taught, which is next to it.
         """
         *earlier, last = tiers
         if not earlier:
@@ -181,8 +182,7 @@ class Blends:
         said = np.array(own, np.float64)
         if blend == ALONE:
             return blend, said
-        shuffled = np.random.default_rng(self.seed).permutation(len(own))
-        for inside in np.array_split(shuffled, min(_FOLDS, len(own))):
+        for inside in folds(len(own), self.seed):
             others = np.delete(np.arange(len(own)), inside)
             slope, curvature = bend.of(others)
             without = _blend_at(_exponents(blend) - np.linalg.solve(curvature, slope))

@@ -48,7 +48,7 @@ class Cascade:
             it; the same as ``judged`` where nothing was chosen. Its ``tiers`` are places in what
             was offered, the cheapest first. This is what a cascade is compared by.
         price_factor: How many times dearer than they are models were taken to be when it was
-            learnt when to go on.
+            learnt when to go on; 0 where all are asked about every request.
     """
 
     policy: CascadePolicy

@@ -24,7 +24,7 @@ class CascadePoint:
     Args:
         tiers: Names of the tiers.
         price_factor: How many times dearer than they are models were taken to be when it was
-            learnt when to go on.
+            learnt when to go on; 0 where all are asked about every request.
         cost: Mean cost of asking, at the prices that they have, money per request.
         worth: Mean worth of a request, before that cost.
         shares: Share of the requests that each tier answers.

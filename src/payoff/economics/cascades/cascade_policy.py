@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,25 @@ class Answered:
             [0.0, 0.0]
         """
         return cls(np.empty((n, n_labels)), np.zeros(n, np.int64), np.zeros(n))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answered]) -> Answered:
+        """Several as one, one after the other.
+
+        Example:
+            >>> one = Answered(np.array([[1.0]]), np.array([0]), np.array([0.5]))
+            >>> Answered.joined([one, one]).costs.tolist()
+            [0.5, 0.5]
+        """
+        return cls(
+            np.concatenate([one.probabilities for one in parts]),
+            np.concatenate([one.tiers for one in parts]),
+            np.concatenate([one.costs for one in parts]),
+        )
+
+    def take(self, rows: NDArray[np.int64]) -> Answered:
+        """The same of some requests."""
+        return Answered(self.probabilities[rows], self.tiers[rows], self.costs[rows])
 
 
 @dataclass(frozen=True, eq=False)

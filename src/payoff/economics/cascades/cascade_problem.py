@@ -15,6 +15,7 @@ from payoff.core.errors import EconomicsError
 from payoff.economics.cascades.blend import ALONE, Blend, Blends
 from payoff.economics.cascades.cascade_gain import FORMS, Gain, Knowledge, fit_gain
 from payoff.economics.cascades.cascade_policy import Answered, CascadePolicy
+from payoff.economics.cascades.folds import FOLDS, folds
 from payoff.economics.cascades.rising import RisingGroups
 from payoff.economics.policy import Policy
 from payoff.economics.value_tables import Segments
@@ -32,9 +33,6 @@ Stops = tuple[Rows, Array]
 
 EVERYBODY = 0.0
 """In place of a price factor: every model is asked about every request, and all are believed."""
-
-FOLDS = 5
-"""Parts of the cross-fitting."""
 
 _CLEAR = 2.0
 """Standard errors by which a form must be better to be preferred to a plainer one."""
@@ -329,12 +327,7 @@ def outside(rows: Rows, seed: int, answer: Callable[[Rows, Rows, int], Answered]
         answer(np.delete(rows, inside), rows[inside], seed + number + 1)
         for number, inside in enumerate(parts)
     ]
-    back = np.argsort(np.concatenate(parts))
-    return Answered(
-        np.concatenate([one.probabilities for one in answers])[back],
-        np.concatenate([one.tiers for one in answers])[back],
-        np.concatenate([one.costs for one in answers])[back],
-    )
+    return Answered.joined(answers).take(np.argsort(np.concatenate(parts)))
 
 
 def _clearly_above(high: Array, low: Array) -> bool:
@@ -342,14 +335,3 @@ def _clearly_above(high: Array, low: Array) -> bool:
     difference = high - low
     error = float(difference.std()) / math.sqrt(len(difference))
     return float(difference.mean()) > _CLEAR * error
-
-
-def folds(n: int, seed: int) -> list[Rows]:
-    """Rows of each fold; labels play no part, so that their names do not matter.
-
-    Example:
-        >>> [len(inside) for inside in folds(12, 0)]
-        [3, 3, 2, 2, 2]
-    """
-    shuffled = np.random.default_rng(seed).permutation(n)
-    return [np.sort(part) for part in np.array_split(shuffled, min(FOLDS, n))]

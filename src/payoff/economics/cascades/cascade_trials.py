@@ -15,8 +15,8 @@ from payoff.economics.cascades.cascade_problem import (
     Choice,
     Rows,
     TierRows,
-    folds,
 )
+from payoff.economics.cascades.folds import folds
 from payoff.economics.cascades.rising import ManyGroups, RisingGroups
 
 Array = NDArray[np.float64]
